@@ -1,0 +1,111 @@
+/**
+ * The channel's log: one Redis Stream, one order that decides. Ingest appends what arrived; the scheduler's
+ * leader appends marks. A segment is a pure function of this log, the raw frames and the settings.
+ */
+import { z } from 'zod';
+import { fpsSchema } from './channel.ts';
+import { renditionSchema } from './rendition.ts';
+
+const index = z.int().min(0);
+
+/** Bits of a video record's `flags`. */
+export const FRAME_FLAGS = {
+  /** Decoding may start here. */
+  start: 1,
+  /** The start point is an IDR: no picture after it refers to one before. */
+  idr: 2,
+} as const;
+
+/** Sessions begin with this: the feed is mapped to the grid from here on. */
+export const sessionEntrySchema = z.strictObject({
+  t: z.literal('session'),
+  session: z.string().regex(/^[0-9a-z]{1,40}$/),
+  slot: z.literal('primary'),
+  fps: fpsSchema,
+  at: z.number(),
+  video: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
+  /** Null: no sound came in the first second. */
+  audio: z.strictObject({ rate: z.int().positive(), channels: z.int().positive() }).nullable(),
+});
+
+/**
+ * Coded frames of one session, in decode order, as they were appended to its hot stream just before.
+ * After a whole entry, every frame with an index below the highest seen so far has been appended.
+ */
+export const framesEntrySchema = z.strictObject({
+  t: z.literal('frames'),
+  session: z.string(),
+  /** `[seq, index, chunk, bytes, flags]`: place on the grid and the raw chunk (segment number) that keeps it. */
+  v: z.array(z.tuple([index, index, index, index, index])),
+  /** `[seq, origin, k, rate, channels, chunk, bytes]`: the k-th AAC frame of an unbroken run whose first sample lies at 48 kHz position `origin`. */
+  a: z.array(z.tuple([index, index, index, index, index, index, index])),
+});
+
+/** The session is over: `clean` when the publisher said so. */
+export const endEntrySchema = z.strictObject({
+  t: z.literal('end'),
+  session: z.string(),
+  clean: z.boolean(),
+  at: z.number(),
+});
+
+const mark = { epoch: index };
+
+/** What a stretch of the broadcast is made of. */
+export const sourceSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('session'), session: z.string() }),
+  z.strictObject({ kind: z.literal('hold') }),
+  z.strictObject({ kind: z.literal('slate') }),
+]);
+
+/** Mark: a broadcast begins at segment `broadcast`, with this ladder. */
+export const onAirMarkSchema = z.strictObject({
+  t: z.literal('on-air'),
+  ...mark,
+  broadcast: index,
+  fps: fpsSchema,
+  renditions: z.array(renditionSchema),
+});
+
+/** Mark: from frame `from` on, the broadcast shows `source`. */
+export const sourceMarkSchema = z.strictObject({
+  t: z.literal('source'),
+  ...mark,
+  from: index,
+  source: sourceSchema,
+});
+
+/** Mark: frames below `frame` and sound below `sample` are closed; what comes later is late. */
+export const closedMarkSchema = z.strictObject({
+  t: z.literal('closed'),
+  ...mark,
+  frame: index,
+  sample: index,
+});
+
+/** Mark: the broadcast's last segment is `last`. */
+export const offAirMarkSchema = z.strictObject({
+  t: z.literal('off-air'),
+  ...mark,
+  broadcast: index,
+  last: index,
+});
+
+/** Any entry of the log. */
+export const logEntrySchema = z.discriminatedUnion('t', [
+  sessionEntrySchema,
+  framesEntrySchema,
+  endEntrySchema,
+  onAirMarkSchema,
+  sourceMarkSchema,
+  closedMarkSchema,
+  offAirMarkSchema,
+]);
+/** See {@link logEntrySchema}. */
+export type LogEntry = z.infer<typeof logEntrySchema>;
+/** What ingest appends. */
+export type IngestEntry = Extract<LogEntry, { t: 'session' | 'frames' | 'end' }>;
+/** What the leader appends. */
+export type MarkEntry = Exclude<LogEntry, IngestEntry>;
+/** See {@link sourceSchema}. */
+export type Source = z.infer<typeof sourceSchema>;

@@ -1,0 +1,57 @@
+/** Names shared by every border: queues, Redis keys and store keys. Redis keys carry `{channel}` as their hash tag. */
+import type { SegmentNumber } from '../time.ts';
+
+/** BullMQ queues: in_MQ, the work, and out_MQ. */
+export const QUEUES = { chunks: 'chunks', transcode: 'transcode', segments: 'segments' } as const;
+/** BullMQ key prefix; a hash tag, so that a queue's keys share a slot on Redis Cluster. */
+export const QUEUE_PREFIX = '{touchline}';
+
+/** Redis keys and pub/sub channels. */
+export const redisKeys = {
+  /** Stream: the channel's order. Entries are one field `e`: a JSON {@link LogEntry}. */
+  log: (channel: string): string => `log:{${channel}}`,
+  /** Stream: coded frames of one session, entry id `<seq>-1`. */
+  hotFrames: (channel: string, session: string): string => `hot:{${channel}}:in:${session}`,
+  /** Stream: finished segments of one rendition. */
+  hotSegments: (channel: string, rendition: string): string => `hot:{${channel}}:out:${rendition}`,
+  /** Stream: what the origin has published. */
+  published: (channel: string): string => `published:{${channel}}`,
+  /** Hash: channel id to JSON {@link Channel}; a mirror of the store kept by the scheduler. */
+  channels: 'channels',
+  /** Pub/sub: the id of a channel that changed. */
+  channelChanged: 'channels:changed',
+  /** Hash: channel id to JSON {@link FeedStatus}, written by ingest about once a second. */
+  feeds: 'feeds',
+  /** Hash: channel id to JSON {@link OriginStatus}, written by the aggregator as it publishes. */
+  origin: 'origin',
+  /** Hash: service id to JSON {@link ServiceRecord}, with a heartbeat. */
+  services: 'services',
+  /** String: the scheduler's lease, `<epoch>:<holder>`. */
+  lease: 'scheduler:lease',
+  /** Counter: the lease's epoch. */
+  leaseEpoch: 'scheduler:epoch',
+} as const;
+
+/** Object store keys. */
+export const storeKeys = {
+  channel: (channel: string): string => `channels/${channel}.json`,
+  channelPrefix: 'channels/',
+  broadcast: (channel: string, broadcast: SegmentNumber): string =>
+    `broadcasts/${channel}/${broadcast}.json`,
+  broadcastPrefix: (channel: string): string => `broadcasts/${channel}/`,
+  rawChunk: (channel: string, session: string, n: SegmentNumber): string =>
+    `raw/${channel}/${session}/${n}.mp4`,
+  rawRecord: (channel: string, session: string, n: SegmentNumber): string =>
+    `raw/${channel}/${session}/${n}.json`,
+  segment: (channel: string, rendition: string, n: SegmentNumber): string =>
+    `media/${channel}/${rendition}/${n}.m4s`,
+  init: (channel: string, rendition: string, hash: string): string =>
+    `media/${channel}/${rendition}/init-${hash}.mp4`,
+  preview: (channel: string, n: SegmentNumber): string => `media/${channel}/preview/${n}.jpg`,
+  commit: (channel: string, broadcast: SegmentNumber, n: SegmentNumber): string =>
+    `commits/${channel}/${broadcast}/${n}.json`,
+  commitPrefix: (channel: string, broadcast: SegmentNumber): string =>
+    `commits/${channel}/${broadcast}/`,
+  /** The slate's coded picture, made once by the first transcoder. */
+  slate: 'slate/slate.json',
+} as const;

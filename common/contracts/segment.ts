@@ -1,0 +1,85 @@
+/** out_MQ: what workers made and what the scheduler began and ended; what the origin published and committed. */
+import { z } from 'zod';
+import { fpsSchema } from './channel.ts';
+import { renditionSchema } from './rendition.ts';
+
+const int = z.int().min(0);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** A broadcast: one on-air period. `last` is null while it is on air. Also its record in the store. */
+export const broadcastSchema = z.strictObject({
+  channel: z.string(),
+  broadcast: int,
+  fps: fpsSchema,
+  renditions: z.array(renditionSchema),
+  dvrSeconds: z.int().positive(),
+  startedAt: z.number(),
+  last: int.nullable(),
+});
+/** See {@link broadcastSchema}. */
+export type Broadcast = z.infer<typeof broadcastSchema>;
+
+/** One rendition of a finished segment. */
+export const madeSchema = z.strictObject({
+  rendition: z.string(),
+  bytes: int,
+  sha256,
+  /** Frames (picture) or AAC frames (sound). */
+  frames: int,
+  /** First decode time, and the end of the last sample, in the track's timescale. */
+  first: int,
+  end: int,
+  initSha256: sha256,
+  /** Entry of `hotSegments`, which carries fields `n`, `init` and `data`. */
+  hotId: z.string(),
+});
+/** See {@link madeSchema}. */
+export type Made = z.infer<typeof madeSchema>;
+
+/** Result of a task. */
+export const resultSchema = z.strictObject({
+  channel: z.string(),
+  broadcast: int,
+  n: int,
+  taskHash: z.string(),
+  /** What decides bytes besides the task: ffmpeg build and our argument version. */
+  fingerprint: z.string(),
+  worker: z.string(),
+  made: z.array(madeSchema),
+});
+/** See {@link resultSchema}. */
+export type Result = z.infer<typeof resultSchema>;
+
+/**
+ * Job data of out_MQ, by job name. Job ids: `start-<channel>-<b>`, `end-<channel>-<b>`,
+ * `done-<channel>-<n>-<worker>`, `stored-<channel>-<n>-<worker>`; each is idempotent and needs no order.
+ */
+export const segmentJobSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('start'), broadcast: broadcastSchema }),
+  z.strictObject({ type: z.literal('done'), result: resultSchema }),
+  /** The worker has put every object of the result into the store. */
+  z.strictObject({ type: z.literal('stored'), result: resultSchema }),
+  z.strictObject({ type: z.literal('end'), broadcast: broadcastSchema }),
+]);
+/** See {@link segmentJobSchema}. */
+export type SegmentJob = z.infer<typeof segmentJobSchema>;
+
+/** What a published or committed segment is, for one rendition. */
+export const publishedRenditionSchema = z.strictObject({
+  rendition: z.string(),
+  bytes: int,
+  sha256,
+  initSha256: sha256,
+});
+
+/** Entry of `published:{channel}` (field `e`), and the commit record in the store. */
+export const publishedSchema = z.strictObject({
+  broadcast: int,
+  n: int,
+  at: z.number(),
+  fingerprint: z.string(),
+  taskHash: z.string(),
+  renditions: z.array(publishedRenditionSchema),
+});
+/** See {@link publishedSchema}. */
+export type Published = z.infer<typeof publishedSchema>;

@@ -1,0 +1,69 @@
+/** A task: make segment `n` of every rendition. No bytes, no secrets. Job id `<channel>-<n>`. */
+import { z } from 'zod';
+import { channelIdSchema, fpsSchema } from './channel.ts';
+import { renditionSchema } from './rendition.ts';
+
+const int = z.int().min(0);
+
+/** Frames of one session, by seq, and the raw chunks that keep them when the hot stream no longer does. */
+const sessionFrames = {
+  session: z.string(),
+  /** First and last seq to read, inclusive. Picture: begins at a start point. */
+  fromSeq: int,
+  toSeq: int,
+  /** First and last raw chunk (segment numbers of the session's chunks) that hold them. */
+  fromChunk: int,
+  toChunk: int,
+};
+
+/**
+ * Picture comes from these, in order. Frames with `from <= index < to` that are not `late` are shown; others in
+ * the range are only decoded. A place without a frame repeats the one before it.
+ */
+export const videoSpanSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('session'),
+    ...sessionFrames,
+    from: int,
+    to: int,
+    /** Seqs that came after their place was closed. */
+    late: z.array(int),
+  }),
+  z.strictObject({ kind: z.literal('slate'), from: int }),
+]);
+/** See {@link videoSpanSchema}. */
+export type VideoSpan = z.infer<typeof videoSpanSchema>;
+
+/**
+ * Sound for 48 kHz samples `[from, to)` comes from AAC frames `firstK..lastK` of the run at `origin`; decoding
+ * starts at exactly `firstK`. Samples no span covers are silence. Spans are in order and do not overlap.
+ */
+export const soundSpanSchema = z.strictObject({
+  ...sessionFrames,
+  origin: int,
+  rate: z.int().positive(),
+  channels: z.int().positive(),
+  firstK: int,
+  lastK: int,
+  from: int,
+  to: int,
+});
+/** See {@link soundSpanSchema}. */
+export type SoundSpan = z.infer<typeof soundSpanSchema>;
+
+/** See the head of this file. */
+export const taskSchema = z.strictObject({
+  channel: channelIdSchema,
+  broadcast: int,
+  n: int,
+  fps: fpsSchema,
+  renditions: z.array(renditionSchema).min(1),
+  video: z.array(videoSpanSchema).min(1),
+  sound: z.array(soundSpanSchema),
+  /** SHA-256 of the canonical JSON of fps, n, renditions, video and sound: what decides the bytes. */
+  hash: z.string(),
+  /** Wall clock, milliseconds: published later than this, players notice. */
+  deadline: z.number(),
+});
+/** See {@link taskSchema}. */
+export type Task = z.infer<typeof taskSchema>;

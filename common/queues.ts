@@ -1,0 +1,84 @@
+/** BullMQ, set up once: prefix, retention, listeners, fast recovery. */
+import { Queue, Worker, type Job, type JobsOptions } from 'bullmq';
+import type { z } from 'zod';
+import { QUEUE_PREFIX } from './contracts/names.ts';
+import type { Logger } from './logger.ts';
+import type { Redis } from './redis.ts';
+
+export type { Job, Queue, Worker };
+
+/** Kept jobs are bounded: enough to look at, too few to matter. */
+const RETENTION: JobsOptions = {
+  removeOnComplete: { count: 200 },
+  removeOnFail: { age: 24 * 3_600, count: 1_000 },
+};
+
+/** Opens a queue for adding jobs. */
+export function openQueue(name: string, redis: Redis, logger: Logger): Queue {
+  const queue = new Queue(name, {
+    connection: redis,
+    prefix: QUEUE_PREFIX,
+    defaultJobOptions: RETENTION,
+  });
+  queue.on('error', (error) => {
+    logger.warn({ queue: name, reason: error.message }, 'queue error');
+  });
+  return queue;
+}
+
+/** How a worker takes jobs. Lock times are real milliseconds. */
+export interface WorkerSettings {
+  readonly concurrency: number;
+  readonly lockDuration?: number;
+  readonly stalledInterval?: number;
+}
+
+/**
+ * Opens a worker. Job data is parsed by `schema` before the handler sees it; the handler's signal aborts when the
+ * job's lock is lost or the worker closes by force.
+ */
+export function openWorker<S extends z.ZodType>(
+  name: string,
+  redis: Redis,
+  logger: Logger,
+  schema: S,
+  handler: (data: z.output<S>, job: Job, signal: AbortSignal) => Promise<unknown>,
+  settings: WorkerSettings,
+): Worker {
+  const running = new Map<string, AbortController>();
+  const worker = new Worker(
+    name,
+    async (job: Job) => {
+      const controller = new AbortController();
+      const id = job.id ?? '';
+      running.set(id, controller);
+      try {
+        return await handler(schema.parse(job.data), job, controller.signal);
+      } finally {
+        running.delete(id);
+      }
+    },
+    {
+      connection: redis,
+      prefix: QUEUE_PREFIX,
+      concurrency: settings.concurrency,
+      lockDuration: settings.lockDuration ?? 10_000,
+      stalledInterval: settings.stalledInterval ?? 5_000,
+      maxStalledCount: 10,
+      drainDelay: 5,
+    },
+  );
+  worker.on('error', (error) => {
+    logger.warn({ queue: name, reason: error.message }, 'worker error');
+  });
+  worker.on('failed', (job, error) => {
+    logger.warn({ queue: name, job: job?.id, attempts: job?.attemptsMade, error }, 'job failed');
+  });
+  worker.on('lockRenewalFailed', (ids: string[]) => {
+    for (const id of ids) {
+      logger.warn({ queue: name, job: id }, 'job lock lost');
+      running.get(id)?.abort();
+    }
+  });
+  return worker;
+}

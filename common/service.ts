@@ -1,0 +1,217 @@
+/**
+ * What every service does the same way: settings, logger, clock, Redis, store, health, heartbeat, and an orderly
+ * end on SIGTERM, SIGINT or when its supervisor is gone.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import type { z } from 'zod';
+import { createClock, type Clock } from './clock.ts';
+import { parseConfig, type BaseConfig } from './config.ts';
+import { redisKeys } from './contracts/names.ts';
+import type { ServiceRecord } from './contracts/status.ts';
+import { toPipelineError } from './errors.ts';
+import { createHealthAnswer, type HealthAnswer } from './health.ts';
+import { Lifecycle, type Closable } from './lifecycle.ts';
+import { closesServer, listen } from './listen.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { connectRedis, type Redis } from './redis.ts';
+import { openStore } from './store/open.ts';
+import type { ObjectStore } from './store/store.ts';
+
+/** Values a service tells of itself in its heartbeat. */
+export type Detail = ServiceRecord['detail'];
+
+/** What a service is given to work with. */
+export interface ServiceContext<C> {
+  readonly config: C;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** For commands; never for blocking reads. */
+  readonly redis: Redis;
+  /** Another connection, for blocking reads and subscriptions; closed with the service. */
+  readonly connect: (name: string) => Redis;
+  /** The Redis of the hot streams; the same unless `HOT_REDIS_URL` is set. */
+  readonly hotRedis: Redis;
+  readonly store: ObjectStore;
+  readonly metrics: Registry;
+  readonly lifecycle: Lifecycle;
+  /** Unique for this process. */
+  readonly id: string;
+  readonly setReady: (ready: boolean) => void;
+  readonly setDetail: (detail: Detail) => void;
+  readonly health: HealthAnswer;
+}
+
+/** A service's own part of its start. */
+export interface ServiceOptions<S extends z.ZodType<BaseConfig>> {
+  readonly service: ServiceRecord['service'];
+  readonly schema: S;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Id of this process; unique among all. */
+  readonly id?: (config: z.output<S>) => string;
+  /** The port on which the service itself answers health; without it a server of its own is started. */
+  readonly publicPort?: (config: z.output<S>) => number;
+  readonly start: (context: ServiceContext<z.output<S>>) => Promise<void>;
+}
+
+const HEARTBEAT_MS = 2_000;
+
+/** Runs a service until it is told to stop. Never throws: what prevents the start is logged and ends the process with 1. */
+export async function runService<S extends z.ZodType<BaseConfig>>(
+  options: ServiceOptions<S>,
+): Promise<void> {
+  let config: z.output<S>;
+  try {
+    config = parseConfig(options.schema, options.env);
+  } catch (error) {
+    createLogger(options.service, 'info').fatal({ error }, 'settings are wrong');
+    process.exitCode = 1;
+    process.disconnect?.();
+    return;
+  }
+  const logger = createLogger(options.service, config.LOG_LEVEL);
+  const lifecycle = new Lifecycle(logger);
+  const stopped = stopOnSignals(logger);
+  try {
+    await start(options, config, logger, lifecycle);
+    await stopped;
+  } catch (error) {
+    logger.fatal({ error: toPipelineError(error) }, 'service cannot start');
+    process.exitCode = 1;
+  }
+  await lifecycle.close();
+  logger.info('service stopped');
+  // The IPC channel alone would keep the process alive.
+  process.disconnect?.();
+}
+
+function stopOnSignals(logger: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (reason: string): void => {
+      logger.info({ reason }, 'service stops');
+      resolve();
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        stop(signal);
+      });
+    }
+    process.once('disconnect', () => {
+      stop('supervisor is gone');
+    });
+  });
+}
+
+const closesRedis = (redis: Redis): Closable => ({
+  close: () => {
+    redis.disconnect();
+    return Promise.resolve();
+  },
+});
+
+async function start<S extends z.ZodType<BaseConfig>>(
+  options: ServiceOptions<S>,
+  config: z.output<S>,
+  logger: Logger,
+  lifecycle: Lifecycle,
+): Promise<void> {
+  const { service } = options;
+  const id = options.id?.(config) ?? `${service}-${process.pid.toString(36)}`;
+  const clock = createClock({ rate: config.CLOCK_RATE, origin: config.CLOCK_ORIGIN });
+  const store = lifecycle.own('store', await openStore(config));
+  const connect = (name: string, url = config.REDIS_URL): Redis => {
+    const redis = connectRedis(url, `${service}:${name}`, logger);
+    lifecycle.own(`redis ${name}`, closesRedis(redis));
+    return redis;
+  };
+  const redis = connect('commands');
+  const hotRedis =
+    config.HOT_REDIS_URL === undefined ? redis : connect('hot', config.HOT_REDIS_URL);
+  const metrics = new Registry();
+  metrics.setDefaultLabels({ service });
+  collectDefaultMetrics({ register: metrics });
+
+  let isReady = false;
+  let detail: Detail = {};
+  const health = createHealthAnswer(metrics, () => isReady);
+  let port = options.publicPort?.(config);
+  if (port === undefined) {
+    const server = await listenForHealth(config, health);
+    lifecycle.own('health', closesServer(server));
+    port = (server.address() as AddressInfo).port;
+  }
+  const url = `http://${config.BIND_HOST === '0.0.0.0' ? '127.0.0.1' : config.BIND_HOST}:${port}`;
+  const heartbeat = startHeartbeat(redis, logger, () => ({
+    id,
+    service,
+    url,
+    pid: process.pid,
+    ready: isReady,
+    startedAt: performance.timeOrigin,
+    at: Date.now(),
+    detail,
+  }));
+  lifecycle.own('heartbeat', heartbeat);
+  await options.start({
+    config,
+    logger,
+    clock,
+    redis,
+    connect: (name) => connect(name),
+    hotRedis,
+    store,
+    metrics,
+    lifecycle,
+    id,
+    setReady: (ready) => {
+      const hasChanged = ready !== isReady;
+      isReady = ready;
+      if (hasChanged) {
+        heartbeat.beat();
+      }
+    },
+    setDetail: (value) => {
+      detail = value;
+    },
+    health,
+  });
+  logger.info({ id, url }, 'service started');
+}
+
+function startHeartbeat(
+  redis: Redis,
+  logger: Logger,
+  record: () => ServiceRecord,
+): Closable & { beat(): void } {
+  const beat = (): void => {
+    if (redis.status !== 'ready') {
+      return;
+    }
+    const now = record();
+    redis.hset(redisKeys.services, now.id, JSON.stringify(now)).catch((error: unknown) => {
+      logger.debug({ error }, 'heartbeat failed');
+    });
+  };
+  const timer = setInterval(beat, HEARTBEAT_MS);
+  redis.once('ready', beat);
+  return {
+    beat,
+    close: async () => {
+      clearInterval(timer);
+      if (redis.status === 'ready') {
+        await redis.hdel(redisKeys.services, record().id);
+      }
+    },
+  };
+}
+
+async function listenForHealth(config: BaseConfig, health: HealthAnswer): Promise<Server> {
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    if (!health.handle(request, response)) {
+      response.writeHead(404, { 'content-length': 0 }).end();
+    }
+  });
+  await listen(server, config.HEALTH_PORT, config.BIND_HOST, 'HEALTH_PORT');
+  return server;
+}
