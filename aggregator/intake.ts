@@ -1,0 +1,131 @@
+/** out_MQ: what workers made, what the scheduler began and ended. Every job may come twice and in any order. */
+import type { Clock } from '../common/clock.ts';
+import type { Broadcast, Result, SegmentJob } from '../common/contracts/segment.ts';
+import { PipelineError, toPipelineError } from '../common/errors.ts';
+import { milliseconds } from '../common/time.ts';
+import type { Channels } from './channels.ts';
+import type { Committer } from './committer.ts';
+import type { LiveBroadcast } from './live-broadcast.ts';
+import { findBroadcasts, isDone, rebuildBroadcast, type RebuildDeps } from './rebuild.ts';
+import type { Recordings } from './recordings.ts';
+import type { Timeline } from './timeline.ts';
+
+/** A result may come before its broadcast's record: looked for this often, this far apart. */
+const UNKNOWN = { looks: 20, apart: milliseconds(500) } as const;
+/** Newest broadcasts of each channel that a start takes up again. */
+const RESTORED = 2;
+
+/** What taking jobs needs. */
+export interface IntakeDeps {
+  readonly rebuild: RebuildDeps;
+  readonly clock: Clock;
+  readonly channels: Channels;
+  readonly committer: Committer;
+  readonly recordings: Recordings;
+  readonly open: (timeline: Timeline) => LiveBroadcast;
+}
+
+/** See the head of this file. */
+export class Intake {
+  readonly #deps: IntakeDeps;
+  readonly #restoring = new Map<string, Promise<LiveBroadcast | undefined>>();
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes up again what was published before this process started. */
+  async restoreAll(): Promise<void> {
+    const { rebuild } = this.#deps;
+    for (const [channel, numbers] of await findBroadcasts(rebuild.store)) {
+      for (const number of numbers.slice(-RESTORED)) {
+        if (!(await isDone(rebuild, channel, number))) {
+          await this.#restore(channel, number);
+        }
+      }
+    }
+  }
+
+  /** Takes one job. */
+  async take(job: SegmentJob): Promise<void> {
+    const { committer } = this.#deps;
+    switch (job.type) {
+      case 'start':
+      case 'end':
+        await this.#begin(job.broadcast);
+        return;
+      case 'done':
+        await (await this.#broadcastOf(job.result)).offer(job.result);
+        return;
+      case 'stored':
+        committer.stored(job.result);
+        await (await this.#broadcastOf(job.result)).offer(job.result);
+    }
+  }
+
+  /** It is new, or known, or was begun before a restart. */
+  async #begin(broadcast: Broadcast): Promise<void> {
+    const { channel, broadcast: number } = broadcast;
+    const known =
+      this.#deps.channels.find(channel, number) ??
+      (await this.#restore(channel, number, broadcast));
+    known?.end(broadcast);
+  }
+
+  async #broadcastOf({ channel, broadcast }: Result): Promise<LiveBroadcast> {
+    const { channels, clock, rebuild } = this.#deps;
+    for (let look = 1; look <= UNKNOWN.looks; look += 1) {
+      const live =
+        channels.find(channel, broadcast) ??
+        (await this.#restore(channel, broadcast).catch((error: unknown) => {
+          rebuild.logger.warn(
+            { channel, broadcast, error: toPipelineError(error) },
+            'not restored',
+          );
+          return undefined;
+        }));
+      if (live !== undefined) {
+        return live;
+      }
+      await clock.sleep(UNKNOWN.apart);
+    }
+    throw new PipelineError('INPUT_MISSING', `no record of broadcast ${broadcast}`);
+  }
+
+  /** Jobs that need one broadcast at the same time share one restoration. */
+  #restore(channel: string, number: number, given?: Broadcast): Promise<LiveBroadcast | undefined> {
+    const key = `${channel}/${number}/${given === undefined ? 'found' : 'given'}`;
+    const restoring =
+      this.#restoring.get(key) ??
+      this.#restoreOne(channel, number, given).finally(() => {
+        this.#restoring.delete(key);
+      });
+    this.#restoring.set(key, restoring);
+    return restoring;
+  }
+
+  async #restoreOne(
+    channel: string,
+    number: number,
+    given: Broadcast | undefined,
+  ): Promise<LiveBroadcast | undefined> {
+    const { rebuild, channels, committer, recordings, open } = this.#deps;
+    const rebuilt = await rebuildBroadcast(rebuild, channel, number, given);
+    const known = channels.find(channel, number);
+    if (rebuilt === undefined || known !== undefined) {
+      return known;
+    }
+    const live = open(rebuilt.timeline);
+    channels.add(live);
+    for (const published of rebuilt.committed) {
+      recordings.committed(channel, published);
+    }
+    for (const published of rebuilt.uncommitted) {
+      committer.add(channel, published);
+    }
+    for (const result of rebuilt.accepted) {
+      await live.offer(result);
+    }
+    return live;
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * One broadcast being published: results are taken in any order, verified, noted in the stream of published
+ * segments in order, and only then listed.
+ */
+import type { Clock } from '../common/clock.ts';
+import { redisKeys } from '../common/contracts/names.ts';
+import type { Broadcast, Published, Result } from '../common/contracts/segment.ts';
+import type { OriginStatus } from '../common/contracts/status.ts';
+import { PipelineError, toPipelineError, type ErrorCode } from '../common/errors.ts';
+import { timeOfSegment } from '../common/grid.ts';
+import type { Logger } from '../common/logger.ts';
+import { execute, type Redis } from '../common/redis.ts';
+import { milliseconds, segmentNumber } from '../common/time.ts';
+import { UPDATE_SECONDS } from './dash.ts';
+import type { SegmentMemory } from './memory.ts';
+import type { OriginMetrics } from './metrics.ts';
+import { acceptedKey, declaredKey } from './names.ts';
+import { readSegment, type ByteSources } from './segment-bytes.ts';
+import { Sequence } from './sequence.ts';
+import {
+  newestOf,
+  recordOf,
+  windowLength,
+  withBroadcast,
+  withSegment,
+  withoutBefore,
+  type Timeline,
+} from './timeline.ts';
+import { differencesFrom, publishedOf, verifyResult } from './verify.ts';
+
+/** Bytes that neither hot stream nor store has may still be on their way: looked for this often, this far apart. */
+const MISSING = { looks: 20, apart: milliseconds(500) } as const;
+/** Results that will never do; on any other error publishing is tried again. */
+const UNFIT: readonly ErrorCode[] = ['BAD_MEDIA', 'BAD_REQUEST', 'INPUT_MISSING'];
+const RETRY_AFTER = milliseconds(1_000);
+/** Entries kept beyond the window: the next broadcast's first must not push out what players still list. */
+const STREAM_MARGIN = 16;
+
+/** What a broadcast needs. */
+export interface BroadcastDeps {
+  readonly redis: Redis;
+  readonly sources: ByteSources;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly memory: SegmentMemory;
+  readonly metrics: OriginMetrics;
+  /** A segment is noted and listed: commit it. */
+  readonly onPublished: (published: Published) => void;
+  /** What playlists say has changed: wake those who wait. */
+  readonly onChange: () => void;
+}
+
+/** See the head of this file. */
+export class LiveBroadcast {
+  readonly #deps: BroadcastDeps;
+  readonly #sequence: Sequence;
+  readonly #closing = new AbortController();
+  #timeline: Timeline;
+  #version = 0;
+  #draining: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+
+  /** @param next the number to publish next; a restored timeline knows it */
+  constructor(deps: BroadcastDeps, timeline: Timeline) {
+    this.#deps = deps;
+    this.#timeline = timeline;
+    const { broadcast, last } = timeline.broadcast;
+    this.#sequence = new Sequence(broadcast, (newestOf(timeline) ?? broadcast - 1) + 1);
+    if (last !== null) {
+      this.#sequence.endAt(last);
+      this.#turnStatic();
+    }
+  }
+
+  /** What manifests are made from. */
+  get timeline(): Timeline {
+    return this.#timeline;
+  }
+
+  /** Rises with every change of the timeline. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** The newest published number; below the first while there is none. */
+  get newest(): number {
+    return this.#sequence.next - 1;
+  }
+
+  /** Whether every segment the broadcast will ever have is published. */
+  get isComplete(): boolean {
+    const { last } = this.#timeline.broadcast;
+    return last !== null && this.newest >= last;
+  }
+
+  /** Takes a result, remembers it over a restart, and publishes what can be. */
+  async offer(result: Result): Promise<void> {
+    const { channel, n, worker } = result;
+    const { redis, logger } = this.#deps;
+    switch (this.#sequence.offer(result)) {
+      case 'waiting':
+        await redis.hset(acceptedKey(channel), n, JSON.stringify(result));
+        this.#drain();
+        return;
+      case 'published-before':
+        this.#compare(result);
+        return;
+      case 'outside':
+        logger.warn({ channel, n, worker }, 'result lies outside its broadcast');
+        return;
+      case 'too-far':
+        throw new PipelineError('OVERLOADED', `segment ${n} is too far ahead of the next`);
+    }
+  }
+
+  /** The broadcast's last number is known. */
+  end(broadcast: Broadcast): void {
+    if (broadcast.last === null || this.#timeline.broadcast.last !== null) {
+      return;
+    }
+    this.#sequence.endAt(broadcast.last);
+    this.#change(withBroadcast(this.#timeline, broadcast));
+    this.#deps.logger.info(
+      { channel: broadcast.channel, broadcast: broadcast.broadcast, last: broadcast.last },
+      'broadcast ends',
+    );
+    this.#turnStatic();
+  }
+
+  /** A segment's bytes are lost: it and those before it are no longer listed. */
+  forget(published: Published): void {
+    this.#change(withoutBefore(this.#timeline, published.n + 1));
+  }
+
+  /** Resolves when nothing more can be published with what has come. */
+  async settled(): Promise<void> {
+    await this.#draining;
+  }
+
+  /** Stops; what was accepted and not published is taken up again after the restart. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([this.#draining, this.#ending]);
+  }
+
+  #change(timeline: Timeline): void {
+    this.#timeline = timeline;
+    this.#version += 1;
+    this.#deps.onChange();
+  }
+
+  #compare(result: Result): void {
+    const known = recordOf(this.#timeline, result.n);
+    const differing = known === undefined ? [] : differencesFrom(known, result);
+    if (differing.length > 0) {
+      const { channel, n, worker, fingerprint } = result;
+      this.#deps.metrics.rejected.inc({ reason: 'differs' });
+      this.#deps.logger.error(
+        { channel, n, worker, fingerprint, published: known?.fingerprint, differing },
+        'second result differs from the published segment',
+      );
+    }
+  }
+
+  #drain(): void {
+    this.#draining ??= this.#publishAll()
+      .catch((error: unknown) => {
+        this.#deps.logger.error({ error: toPipelineError(error) }, 'publishing failed');
+      })
+      .finally(() => {
+        this.#draining = undefined;
+        if (this.#sequence.peek() !== undefined && !this.#closing.signal.aborted) {
+          this.#drain();
+        }
+      });
+  }
+
+  async #publishAll(): Promise<void> {
+    for (;;) {
+      const result = this.#sequence.peek();
+      if (result === undefined || this.#closing.signal.aborted) {
+        return;
+      }
+      try {
+        await this.#publish(result);
+      } catch (error) {
+        if (this.#closing.signal.aborted) {
+          return;
+        }
+        const { code, message } = toPipelineError(error);
+        const { channel, n, worker } = result;
+        if (!UNFIT.includes(code)) {
+          this.#deps.logger.warn({ channel, n, code, reason: message }, 'publishing waits');
+          await this.#deps.clock.sleep(RETRY_AFTER, this.#closing.signal).catch(() => undefined);
+          continue;
+        }
+        this.#deps.metrics.rejected.inc({ reason: code });
+        this.#deps.logger.error({ channel, n, worker, code, reason: message }, 'result is unfit');
+        this.#sequence.drop(result);
+        if (this.#sequence.peek() === undefined) {
+          await this.#deps.redis.hdel(acceptedKey(channel), String(n));
+        }
+      }
+    }
+  }
+
+  async #publish(result: Result): Promise<void> {
+    const { redis, clock, memory, metrics } = this.#deps;
+    const { channel, n } = result;
+    const objects = await this.#read(result);
+    verifyResult(this.#timeline.broadcast, result, objects, this.#timeline.inits);
+    const published = publishedOf(result, clock.now());
+    const timeline = withSegment(this.#timeline, published);
+    const { grid, broadcast, declared } = timeline;
+    const kept = windowLength(grid, broadcast.dvrSeconds) + STREAM_MARGIN;
+    await execute(
+      redis
+        .multi()
+        .xadd(
+          redisKeys.published(channel),
+          'MAXLEN',
+          '~',
+          kept,
+          '*',
+          'e',
+          JSON.stringify(published),
+        )
+        .set(declaredKey(channel), JSON.stringify(declared))
+        .hdel(acceptedKey(channel), String(n)),
+    );
+    memory.pin(channel, n, objects);
+    this.#sequence.advance();
+    // The end may have become known while Redis answered.
+    this.#change(withBroadcast(timeline, this.#timeline.broadcast));
+    this.#deps.onPublished(published);
+    const lag = published.at - timeOfSegment(grid, segmentNumber(n + 1));
+    metrics.published.inc();
+    metrics.lag.observe(lag / 1000);
+    this.#deps.logger.debug({ channel, n, lagMs: Math.round(lag) }, 'segment published');
+    this.#turnStatic();
+    await this.#tellStatus(n, lag).catch((error: unknown) => {
+      this.#deps.logger.warn({ channel, error }, 'status not written');
+    });
+  }
+
+  async #read(result: Result): ReturnType<typeof readSegment> {
+    for (let look = 1; ; look += 1) {
+      try {
+        return await readSegment(this.#deps.sources, result);
+      } catch (error) {
+        const { code } = toPipelineError(error);
+        const canWait = code === 'INPUT_MISSING' || code === 'STORE_FAILED';
+        if (!canWait || (code === 'INPUT_MISSING' && look >= MISSING.looks)) {
+          throw error;
+        }
+        await this.#deps.clock.sleep(MISSING.apart, this.#closing.signal);
+      }
+    }
+  }
+
+  async #tellStatus(n: number, lagMs: number): Promise<void> {
+    const { channel, broadcast, renditions } = this.#timeline.broadcast;
+    const status: OriginStatus = {
+      broadcast,
+      renditions: renditions.map(({ id }) => ({ id, published: n, lagMs: Math.round(lagMs) })),
+    };
+    await this.#deps.redis.hset(redisKeys.origin, channel, JSON.stringify(status));
+  }
+
+  /** Once all is published players get the time to fetch it before the MPD tells them to stop. */
+  #turnStatic(): void {
+    if (!this.isComplete || this.#ending !== undefined) {
+      return;
+    }
+    const grace = milliseconds(2 * UPDATE_SECONDS * 1000);
+    this.#ending = this.#deps.clock.sleep(grace, this.#closing.signal).then(
+      () => {
+        this.#change({ ...this.#timeline, isStatic: true });
+      },
+      () => undefined,
+    );
+  }
+}

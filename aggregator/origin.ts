@@ -1,0 +1,192 @@
+/** Answers by route: the clock, playlists and manifests, previews; segments are in `segments.ts`. */
+import type { Clock } from '../common/clock.ts';
+import type { Rendition } from '../common/contracts/rendition.ts';
+import { segmentSeconds } from '../common/grid.ts';
+import {
+  answerDocument,
+  answerLater,
+  answerNever,
+  answerObject,
+  answerText,
+  type Exchange,
+} from './answer.ts';
+import type { Channels } from './channels.ts';
+import type { Holds } from './holds.ts';
+import type { Document, Playlists } from './playlists.ts';
+import type { Previews } from './previews.ts';
+import { isWhole, type Recordings } from './recordings.ts';
+import type { Route } from './route.ts';
+import type { Segments } from './segments.ts';
+import type { Timeline } from './timeline.ts';
+
+/** What answering needs. */
+export interface OriginDeps {
+  readonly clock: Clock;
+  readonly channels: Channels;
+  readonly recordings: Recordings;
+  readonly playlists: Playlists;
+  readonly holds: Holds;
+  readonly segments: Segments;
+  readonly previews: Previews;
+}
+
+type Of<Kind extends Route['kind']> = Extract<Route, { kind: Kind }>;
+
+const renditionOf = (timeline: Timeline, id: string): Rendition | undefined =>
+  timeline.broadcast.renditions.find((rendition) => rendition.id === id);
+
+function recordingDocument(
+  playlists: Playlists,
+  timeline: Timeline,
+  route: Of<'recording-multivariant' | 'recording-manifest' | 'recording-playlist'>,
+): Document | undefined {
+  if (timeline.segments.length === 0) {
+    return undefined;
+  }
+  switch (route.kind) {
+    case 'recording-multivariant':
+      return playlists.recordingMultivariant(timeline);
+    case 'recording-manifest':
+      return playlists.recordingManifest(timeline);
+    case 'recording-playlist': {
+      const rendition = renditionOf(timeline, route.rendition);
+      return rendition && playlists.recordingMedia(timeline, rendition);
+    }
+  }
+}
+
+/** See the head of this file. */
+export class Origin {
+  readonly #deps: OriginDeps;
+
+  constructor(deps: OriginDeps) {
+    this.#deps = deps;
+  }
+
+  /** Answers one request; resolves when the answer is given over to the socket. */
+  async answer(exchange: Exchange, route: Route): Promise<void> {
+    switch (route.kind) {
+      case 'time':
+        this.#time(exchange);
+        return;
+      case 'multivariant':
+      case 'manifest':
+        await this.#index(exchange, route);
+        return;
+      case 'media-playlist':
+        await this.#mediaPlaylist(exchange, route);
+        return;
+      case 'segment':
+        await this.#deps.segments.answer(exchange, route);
+        return;
+      case 'init':
+        await this.#deps.segments.answerInit(exchange, route);
+        return;
+      case 'preview':
+        await this.#preview(exchange, route);
+        return;
+      case 'recording-multivariant':
+      case 'recording-manifest':
+      case 'recording-playlist':
+        await this.#recording(exchange, route);
+    }
+  }
+
+  #time(exchange: Exchange): void {
+    answerText(exchange, new Date(this.#deps.clock.now()).toISOString());
+  }
+
+  async #index(exchange: Exchange, route: Of<'multivariant' | 'manifest'>): Promise<void> {
+    const { channels, playlists, recordings } = this.#deps;
+    const isManifest = route.kind === 'manifest';
+    const current = channels.current(route.channel);
+    if (current === undefined) {
+      const timeline = await recordings.latestOf(route.channel);
+      if (timeline === undefined || timeline.segments.length === 0) {
+        answerNever(exchange);
+        return;
+      }
+      answerDocument(
+        exchange,
+        isManifest ? playlists.endedManifest(timeline) : playlists.endedMultivariant(timeline),
+      );
+      return;
+    }
+    // A broadcast that has just begun has no playlist before its first segment.
+    const seconds = segmentSeconds(current.timeline.grid);
+    const found = await this.#deps.holds.hold(exchange, route.channel, seconds, () => {
+      const live = channels.current(route.channel);
+      return live === undefined || live.timeline.segments.length === 0 ? 'wait' : live;
+    });
+    if (found === 'gave-up') {
+      answerLater(exchange);
+      return;
+    }
+    answerDocument(
+      exchange,
+      isManifest ? playlists.manifest(found) : playlists.multivariant(found),
+    );
+  }
+
+  async #mediaPlaylist(exchange: Exchange, route: Of<'media-playlist'>): Promise<void> {
+    const { channels, playlists, recordings } = this.#deps;
+    const live = channels.find(route.channel, route.broadcast);
+    if (live !== undefined) {
+      const rendition = renditionOf(live.timeline, route.rendition);
+      if (rendition === undefined) {
+        answerNever(exchange);
+      } else {
+        answerDocument(exchange, playlists.media(live, rendition));
+      }
+      return;
+    }
+    const timeline = await recordings.timelineOf(route.channel, route.broadcast);
+    const rendition = timeline && renditionOf(timeline, route.rendition);
+    if (timeline === undefined || rendition === undefined) {
+      answerNever(exchange);
+      return;
+    }
+    answerDocument(exchange, playlists.endedMedia(timeline, rendition));
+  }
+
+  async #recording(
+    exchange: Exchange,
+    route: Of<'recording-multivariant' | 'recording-manifest' | 'recording-playlist'>,
+  ): Promise<void> {
+    const { channels, playlists, recordings } = this.#deps;
+    const live = channels.find(route.channel, route.broadcast);
+    const timeline =
+      live === undefined || live.isComplete
+        ? await recordings.timelineOf(route.channel, route.broadcast)
+        : undefined;
+    // On air, or its last segments are on their way to the store: it becomes a recording soon.
+    if (live !== undefined && (timeline === undefined || !isWhole(timeline))) {
+      answerLater(exchange);
+      return;
+    }
+    const document = timeline && recordingDocument(playlists, timeline, route);
+    if (document === undefined) {
+      answerNever(exchange);
+      return;
+    }
+    answerDocument(exchange, document);
+  }
+
+  async #preview(exchange: Exchange, route: Of<'preview'>): Promise<void> {
+    const { channels, previews } = this.#deps;
+    const newest = channels.current(route.channel)?.timeline.segments.at(-1);
+    const preview = newest && (await previews.latest(route.channel, newest.n));
+    if (preview === undefined) {
+      answerNever(exchange);
+      return;
+    }
+    await answerObject(exchange, {
+      type: 'image/jpeg',
+      etag: `"p${preview.n}"`,
+      bytes: preview.image.byteLength,
+      cacheControl: 'public, max-age=2',
+      read: (range) =>
+        range === undefined ? preview.image : preview.image.subarray(range.start, range.end + 1),
+    });
+  }
+}

@@ -1,0 +1,182 @@
+/** Playlist and manifest texts, made once per change and not per request. */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Rendition } from '../common/contracts/rendition.ts';
+import { liveManifest, recordingManifest, type Run } from './dash.ts';
+import { mediaPlaylist, multivariantPlaylist } from './hls.ts';
+import type { LiveBroadcast } from './live-broadcast.ts';
+import { isWhole } from './recordings.ts';
+import { windowLength, type Timeline } from './timeline.ts';
+
+/** A text ready to be sent. */
+export interface Document {
+  readonly body: Buffer;
+  readonly type: string;
+  readonly etag: string;
+  /** Seconds a cache may keep it. */
+  readonly maxAge: number;
+}
+
+const HLS_TYPE = 'application/vnd.apple.mpegurl';
+const DASH_TYPE = 'application/dash+xml';
+/** What changes with every segment, what a finished broadcast may still get, and what never changes. */
+const MAX_AGE = { live: 1, ended: 10, recording: 3_600 } as const;
+/** Texts of recordings kept, bytes. */
+const RECORDING_BYTES = 32 * 1024 ** 2;
+
+const etagOf = (body: Uint8Array): string =>
+  `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+
+function documentOf(text: string, type: string, maxAge: number): Document {
+  const body = Buffer.from(text);
+  return { body, type, etag: etagOf(body), maxAge };
+}
+
+/** Where a recording's objects are, from its folder. */
+const baseOf = (channel: string): string => `../../../live/${channel}/`;
+
+/** See the head of this file. */
+export class Playlists {
+  readonly #live = new WeakMap<
+    LiveBroadcast,
+    { readonly version: number; readonly documents: Map<string, Document> }
+  >();
+  readonly #recordings = new LRUCache<string, Document>({
+    maxSize: RECORDING_BYTES,
+    sizeCalculation: (document) => document.body.byteLength,
+  });
+
+  /** `/live/<channel>/index.m3u8` */
+  multivariant(live: LiveBroadcast): Document {
+    return this.#of(live, 'multivariant', () => {
+      const { timeline } = live;
+      const uriOf = ({ id }: Rendition): string => `${id}/${timeline.broadcast.broadcast}.m3u8`;
+      return documentOf(multivariantPlaylist(timeline, uriOf), HLS_TYPE, MAX_AGE.live);
+    });
+  }
+
+  /** `/live/<channel>/index.mpd` */
+  manifest(live: LiveBroadcast): Document {
+    return this.#of(live, 'manifest', () =>
+      documentOf(liveManifest(live.timeline), DASH_TYPE, MAX_AGE.live),
+    );
+  }
+
+  /** `/live/<channel>/<rendition>/<broadcast>.m3u8` while the broadcast is in hand. */
+  media(live: LiveBroadcast, rendition: Rendition): Document {
+    return this.#of(live, rendition.id, () => {
+      const { grid, segments } = live.timeline;
+      const text = mediaPlaylist({
+        grid,
+        rendition,
+        segments,
+        first: live.newest + 1,
+        isEnded: live.isComplete,
+        isRecording: false,
+        base: '',
+      });
+      return documentOf(text, HLS_TYPE, live.isComplete ? MAX_AGE.ended : MAX_AGE.live);
+    });
+  }
+
+  /** `/live/<channel>/index.m3u8` of a broadcast that is in hand no longer. */
+  endedMultivariant(timeline: Timeline): Document {
+    const { broadcast } = timeline.broadcast;
+    return this.#ofRecording(timeline, 'live/multivariant', () =>
+      multivariantPlaylist(timeline, ({ id }) => `${id}/${broadcast}.m3u8`),
+    );
+  }
+
+  /** `/live/<channel>/index.mpd` of such a one. */
+  endedManifest(timeline: Timeline): Document {
+    return this.#ofRecording(timeline, 'live/manifest', () => liveManifest(timeline), DASH_TYPE);
+  }
+
+  /** Its media playlists: the last of it, as it was when it ended. */
+  endedMedia(timeline: Timeline, rendition: Rendition): Document {
+    return this.#ofRecording(timeline, `live/${rendition.id}`, () => {
+      const { grid, segments, broadcast } = timeline;
+      return mediaPlaylist({
+        grid,
+        rendition,
+        segments: segments.slice(-windowLength(grid, broadcast.dvrSeconds)),
+        first: broadcast.broadcast,
+        isEnded: true,
+        isRecording: false,
+        base: '',
+      });
+    });
+  }
+
+  /** `/vod/<channel>/<broadcast>/index.m3u8` */
+  recordingMultivariant(timeline: Timeline): Document {
+    return this.#ofRecording(timeline, 'multivariant', () =>
+      multivariantPlaylist(timeline, ({ id }) => `${id}.m3u8`),
+    );
+  }
+
+  /** `/vod/<channel>/<broadcast>/<rendition>.m3u8` */
+  recordingMedia(timeline: Timeline, rendition: Rendition): Document {
+    return this.#ofRecording(timeline, rendition.id, () => {
+      const { grid, segments, broadcast } = timeline;
+      return mediaPlaylist({
+        grid,
+        rendition,
+        segments,
+        first: broadcast.broadcast,
+        isEnded: true,
+        isRecording: true,
+        base: `${baseOf(broadcast.channel)}${rendition.id}/`,
+      });
+    });
+  }
+
+  /** `/vod/<channel>/<broadcast>/index.mpd` */
+  recordingManifest(timeline: Timeline): Document {
+    return this.#ofRecording(
+      timeline,
+      'manifest',
+      () => recordingManifest(timeline, baseOf(timeline.broadcast.channel), runsOf(timeline)),
+      DASH_TYPE,
+    );
+  }
+
+  #of(live: LiveBroadcast, name: string, make: () => Document): Document {
+    let cached = this.#live.get(live);
+    if (cached?.version !== live.version) {
+      cached = { version: live.version, documents: new Map() };
+      this.#live.set(live, cached);
+    }
+    const document = cached.documents.get(name) ?? make();
+    cached.documents.set(name, document);
+    return document;
+  }
+
+  #ofRecording(timeline: Timeline, name: string, make: () => string, type = HLS_TYPE): Document {
+    const { channel, broadcast } = timeline.broadcast;
+    const key = `${channel}/${broadcast}/${timeline.segments.length}/${name}`;
+    const known = this.#recordings.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    // The next broadcast takes the place of what lies under /live, at any time.
+    const isForEver = isWhole(timeline) && !name.startsWith('live/');
+    const document = documentOf(make(), type, isForEver ? MAX_AGE.recording : MAX_AGE.live);
+    this.#recordings.set(key, document);
+    return document;
+  }
+}
+
+/** The unbroken runs of numbers a recording has; one, unless something was lost. */
+export function runsOf({ segments }: Timeline): Run[] {
+  const runs: { first: number; last: number }[] = [];
+  for (const { n } of segments) {
+    const run = runs.at(-1);
+    if (run !== undefined && n === run.last + 1) {
+      run.last = n;
+    } else {
+      runs.push({ first: n, last: n });
+    }
+  }
+  return runs;
+}

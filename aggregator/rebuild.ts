@@ -1,0 +1,239 @@
+/**
+ * What was published before this process started, put together from the stream of published segments, the commit
+ * records and what out_MQ had delivered. Playlists go on where they were: what was listed is listed.
+ */
+import type { z } from 'zod';
+import { redisKeys, storeKeys } from '../common/contracts/names.ts';
+import {
+  publishedSchema,
+  resultSchema,
+  type Broadcast,
+  type Published,
+  type Result,
+} from '../common/contracts/segment.ts';
+import { toPipelineError } from '../common/errors.ts';
+import { gridOf } from '../common/grid.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Redis } from '../common/redis.ts';
+import type { ObjectStore } from '../common/store/store.ts';
+import { segmentNumber } from '../common/time.ts';
+import { declare, declaredSchema, firstDeclared, type Declared } from './declared.ts';
+import type { SegmentMemory } from './memory.ts';
+import { acceptedKey, declaredKey } from './names.ts';
+import { listNumbers, readBroadcast, readCommits } from './recordings.ts';
+import { isSame, readHotSegments } from './segment-bytes.ts';
+import { restoreTimeline, windowLength, type Timeline } from './timeline.ts';
+import type { SegmentBytes } from './verify.ts';
+
+/** What rebuilding reads from. */
+export interface RebuildDeps {
+  readonly redis: Redis;
+  readonly hotRedis: Redis;
+  readonly store: Pick<ObjectStore, 'get' | 'list'>;
+  readonly memory: SegmentMemory;
+  readonly logger: Logger;
+}
+
+/** One broadcast as it was. */
+export interface Rebuilt {
+  readonly timeline: Timeline;
+  /** Published segments without a commit record. */
+  readonly uncommitted: readonly Published[];
+  readonly committed: readonly Published[];
+  /** Accepted from out_MQ and not published. */
+  readonly accepted: readonly Result[];
+}
+
+/** Channels that have broadcasts in the store, with their numbers, ascending. */
+export async function findBroadcasts(
+  store: RebuildDeps['store'],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const found = new Map<string, number[]>();
+  for await (const key of store.list('broadcasts/')) {
+    const match = /^broadcasts\/([a-z0-9-]+)\/(\d+)\.json$/.exec(key);
+    if (match?.[1] !== undefined) {
+      found.set(match[1], [...(found.get(match[1]) ?? []), Number(match[2])]);
+    }
+  }
+  for (const numbers of found.values()) {
+    numbers.sort((a, b) => a - b);
+  }
+  return found;
+}
+
+function parse<S extends z.ZodType>(schema: S, text: string | undefined): z.output<S> | undefined {
+  if (text === undefined) {
+    return undefined;
+  }
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readPublished(redis: Redis, broadcast: Broadcast): Promise<Map<number, Published>> {
+  const entries = await redis.xrange(redisKeys.published(broadcast.channel), '-', '+');
+  const found = new Map<number, Published>();
+  for (const [, [, text]] of entries) {
+    const published = parse(publishedSchema, text);
+    // The first entry of a number is what was listed; a repeated append says the same.
+    if (published?.broadcast === broadcast.broadcast && !found.has(published.n)) {
+      found.set(published.n, published);
+    }
+  }
+  return found;
+}
+
+/** The unbroken run of numbers that ends with the newest. */
+function newestRun(records: ReadonlyMap<number, Published>, atMost: number): Published[] {
+  const run: Published[] = [];
+  for (let n = Math.max(...records.keys()); run.length < atMost; n -= 1) {
+    const record = records.get(n);
+    if (record === undefined) {
+      break;
+    }
+    run.push(record);
+  }
+  return run.toReversed();
+}
+
+async function readDeclared(
+  redis: Redis,
+  broadcast: Broadcast,
+  segments: readonly Published[],
+): Promise<Declared> {
+  const text = await redis.get(declaredKey(broadcast.channel));
+  const kept = parse(declaredSchema, text ?? undefined);
+  if (kept?.broadcast === broadcast.broadcast) {
+    return kept;
+  }
+  return segments.reduce(
+    (sofar, published) => declare(broadcast, sofar, published),
+    firstDeclared(broadcast),
+  );
+}
+
+/** Bytes of uncommitted segments that the hot streams still hold, back into memory. */
+async function restoreBytes(
+  deps: RebuildDeps,
+  broadcast: Broadcast,
+  uncommitted: readonly Published[],
+): Promise<void> {
+  const { channel, renditions } = broadcast;
+  const hot = new Map(
+    await Promise.all(
+      renditions.map(async ({ id }): Promise<[string, ReadonlyMap<number, SegmentBytes>]> => [
+        id,
+        await readHotSegments(deps.hotRedis, channel, id),
+      ]),
+    ),
+  );
+  for (const published of uncommitted) {
+    const objects = new Map<string, SegmentBytes>();
+    for (const item of published.renditions) {
+      const bytes = hot.get(item.rendition)?.get(published.n);
+      if (bytes !== undefined && isSame(item, bytes)) {
+        objects.set(item.rendition, bytes);
+      }
+    }
+    if (objects.size === published.renditions.length) {
+      deps.memory.pin(channel, published.n, objects);
+    }
+  }
+}
+
+/**
+ * Whether a broadcast has ended and all of it is committed: it is a recording, read when someone asks for it.
+ */
+export async function isDone(
+  { store }: Pick<RebuildDeps, 'store'>,
+  channel: string,
+  number: number,
+): Promise<boolean> {
+  const broadcast = await readBroadcast(store, channel, number);
+  if (broadcast === undefined || broadcast.last === null) {
+    return false;
+  }
+  const committed = await listNumbers(
+    store,
+    storeKeys.commitPrefix(channel, segmentNumber(number)),
+  );
+  return committed.length === broadcast.last - number + 1;
+}
+
+/** The commit records of the window, and the numbers that have one. */
+async function readCommitted(
+  { store }: RebuildDeps,
+  broadcast: Broadcast,
+  atMost: number,
+): Promise<Published[]> {
+  const { channel, broadcast: number } = broadcast;
+  const prefix = storeKeys.commitPrefix(channel, segmentNumber(number));
+  const numbers = (await listNumbers(store, prefix)).slice(-2 * atMost);
+  return readCommits(store, channel, number, numbers);
+}
+
+/**
+ * Puts one broadcast together; undefined if there is no record of it.
+ * @param given its record, from out_MQ: with it a store that is away is no hindrance
+ * @throws PipelineError `STORE_FAILED` when the store is away and nothing is given
+ */
+export async function rebuildBroadcast(
+  deps: RebuildDeps,
+  channel: string,
+  number: number,
+  given?: Broadcast,
+): Promise<Rebuilt | undefined> {
+  const { redis, store, logger } = deps;
+  const unlessGiven = <T>(fallback: T) => {
+    return (error: unknown): T => {
+      if (given === undefined) {
+        throw error;
+      }
+      logger.warn({ channel, error: toPipelineError(error) }, 'restoring without the store');
+      return fallback;
+    };
+  };
+  const record = await readBroadcast(store, channel, number).catch(unlessGiven(undefined));
+  const broadcast = record ?? given;
+  if (broadcast === undefined) {
+    return undefined;
+  }
+  const atMost = windowLength(gridOf(broadcast.fps), broadcast.dvrSeconds);
+  const committed = await readCommitted(deps, broadcast, atMost).catch(unlessGiven([]));
+  const isCommitted = new Set(committed.map(({ n }) => n));
+  const published = await readPublished(redis, broadcast);
+  const records = new Map([
+    ...committed.map((item): [number, Published] => [item.n, item]),
+    ...published,
+  ]);
+  const segments = newestRun(records, atMost);
+  const uncommitted = [...published.values()].filter(({ n }) => !isCommitted.has(n));
+  await restoreBytes(deps, broadcast, uncommitted);
+  const declared = await readDeclared(redis, broadcast, segments);
+  const texts = await redis.hvals(acceptedKey(channel));
+  const accepted = texts
+    .map((text) => parse(resultSchema, text))
+    .filter((result) => result?.broadcast === number)
+    .filter((result) => result !== undefined);
+  if (segments.length > 0) {
+    logger.info(
+      {
+        channel,
+        broadcast: number,
+        newest: segments.at(-1)?.n,
+        listed: segments.length,
+        uncommitted: uncommitted.length,
+        accepted: accepted.length,
+      },
+      'broadcast restored',
+    );
+  }
+  return {
+    timeline: restoreTimeline(broadcast, segments, declared),
+    uncommitted,
+    committed,
+    accepted,
+  };
+}

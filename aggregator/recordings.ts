@@ -1,0 +1,162 @@
+/**
+ * Broadcasts as the store keeps them: their record and commit records, read on demand and cached within bounds.
+ * What a broadcast's segments are is known from commit records only, never from objects that happen to exist.
+ */
+import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
+import { storeKeys } from '../common/contracts/names.ts';
+import {
+  broadcastSchema,
+  publishedSchema,
+  type Broadcast,
+  type Published,
+} from '../common/contracts/segment.ts';
+import type { ObjectStore } from '../common/store/store.ts';
+import { segmentNumber } from '../common/time.ts';
+import { declare, firstDeclared } from './declared.ts';
+import { restoreTimeline, type Timeline } from './timeline.ts';
+
+/** Commit records held in all, single ones and those of whole recordings. */
+const MAX_RECORDS = 50_000;
+const MAX_RECORDING_RECORDS = 200_000;
+/** Records read at a time. */
+const CONCURRENT = 32;
+/** What may still change is read again after this (real milliseconds). */
+const UNFINISHED_MS = 5_000;
+
+type RecordStore = Pick<ObjectStore, 'get' | 'list'>;
+
+const numberOf = (key: string): number => Number(/\/(\d+)\.json$/.exec(key)?.[1] ?? Number.NaN);
+
+/** Numbers of the JSON records under a prefix, ascending. */
+export async function listNumbers(store: RecordStore, prefix: string): Promise<number[]> {
+  const numbers: number[] = [];
+  for await (const key of store.list(prefix)) {
+    const n = numberOf(key);
+    if (Number.isSafeInteger(n)) {
+      numbers.push(n);
+    }
+  }
+  return numbers.toSorted((a, b) => a - b);
+}
+
+/** A broadcast's record, or undefined. */
+export async function readBroadcast(
+  store: RecordStore,
+  channel: string,
+  broadcast: number,
+): Promise<Broadcast | undefined> {
+  const bytes = await store.get(storeKeys.broadcast(channel, segmentNumber(broadcast)));
+  return bytes === undefined
+    ? undefined
+    : broadcastSchema.parse(JSON.parse(bytes.toString('utf8')));
+}
+
+/** One commit record, or undefined. */
+export async function readCommit(
+  store: RecordStore,
+  channel: string,
+  broadcast: number,
+  n: number,
+): Promise<Published | undefined> {
+  const key = storeKeys.commit(channel, segmentNumber(broadcast), segmentNumber(n));
+  const bytes = await store.get(key);
+  return bytes === undefined
+    ? undefined
+    : publishedSchema.parse(JSON.parse(bytes.toString('utf8')));
+}
+
+/** The commit records of some numbers, those that exist, in the same order. */
+export async function readCommits(
+  store: RecordStore,
+  channel: string,
+  broadcast: number,
+  numbers: readonly number[],
+): Promise<Published[]> {
+  const limit = pLimit(CONCURRENT);
+  const records = await Promise.all(
+    numbers.map((n) => limit(() => readCommit(store, channel, broadcast, n))),
+  );
+  return records.filter((record) => record !== undefined);
+}
+
+/** See the head of this file. */
+export class Recordings {
+  readonly #store: RecordStore;
+  readonly #commits = new LRUCache<string, Published>({ max: MAX_RECORDS });
+  readonly #recordings: LRUCache<string, Timeline>;
+  readonly #starts: LRUCache<string, number[]>;
+
+  constructor(store: RecordStore) {
+    this.#store = store;
+    this.#recordings = new LRUCache({
+      maxSize: MAX_RECORDING_RECORDS,
+      sizeCalculation: (timeline) => timeline.segments.length + 1,
+      fetchMethod: async (key, _stale, { options }) => {
+        const [channel = '', broadcast = ''] = key.split('/');
+        const timeline = await this.#read(channel, Number(broadcast));
+        if (timeline !== undefined && !isWhole(timeline)) {
+          options.ttl = UNFINISHED_MS;
+        }
+        return timeline;
+      },
+    });
+    this.#starts = new LRUCache({
+      max: 1_000,
+      ttl: UNFINISHED_MS,
+      fetchMethod: (channel) => listNumbers(store, storeKeys.broadcastPrefix(channel)),
+    });
+  }
+
+  /** A segment has been committed. */
+  committed(channel: string, published: Published): void {
+    this.#commits.set(`${channel}/${published.broadcast}/${published.n}`, published);
+  }
+
+  /** A commit record; undefined when the segment is not known to be stored. */
+  async commitOf(channel: string, broadcast: number, n: number): Promise<Published | undefined> {
+    const key = `${channel}/${broadcast}/${n}`;
+    const known = this.#commits.get(key) ?? (await readCommit(this.#store, channel, broadcast, n));
+    if (known !== undefined) {
+      this.#commits.set(key, known);
+    }
+    return known;
+  }
+
+  /** The broadcast a segment number belongs to, if there is one. */
+  async broadcastOf(channel: string, n: number): Promise<number | undefined> {
+    const starts = (await this.#starts.fetch(channel)) ?? [];
+    return starts.findLast((start) => start <= n);
+  }
+
+  /** The channel's newest broadcast that has ended. */
+  async latestOf(channel: string): Promise<Timeline | undefined> {
+    const latest = ((await this.#starts.fetch(channel)) ?? []).at(-1);
+    return latest === undefined ? undefined : this.timelineOf(channel, latest);
+  }
+
+  /** A whole broadcast that has ended, with what is committed of it; undefined if there is none. */
+  async timelineOf(channel: string, broadcast: number): Promise<Timeline | undefined> {
+    return this.#recordings.fetch(`${channel}/${broadcast}`);
+  }
+
+  async #read(channel: string, number: number): Promise<Timeline | undefined> {
+    const broadcast = await readBroadcast(this.#store, channel, number);
+    if (broadcast === undefined || broadcast.last === null) {
+      return undefined;
+    }
+    const prefix = storeKeys.commitPrefix(channel, segmentNumber(number));
+    const numbers = await listNumbers(this.#store, prefix);
+    const segments = await readCommits(this.#store, channel, number, numbers);
+    const declared = segments.reduce(
+      (sofar, published) => declare(broadcast, sofar, published),
+      firstDeclared(broadcast),
+    );
+    return { ...restoreTimeline(broadcast, segments, declared), isStatic: true };
+  }
+}
+
+/** Whether a recording has every number of its broadcast. */
+export function isWhole({ broadcast, segments }: Timeline): boolean {
+  return broadcast.last !== null && segments.length === broadcast.last - broadcast.broadcast + 1;
+}

@@ -1,0 +1,129 @@
+/** Puts the origin together: what was published before, out_MQ, the server. */
+import { QUEUES } from '../common/contracts/names.ts';
+import { segmentJobSchema } from '../common/contracts/segment.ts';
+import { closesServer, listen } from '../common/listen.ts';
+import { openWorker } from '../common/queues.ts';
+import type { ServiceContext } from '../common/service.ts';
+import { Channels } from './channels.ts';
+import { Committer } from './committer.ts';
+import type { AggregatorConfig } from './config.ts';
+import { Holds } from './holds.ts';
+import { InitSegments } from './init-segments.ts';
+import { Intake } from './intake.ts';
+import { LiveBroadcast } from './live-broadcast.ts';
+import { SegmentMemory } from './memory.ts';
+import { createMetrics, exposeLevels } from './metrics.ts';
+import { Origin } from './origin.ts';
+import { Playlists } from './playlists.ts';
+import { Previews } from './previews.ts';
+import { Recordings } from './recordings.ts';
+import { Segments } from './segments.ts';
+import { createOriginServer } from './server.ts';
+import type { Timeline } from './timeline.ts';
+
+/** Jobs in hand at a time. */
+const CONCURRENCY = 16;
+/** Starts the aggregator; it listens once all that was published before is listed again. */
+export async function startAggregator(context: ServiceContext<AggregatorConfig>): Promise<void> {
+  const { config, logger, clock, redis, hotRedis, store, lifecycle, health } = context;
+  const metrics = createMetrics(context.metrics);
+  const memory = new SegmentMemory(config.MEMORY_BYTES);
+  const holds = new Holds(clock);
+  const recordings = new Recordings(store);
+  const inits = new InitSegments(store);
+
+  const committer = new Committer(
+    { store, clock, logger, memory },
+    {
+      onCommitted: (channel, published) => {
+        metrics.committed.inc();
+        recordings.committed(channel, published);
+        holds.release(channel);
+      },
+      onLost: (channel, published) => {
+        metrics.lost.inc();
+        channels.find(channel, published.broadcast)?.forget(published);
+      },
+    },
+  );
+  const open = (timeline: Timeline): LiveBroadcast => {
+    const { channel } = timeline.broadcast;
+    return new LiveBroadcast(
+      {
+        redis,
+        sources: { hotRedis, store },
+        clock,
+        logger,
+        memory,
+        metrics,
+        onPublished: (published) => {
+          for (const [rendition, { init }] of memory.get(channel, published.n) ?? []) {
+            const item = published.renditions.find((known) => known.rendition === rendition);
+            if (item !== undefined) {
+              inits.keep(channel, rendition, item.initSha256, init);
+            }
+          }
+          committer.add(channel, published);
+        },
+        onChange: () => {
+          holds.release(channel);
+        },
+      },
+      timeline,
+    );
+  };
+  const channels = new Channels();
+  exposeLevels(context.metrics, {
+    held: () => holds.held,
+    memoryBytes: () => memory.bytes,
+    pendingCommits: () => committer.pending,
+  });
+  lifecycle.own('committer', committer);
+  lifecycle.own('broadcasts', {
+    close: async () => {
+      await Promise.all(channels.all().map((live) => live.close()));
+    },
+  });
+
+  const intake = new Intake({
+    rebuild: { redis, hotRedis, store, memory, logger },
+    clock,
+    channels,
+    committer,
+    recordings,
+    open,
+  });
+  await intake.restoreAll();
+
+  const origin = new Origin({
+    clock,
+    channels,
+    recordings,
+    playlists: new Playlists(),
+    holds,
+    segments: new Segments({
+      clock,
+      store,
+      channels,
+      recordings,
+      memory,
+      committer,
+      holds,
+      inits,
+    }),
+    previews: new Previews(store),
+  });
+  const server = createOriginServer({ origin, health, logger, metrics });
+  await listen(server, config.ORIGIN_PORT, config.BIND_HOST, 'ORIGIN_PORT');
+  lifecycle.own('server', closesServer(server));
+  const worker = openWorker(
+    QUEUES.segments,
+    context.connect('segments'),
+    logger,
+    segmentJobSchema,
+    (job) => intake.take(job),
+    { concurrency: CONCURRENCY },
+  );
+  lifecycle.own('segments', { close: () => worker.close() });
+  context.setReady(true);
+}

@@ -1,0 +1,12 @@
+/** Renders the demo's clip into `DATA_DIR`, once. */
+import { clipPath } from './clip-path.ts';
+import { renderClip } from './render.ts';
+
+/** Fifteen times eight seconds: two minutes. */
+const PERIODS = 15;
+
+const dataDir = process.env['DATA_DIR'];
+if (dataDir === undefined) {
+  throw new Error('DATA_DIR says where the clip is kept');
+}
+await renderClip(clipPath(dataDir), PERIODS);

@@ -1,0 +1,141 @@
+/** Puts the edge together: upstream, cache, pages, server, directory entry, readiness. */
+import { existsSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { redisKeys } from '../common/contracts/names.ts';
+import { withDeadline, type Closable } from '../common/lifecycle.ts';
+import { closesServer, listen } from '../common/listen.ts';
+import type { Logger } from '../common/logger.ts';
+import type { ServiceContext } from '../common/service.ts';
+import type { EdgeConfig } from './config.ts';
+import { nearestEdges, readServices, type Directory } from './directory.ts';
+import { MediaCache } from './media-cache.ts';
+import { createEdgeMetrics } from './metrics.ts';
+import { createPages } from './pages.ts';
+import { readPlayerFiles, type PlayerFiles } from './player-files.ts';
+import { createEdgeServer } from './server.ts';
+import { openUpstream, type Upstream } from './upstream.ts';
+
+/** What of a service's context the edge uses. */
+export type EdgeContext = Pick<
+  ServiceContext<EdgeConfig>,
+  | 'config'
+  | 'logger'
+  | 'clock'
+  | 'metrics'
+  | 'lifecycle'
+  | 'health'
+  | 'setReady'
+  | 'setDetail'
+> & {
+  /** For the directory. */
+  readonly redis: { hvals(key: string): Promise<string[]> };
+};
+
+/** The directory may be asked often; Redis is asked once in this time. */
+const DIRECTORY_MS = 1_000;
+const DIRECTORY_DEADLINE_MS = 2_000;
+const PROBE_MS = 2_000;
+const FIRST_PROBES_MS = 200;
+/** One lost probe is no outage. */
+const PROBES_UNTIL_AWAY = 2;
+
+/** Starts the edge; its parts are owned by the context's lifecycle. Resolves with the URL it listens on. */
+export async function startEdge(context: EdgeContext): Promise<string> {
+  const { config, logger, clock, lifecycle } = context;
+  const upstream = lifecycle.own('upstream', openUpstream(config.EDGE_UPSTREAM));
+  const metrics = createEdgeMetrics(context.metrics);
+  const cache = new MediaCache({
+    upstream,
+    clock,
+    logger,
+    maxBytes: config.CACHE_BYTES,
+    onLookup: (lookup) => {
+      metrics.onLookup(lookup);
+    },
+  });
+  metrics.watch(cache);
+  const pages = createPages({
+    player: await loadPlayer(logger),
+    logger,
+    directory: createDirectory(context),
+  });
+  const server = createEdgeServer({ cache, clock, health: context.health, metrics, pages });
+  await listen(server, config.HTTP_PORT, config.BIND_HOST, 'HTTP_PORT');
+  lifecycle.own('server', closesServer(server));
+  const { port } = server.address() as AddressInfo;
+  const host = config.BIND_HOST === '0.0.0.0' ? '127.0.0.1' : config.BIND_HOST;
+  const url = config.EDGE_PUBLIC_URL ?? `http://${host}:${port}`;
+  context.setDetail({ edge: config.EDGE_ID, url, upstream: config.EDGE_UPSTREAM });
+  lifecycle.own('readiness', watchUpstream(upstream, logger, context.setReady));
+  return `http://${host}:${port}`;
+}
+
+/** The folder lies beside this one in the sources, and one level further up from `dist/edge`. */
+async function loadPlayer(logger: Logger): Promise<PlayerFiles | undefined> {
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  const folders = ['../player/dist', '../../player/dist'].map((relative) =>
+    path.join(here, relative),
+  );
+  const folder = folders.find((candidate) => existsSync(path.join(candidate, 'manifest.json')));
+  if (folder === undefined) {
+    logger.warn('player is not built');
+    return undefined;
+  }
+  return readPlayerFiles(folder);
+}
+
+function createDirectory({ redis, config }: EdgeContext): () => Promise<Directory> {
+  let last: { readonly until: number; readonly directory: Promise<Directory> } | undefined;
+  const read = async (): Promise<Directory> => {
+    // Commands wait while Redis is away; a viewer does not.
+    const values = await withDeadline(
+      redis.hvals(redisKeys.services),
+      DIRECTORY_DEADLINE_MS,
+      'directory of services',
+    );
+    return nearestEdges(readServices(values), config.EDGE_ID, Date.now());
+  };
+  return () => {
+    const now = performance.now();
+    if (last === undefined || now >= last.until) {
+      last = { until: now + DIRECTORY_MS, directory: read() };
+    }
+    return last.directory;
+  };
+}
+
+/** Ready while the upstream answers. */
+function watchUpstream(
+  upstream: Upstream,
+  logger: Logger,
+  setReady: (ready: boolean) => void,
+): Closable {
+  let isReady = false;
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+  const probe = async (): Promise<void> => {
+    const isHealthy = await upstream.isHealthy();
+    failures = isHealthy ? 0 : failures + 1;
+    const ready = isHealthy || (isReady && failures < PROBES_UNTIL_AWAY);
+    if (ready !== isReady) {
+      isReady = ready;
+      setReady(ready);
+      logger.info({ ready }, ready ? 'upstream answers' : 'upstream is away');
+    }
+    if (!isClosed) {
+      timer = setTimeout(() => void probe(), isReady ? PROBE_MS : FIRST_PROBES_MS);
+    }
+  };
+  void probe();
+  return {
+    close: () => {
+      isClosed = true;
+      clearTimeout(timer);
+      setReady(false);
+      return Promise.resolve();
+    },
+  };
+}

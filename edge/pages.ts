@@ -1,0 +1,135 @@
+/** Pages, the player's files and the directory: everything that is not media, by Express. */
+import { randomUUID } from 'node:crypto';
+import express, { type Express, type Request, type Response } from 'express';
+import { channelIdSchema } from '../common/contracts/channel.ts';
+import { PipelineError, httpStatusOf, toPipelineError } from '../common/errors.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Directory } from './directory.ts';
+import { parseRoute } from './paths.ts';
+import type { PlayerFile, PlayerFiles } from './player-files.ts';
+
+/** What the pages need. */
+export interface PagesOptions {
+  /** Undefined when the player has not been built. */
+  readonly player: PlayerFiles | undefined;
+  readonly logger: Logger;
+  readonly directory: () => Promise<Directory>;
+}
+
+/** Scripts, styles and connections of our own only; media sources are made by the player (`blob:`). */
+const CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "media-src 'self' blob:",
+  "worker-src 'self' blob:",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+const COMMON_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'strict-origin-when-cross-origin',
+} as const;
+
+/** The application behind the media handler. */
+export function createPages(options: PagesOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(async (request: Request, response: Response) => {
+    response.set(COMMON_HEADERS);
+    try {
+      await answer(options, request, response);
+    } catch (error) {
+      sendError(options.logger, response, toPipelineError(error));
+    }
+  });
+  return app;
+}
+
+async function answer(options: PagesOptions, request: Request, response: Response): Promise<void> {
+  const { player } = options;
+  const route = parseRoute(request.originalUrl);
+  switch (route.kind) {
+    case 'page':
+      response.set({
+        'content-security-policy': `${CSP}; frame-ancestors ${route.page === 'embed' ? '*' : "'self'"}`,
+        'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
+        'cache-control': 'no-cache',
+      });
+      sendFile(request, response, built(player).pages[route.page]);
+      return;
+    case 'asset': {
+      const name = route.name;
+      const file = built(player).assets.get(name);
+      if (file === undefined) {
+        throw new PipelineError('NOT_FOUND', 'no such file');
+      }
+      // Asset names carry a hash of their content.
+      response.set({
+        'cache-control': 'public, max-age=31536000, immutable',
+        'access-control-allow-origin': '*',
+      });
+      sendFile(request, response, file);
+      return;
+    }
+    case 'nearest': {
+      const channel = channelIdSchema.safeParse(request.query['channel']);
+      if (!channel.success) {
+        throw new PipelineError('BAD_REQUEST', 'channel: must be a channel id');
+      }
+      response.set({ 'cache-control': 'public, max-age=2', 'access-control-allow-origin': '*' });
+      response.json(await options.directory());
+      return;
+    }
+    case 'home':
+      response.set('cache-control', 'no-store').redirect(302, '/watch/main');
+      return;
+    case 'none':
+      if (request.path === '/favicon.ico' && player !== undefined) {
+        response.redirect(302, `/assets/${player.icon}`);
+        return;
+      }
+      throw new PipelineError('NOT_FOUND', 'nothing here');
+    case 'media':
+    case 'time':
+      throw new PipelineError('INTERNAL', 'media reached the pages');
+  }
+}
+
+function built(player: PlayerFiles | undefined): PlayerFiles {
+  if (player === undefined) {
+    throw new PipelineError('UNAVAILABLE', 'the player is not built: npm run build');
+  }
+  return player;
+}
+
+function sendFile(request: Request, response: Response, file: PlayerFile): void {
+  response.set({ 'content-type': file.type, vary: 'Accept-Encoding' });
+  const encoding = request.acceptsEncodings('br', 'gzip', 'identity');
+  const packed = encoding === 'br' ? file.brotli : encoding === 'gzip' ? file.gzip : undefined;
+  if (packed !== undefined && encoding !== false) {
+    response.set('content-encoding', encoding);
+  }
+  const body = packed ?? file.plain;
+  response.set('content-length', String(body.length));
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function sendError(logger: Logger, response: Response, error: PipelineError): void {
+  const requestId = randomUUID();
+  const status = httpStatusOf(error.code);
+  if (status === 500) {
+    logger.error({ error, requestId }, 'request failed');
+  }
+  const message = status === 500 ? 'something went wrong here' : error.message;
+  response
+    .status(status)
+    .set('cache-control', 'no-store')
+    .json({ error: { code: error.code, message, requestId } });
+}

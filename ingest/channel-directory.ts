@@ -1,0 +1,105 @@
+/** The channels with their key hashes, in memory: RTMP's events are synchronous, so a key is checked without waiting. */
+import { createHash } from 'node:crypto';
+import { channelSchema, type Channel } from '../common/contracts/channel.ts';
+import { redisKeys } from '../common/contracts/names.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Redis } from '../common/redis.ts';
+
+/** Real milliseconds between looks at the whole table, for changes whose notice was lost. */
+const REFRESH_MS = 10_000;
+
+/** Keeps itself up to date until closed. */
+export interface ChannelDirectory {
+  /** The channel with this stream key. */
+  byKey(key: string): Channel | undefined;
+  byId(id: string): Channel | undefined;
+  /** Calls back whenever a channel's key changed or the channel is gone. */
+  watch(onChange: (id: string) => void): void;
+  close(): Promise<void>;
+}
+
+/** What the directory works with: `subscriber` is a connection of its own. */
+export interface ChannelDirectoryDeps {
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+  readonly logger: Logger;
+}
+
+/** Reads all channels and follows their changes. */
+export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<ChannelDirectory> {
+  const { logger, redis, subscriber } = deps;
+  const channels = new Map<string, Channel>();
+  const byHash = new Map<string, string>();
+  const watchers: ((id: string) => void)[] = [];
+
+  const set = (id: string, json: string | null | undefined): void => {
+    const before = channels.get(id);
+    const channel = json === null || json === undefined ? undefined : parseChannel(json, logger);
+    if (before !== undefined) {
+      byHash.delete(before.streamKeyHash);
+    }
+    if (channel === undefined) {
+      channels.delete(id);
+    } else {
+      channels.set(id, channel);
+      byHash.set(channel.streamKeyHash, id);
+    }
+    if (before?.streamKeyHash !== channel?.streamKeyHash) {
+      watchers.forEach((onChange) => {
+        onChange(id);
+      });
+    }
+  };
+  const refresh = async (): Promise<void> => {
+    const all = await redis.hgetall(redisKeys.channels);
+    for (const id of channels.keys()) {
+      if (!(id in all)) {
+        set(id, null);
+      }
+    }
+    for (const [id, json] of Object.entries(all)) {
+      set(id, json);
+    }
+  };
+  const warn = (error: unknown): void => {
+    logger.warn({ error }, 'channels cannot be read');
+  };
+
+  subscriber.on('message', (_channel, id) => {
+    redis.hget(redisKeys.channels, id).then((json) => {
+      set(id, json);
+    }, warn);
+  });
+  await subscriber.subscribe(redisKeys.channelChanged);
+  await refresh();
+  const timer = setInterval(() => {
+    if (redis.status === 'ready') {
+      refresh().catch(warn);
+    }
+  }, REFRESH_MS);
+  return {
+    byKey: (key) => {
+      const id = byHash.get(createHash('sha256').update(key).digest('hex'));
+      return id === undefined ? undefined : channels.get(id);
+    },
+    byId: (id) => channels.get(id),
+    watch: (onChange) => {
+      watchers.push(onChange);
+    },
+    close: async () => {
+      clearInterval(timer);
+      if (subscriber.status === 'ready') {
+        await subscriber.unsubscribe();
+      }
+    },
+  };
+}
+
+function parseChannel(json: string, logger: Logger): Channel | undefined {
+  try {
+    return channelSchema.parse(JSON.parse(json));
+  } catch (error) {
+    logger.error({ error }, 'a channel record is wrong');
+    return undefined;
+  }
+}

@@ -1,0 +1,91 @@
+/** What outlives a session: a channel's frame rate and the last frame index it has used. */
+import type { Channel } from '../common/contracts/channel.ts';
+import { fpsSchema } from '../common/contracts/channel.ts';
+import { logEntrySchema } from '../common/contracts/log.ts';
+import { redisKeys } from '../common/contracts/names.ts';
+import type { FpsName } from '../common/grid.ts';
+import { withDeadline } from '../common/lifecycle.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Redis } from '../common/redis.ts';
+import { frameIndex, type FrameIndex } from '../common/time.ts';
+
+/** Hash: channel id to the rate its first feed decided, until its record has it. */
+const CHANNEL_FPS = 'channel-fps';
+/** Real milliseconds that Redis has to answer; a session does not wait longer to begin. */
+const DEADLINE_MS = 2000;
+/** Entries of the log looked at for the last frame: a few seconds of a feed and its marks. */
+const LOOK_BACK = 400;
+/** The rate of a channel of which nothing is known. */
+const FALLBACK_FPS: FpsName = '30';
+
+/** See the head of this file. */
+export class ChannelMemory {
+  readonly #redis: Redis;
+  readonly #logger: Logger;
+  readonly #last = new Map<string, FrameIndex>();
+
+  constructor(redis: Redis, logger: Logger) {
+    this.#redis = redis;
+    this.#logger = logger;
+  }
+
+  /** Remembers a frame index in use. */
+  note(channel: string, index: FrameIndex): void {
+    if (index > (this.#last.get(channel) ?? -1)) {
+      this.#last.set(channel, index);
+    }
+  }
+
+  /**
+   * Settles what a session begins with. The channel's rate is its owner's, or its first feed's: the first one noted
+   * in Redis counts, so that two feeds cannot decide differently.
+   */
+  async decide(
+    channel: Channel,
+    detected: FpsName | undefined,
+  ): Promise<{ readonly fps: FpsName; readonly floor: FrameIndex | undefined }> {
+    const [fps, floor] = await Promise.all([
+      channel.fps ?? this.#ask(this.#settleFps(channel.id, detected), detected ?? FALLBACK_FPS),
+      this.#last.get(channel.id) ?? this.#ask(this.#readLast(channel.id), undefined),
+    ]);
+    return { fps, floor };
+  }
+
+  async #settleFps(channel: string, detected: FpsName | undefined): Promise<FpsName> {
+    const key = CHANNEL_FPS;
+    if (detected !== undefined) {
+      await this.#redis.hsetnx(key, channel, detected);
+    }
+    const noted = fpsSchema.safeParse(await this.#redis.hget(key, channel));
+    return noted.data ?? detected ?? FALLBACK_FPS;
+  }
+
+  async #readLast(channel: string): Promise<FrameIndex | undefined> {
+    const entries = await this.#redis.xrevrange(
+      redisKeys.log(channel),
+      '+',
+      '-',
+      'COUNT',
+      LOOK_BACK,
+    );
+    let last: number | undefined;
+    for (const [, fields] of entries) {
+      const entry = logEntrySchema.safeParse(JSON.parse(fields[1] ?? 'null')).data;
+      if (entry?.t === 'frames') {
+        for (const [, index] of entry.v) {
+          last = Math.max(last ?? index, index);
+        }
+      }
+    }
+    return last === undefined ? undefined : frameIndex(last);
+  }
+
+  async #ask<T>(question: Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await withDeadline(question, DEADLINE_MS, 'redis');
+    } catch (error) {
+      this.#logger.warn({ error }, 'a session begins without asking redis');
+      return otherwise;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/** What one publisher sends, message by message, as packets and facts: codecs, metadata, running timestamps. */
+import { PipelineError } from '../../common/errors.ts';
+import { parseAacConfig, type AacConfig } from '../media/aac-config.ts';
+import { parseAudioTag, parseVideoTag, TimestampClock } from '../media/flv-tag.ts';
+import { H264Track } from '../media/h264-track.ts';
+import { parseMetadata } from '../media/script-data.ts';
+import type { MediaPacket } from '../mapping/session-map.ts';
+
+/** Composition times beyond this are a mistake, milliseconds: the frame is shown when it is decoded. */
+const MAX_COMPOSITION_TIME = 10_000;
+/** Largest AAC frame: 6144 bits for each of 8 channels (ISO/IEC 14496-3 §4.5.1.1). */
+const MAX_AAC_FRAME = 6144;
+
+/** See the head of this file. */
+export class FeedSource {
+  readonly track = new H264Track();
+  readonly #time = new TimestampClock();
+  #aac: AacConfig | undefined;
+  #metadata = new Map<string, number | string | boolean>();
+
+  /** The sound's configuration, once it came. */
+  get aac(): AacConfig | undefined {
+    return this.#aac;
+  }
+
+  /** `framerate` of onMetaData. */
+  get declaredFps(): number | undefined {
+    const value = this.#metadata.get('framerate') ?? this.#metadata.get('videoframerate');
+    const fps = Number(value);
+    return value !== undefined && fps > 0 && fps < 1000 ? fps : undefined;
+  }
+
+  /** `encoder` of onMetaData. */
+  get encoder(): string | undefined {
+    const value = this.#metadata.get('encoder');
+    return typeof value === 'string' && value !== '' ? value.slice(0, 100) : undefined;
+  }
+
+  /**
+   * Takes one message.
+   * @param data a view; what is kept of it is copied
+   * @returns a packet, if it carries a picture that can be decoded, or sound
+   * @throws PipelineError UNSUPPORTED_MEDIA, BAD_MEDIA
+   */
+  take(
+    type: 'audio' | 'video' | 'script',
+    timestamp: number,
+    data: Buffer,
+    arrival: number,
+  ): MediaPacket | undefined {
+    switch (type) {
+      case 'audio':
+        return this.#audio(timestamp, data, arrival);
+      case 'video':
+        return this.#video(timestamp, data, arrival);
+      case 'script':
+        // Some encoders repeat it several times a second.
+        for (const [name, value] of parseMetadata(data) ?? []) {
+          this.#metadata.set(name, value);
+        }
+        if (this.#metadata.size > 256) {
+          this.#metadata.clear();
+        }
+        return undefined;
+    }
+  }
+
+  #video(timestamp: number, data: Buffer, arrival: number): MediaPacket | undefined {
+    const tag = parseVideoTag(data);
+    switch (tag.kind) {
+      case 'none':
+        return undefined;
+      case 'config':
+        this.track.configure(tag.data);
+        return undefined;
+      case 'picture': {
+        const picture = this.track.picture(tag.data);
+        const dts = this.#time.unwrap(timestamp);
+        if (picture === undefined) {
+          return undefined;
+        }
+        const { compositionTime } = tag;
+        const isSane = Math.abs(compositionTime) <= MAX_COMPOSITION_TIME;
+        const pts = isSane ? dts + compositionTime : dts;
+        return { kind: 'video', dts, pts, arrival, ...picture };
+      }
+    }
+  }
+
+  #audio(timestamp: number, data: Buffer, arrival: number): MediaPacket | undefined {
+    const tag = parseAudioTag(data);
+    switch (tag.kind) {
+      case 'none':
+        return undefined;
+      case 'config':
+        this.#aac = parseAacConfig(tag.data);
+        return undefined;
+      case 'frame': {
+        const dts = this.#time.unwrap(timestamp);
+        if (this.#aac === undefined) {
+          return undefined;
+        }
+        if (tag.data.length > MAX_AAC_FRAME) {
+          throw new PipelineError('BAD_MEDIA', `an AAC frame of ${tag.data.length} bytes`);
+        }
+        return { kind: 'audio', dts, arrival, config: this.#aac, data: Buffer.from(tag.data) };
+      }
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/** The feeds being published right now: at most one a channel, and their status in Redis. */
+import type { Clock } from '../../common/clock.ts';
+import type { Channel } from '../../common/contracts/channel.ts';
+import { redisKeys } from '../../common/contracts/names.ts';
+import type { FeedStatus } from '../../common/contracts/status.ts';
+import { toPipelineError } from '../../common/errors.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Redis } from '../../common/redis.ts';
+import type { ChannelDirectory } from '../channel-directory.ts';
+import { FeedSession, type FeedSessionDeps } from './feed-session.ts';
+import type { Publication, PublishRequest } from '../publication.ts';
+import { newSessionId } from './session-id.ts';
+
+/** The application name that publishers connect to. */
+const APP = 'live';
+/** A publisher that has sent nothing for so long may be replaced, clock milliseconds. */
+const TAKEOVER_AFTER = 2000;
+const STATUS_EVERY = 1000;
+
+/** What the feeds work with. */
+export interface FeedsDeps extends Omit<FeedSessionDeps, 'onFailure'> {
+  readonly clock: Clock;
+  readonly redis: Redis;
+  readonly logger: Logger;
+  readonly directory: Pick<ChannelDirectory, 'byKey' | 'byId'>;
+}
+
+interface Feed {
+  readonly session: FeedSession;
+  readonly request: PublishRequest;
+}
+
+/** See the head of this file. */
+export class Feeds {
+  readonly #deps: FeedsDeps;
+  readonly #active = new Map<string, Feed>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #timer: NodeJS.Timeout;
+  #isClosed = false;
+
+  constructor(deps: FeedsDeps) {
+    this.#deps = deps;
+    this.#timer = setInterval(() => {
+      this.#writeStatus();
+    }, STATUS_EVERY / deps.clock.rate);
+  }
+
+  /** Feeds being published. */
+  get size(): number {
+    return this.#active.size;
+  }
+
+  /** Decides about a publisher. An unknown key, a wrong application and a busy channel are refused alike. */
+  readonly accept = (request: PublishRequest): Publication | undefined => {
+    const { clock, directory } = this.#deps;
+    const channel = request.app === APP ? directory.byKey(request.key) : undefined;
+    if (channel === undefined || this.#isClosed) {
+      this.#deps.logger.info({ address: request.address }, 'publisher refused');
+      return undefined;
+    }
+    const rival = this.#active.get(channel.id);
+    if (rival !== undefined) {
+      if (clock.now() - rival.session.lastDataAt < TAKEOVER_AFTER) {
+        const { address } = request;
+        this.#deps.logger.info({ channel: channel.id, address }, 'second publisher refused');
+        return undefined;
+      }
+      rival.request.close('another publisher took over');
+    }
+    return this.#open(channel, request);
+  };
+
+  /** Ends the feed of a channel whose key changed or that is gone. */
+  drop(channelId: string): void {
+    const feed = this.#active.get(channelId);
+    const channel = this.#deps.directory.byId(channelId);
+    if (feed !== undefined && channel?.streamKeyHash !== feed.session.channel.streamKeyHash) {
+      feed.request.close('the stream key is no longer valid');
+    }
+  }
+
+  /** Ends all feeds and waits until they are written. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    for (const { request } of this.#active.values()) {
+      request.close('the server stops');
+    }
+    await Promise.allSettled(this.#ending);
+  }
+
+  #open(channel: Channel, request: PublishRequest): Publication {
+    const id = newSessionId(this.#deps.clock.now());
+    const logger = this.#deps.logger.child({ channel: channel.id, session: id });
+    const session = new FeedSession(channel, id, request.encoder, {
+      ...this.#deps,
+      logger,
+      onFailure: (error) => {
+        logger.error({ error }, 'session failed');
+        request.close(toPipelineError(error).message);
+      },
+    });
+    const feed = { session, request };
+    this.#active.set(channel.id, feed);
+    logger.info({ address: request.address, encoder: request.encoder }, 'publisher connected');
+    return {
+      tag: (type, timestamp, data) => {
+        session.tag(type, timestamp, data);
+      },
+      end: (isClean, reason) => {
+        logger.info({ isClean, reason }, 'publisher gone');
+        if (this.#active.get(channel.id) === feed) {
+          this.#active.delete(channel.id);
+        }
+        const ending = session
+          .end(isClean)
+          .catch((error: unknown) => {
+            logger.error({ error }, 'session did not end well');
+          })
+          .finally(() => {
+            this.#ending.delete(ending);
+          });
+        this.#ending.add(ending);
+        if (!this.#active.has(channel.id)) {
+          this.#write(channel.id, session.status());
+        }
+      },
+    };
+  }
+
+  #writeStatus(): void {
+    for (const [channel, { session }] of this.#active) {
+      this.#write(channel, session.status());
+    }
+  }
+
+  #write(channel: string, status: FeedStatus): void {
+    const { logger, redis } = this.#deps;
+    if (redis.status !== 'ready') {
+      return;
+    }
+    redis.hset(redisKeys.feeds, channel, JSON.stringify(status)).catch((error: unknown) => {
+      logger.debug({ error }, 'feed status not written');
+    });
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * A session's frames on their way to Redis: into its hot stream, then its channel's log, in one pipeline, batched over
+ * a few milliseconds. Bounded while Redis is away: the oldest bytes are dropped (raw chunks have them), the log's rows
+ * are kept.
+ */
+import { appendToLog } from '../../common/channel-log.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { CodedFrame } from '../../common/contracts/frame.ts';
+import type { IngestEntry } from '../../common/contracts/log.ts';
+import { PipelineError } from '../../common/errors.ts';
+import { appendHotFrame, trimHotFrames } from '../../common/hot-frames.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Redis } from '../../common/redis.ts';
+
+/** A frame and the raw chunk that keeps it. */
+export interface PlacedFrame {
+  readonly frame: CodedFrame;
+  readonly chunk: number;
+}
+
+/** What a hot writer works with. */
+export interface HotWriterDeps {
+  readonly redis: Redis;
+  readonly hotRedis: Redis;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** One step of the log: an entry of its own, or frames that belong together. */
+type Step =
+  | { readonly entry: IngestEntry }
+  | { readonly frames: readonly PlacedFrame[]; hasBytes: boolean; readonly bytes: number };
+
+/** Clock milliseconds in which frames gather before they are sent. */
+const GATHER = 40;
+/** Bytes in one pipeline. */
+const BATCH_BYTES = 4 << 20;
+/** Bytes waiting for Redis, and in the hot stream. */
+const MAX_BYTES = 24 << 20;
+/** Steps waiting for Redis: some twenty minutes. */
+const MAX_STEPS = 100_000;
+/** Clock milliseconds that the hot stream covers, and between trims. */
+const HOT_SPAN = 20_000;
+const TRIM_EVERY = 1000;
+const RETRY_MS = 500;
+
+/** See the head of this file. */
+export class HotWriter {
+  readonly #deps: HotWriterDeps;
+  readonly #channel: string;
+  readonly #session: string;
+  #steps: Step[] = [];
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #sending: Promise<void> | undefined;
+  /** What the hot stream holds. */
+  #kept: { readonly seq: number; readonly bytes: number; readonly at: number }[] = [];
+  #keptBytes = 0;
+  #trimmedAt = 0;
+
+  constructor(deps: HotWriterDeps, channel: string, session: string) {
+    this.#deps = deps;
+    this.#channel = channel;
+    this.#session = session;
+  }
+
+  /** Appends an entry of its own. */
+  entry(entry: IngestEntry): void {
+    this.#steps.push({ entry });
+    this.#arm();
+  }
+
+  /**
+   * Appends frames that became known together: they stay in one entry.
+   * @throws OVERLOADED if Redis has been away for so long that even the log's rows no longer fit
+   */
+  frames(frames: readonly PlacedFrame[]): void {
+    if (frames.length === 0) {
+      return;
+    }
+    if (this.#steps.length >= MAX_STEPS) {
+      throw new PipelineError('OVERLOADED', 'redis has been away for too long');
+    }
+    const bytes = frames.reduce((sum, { frame }) => sum + frame.data.byteLength, 0);
+    this.#steps.push({ frames, hasBytes: true, bytes });
+    this.#bytes += bytes;
+    if (this.#bytes > MAX_BYTES) {
+      this.#dropBytes();
+    }
+    this.#arm();
+  }
+
+  /** Sends what is left, as long as Redis answers. */
+  async close(): Promise<void> {
+    while (this.#steps.length > 0 || this.#sending !== undefined) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      await (this.#sending ?? this.#send());
+    }
+  }
+
+  #dropBytes(): void {
+    for (const step of this.#steps) {
+      if (this.#bytes <= MAX_BYTES) {
+        return;
+      }
+      if ('frames' in step && step.hasBytes) {
+        step.hasBytes = false;
+        this.#bytes -= step.bytes;
+      }
+    }
+  }
+
+  #arm(): void {
+    if (this.#timer === undefined && this.#sending === undefined) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        void this.#send();
+      }, GATHER / this.#deps.clock.rate);
+    }
+  }
+
+  #send(): Promise<void> {
+    this.#sending = this.#sendBatch()
+      .catch(async (error: unknown) => {
+        this.#deps.logger.warn({ error }, 'frames did not reach redis');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      })
+      .finally(() => {
+        this.#sending = undefined;
+        if (this.#steps.length > 0) {
+          this.#arm();
+        }
+      });
+    return this.#sending;
+  }
+
+  async #sendBatch(): Promise<void> {
+    const { redis, hotRedis } = this.#deps;
+    const batch = this.#takeBatch();
+    const hot = hotRedis.pipeline();
+    const log = redis === hotRedis ? hot : redis.pipeline();
+    const rows = { v: [] as VideoRow[], a: [] as AudioRow[] };
+    const entries: IngestEntry[] = [];
+    const flushRows = (): void => {
+      if (rows.v.length > 0 || rows.a.length > 0) {
+        entries.push({ t: 'frames', session: this.#session, v: rows.v, a: rows.a });
+        rows.v = [];
+        rows.a = [];
+      }
+    };
+    for (const step of batch) {
+      if ('entry' in step) {
+        flushRows();
+        entries.push(step.entry);
+        continue;
+      }
+      for (const { frame, chunk } of step.frames) {
+        if (step.hasBytes) {
+          appendHotFrame(hot, this.#channel, this.#session, frame);
+          this.#keep(frame);
+        }
+        if (frame.kind === 'video') {
+          rows.v.push([frame.seq, frame.index, chunk, frame.data.byteLength, frame.flags]);
+        } else {
+          const { seq, origin, k, rate, channels, data } = frame;
+          rows.a.push([seq, origin, k, rate, channels, chunk, data.byteLength]);
+        }
+      }
+    }
+    flushRows();
+    this.#trim(hot);
+    const isOne = log === hot;
+    const hotCommands = hot.length;
+    entries.forEach((entry) => {
+      appendToLog(log, this.#channel, entry);
+    });
+    if (!isOne) {
+      await hot.exec();
+    }
+    const results = ((await log.exec()) ?? []).slice(isOne ? hotCommands : 0);
+    const failed = results.findIndex(([error]) => error !== null);
+    if (failed >= 0) {
+      // The log must have every row, in order: what failed goes back to the head of the queue.
+      this.#steps.unshift(...entries.slice(failed).map((entry) => ({ entry })));
+      throw results[failed]?.[0] ?? new PipelineError('UNAVAILABLE', 'redis refused the log');
+    }
+  }
+
+  #takeBatch(): Step[] {
+    let count = 0;
+    let bytes = 0;
+    for (const step of this.#steps) {
+      const size = 'frames' in step && step.hasBytes ? step.bytes : 0;
+      if (count > 0 && bytes + size > BATCH_BYTES) {
+        break;
+      }
+      bytes += size;
+      count += 1;
+      if (count >= 1000) {
+        break;
+      }
+    }
+    this.#bytes -= bytes;
+    return this.#steps.splice(0, count);
+  }
+
+  #keep(frame: CodedFrame): void {
+    const bytes = frame.data.byteLength;
+    this.#kept.push({ seq: frame.seq, bytes, at: this.#deps.clock.now() });
+    this.#keptBytes += bytes;
+  }
+
+  #trim(pipeline: ReturnType<Redis['pipeline']>): void {
+    const now = this.#deps.clock.now();
+    const isOver = this.#keptBytes > MAX_BYTES;
+    if (!isOver && now - this.#trimmedAt < TRIM_EVERY) {
+      return;
+    }
+    this.#trimmedAt = now;
+    let gone = 0;
+    for (const item of this.#kept) {
+      if (this.#keptBytes <= MAX_BYTES && item.at >= now - HOT_SPAN) {
+        break;
+      }
+      this.#keptBytes -= item.bytes;
+      gone += 1;
+    }
+    this.#kept.splice(0, gone);
+    trimHotFrames(pipeline, this.#channel, this.#session, this.#kept[0]?.seq ?? 0);
+  }
+}
+
+type VideoRow = [number, number, number, number, number];
+type AudioRow = [number, number, number, number, number, number, number];

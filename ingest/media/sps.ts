@@ -1,0 +1,160 @@
+/** Sequence parameter sets: picture size, shape of pixels and timing (Rec. ITU-T H.264 §7.3.2.1.1, Annex E). */
+import { PipelineError } from '../../common/errors.ts';
+import { BitReader, rawPayload } from './bit-reader.ts';
+
+/** What a sequence parameter set says. */
+export interface SequenceParameters {
+  readonly id: number;
+  readonly profile: number;
+  readonly level: number;
+  /** Cropped picture size in luma samples. */
+  readonly width: number;
+  readonly height: number;
+  /** Sample aspect ratio; 1:1 if unspecified. */
+  readonly sar: { readonly x: number; readonly y: number };
+  /** Frames a second by the VUI's timing, undefined without it. */
+  readonly fps: number | undefined;
+}
+
+/** Largest width or height taken, in luma samples. */
+export const MAX_DIMENSION = 8192;
+/** Largest number of macroblocks in a picture: level 6.2 (H.264 table A-1). */
+const MAX_MACROBLOCKS = 139_264;
+
+/** Profiles whose sets carry chroma format and scaling lists (H.264 §7.3.2.1.1). */
+const HIGH_PROFILES = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+
+/** Table E-1: aspect_ratio_idc 1 to 16. */
+const ASPECT_RATIOS: readonly (readonly [number, number])[] = [
+  [1, 1], [12, 11], [10, 11], [16, 11], [40, 33], [24, 11], [20, 11], [32, 11],
+  [80, 33], [18, 11], [15, 11], [64, 33], [160, 99], [4, 3], [3, 2], [2, 1],
+]; // prettier-ignore
+
+function skipScalingList(reader: BitReader, size: number): void {
+  let last = 8;
+  let next = 8;
+  for (let i = 0; i < size; i += 1) {
+    if (next !== 0) {
+      next = (last + reader.signed() + 256) % 256;
+    }
+    last = next === 0 ? last : next;
+  }
+}
+
+function readVui(reader: BitReader): Pick<SequenceParameters, 'sar' | 'fps'> {
+  let sar = { x: 1, y: 1 };
+  if (reader.flag()) {
+    const idc = reader.bits(8);
+    if (idc === 255) {
+      const x = reader.bits(16);
+      const y = reader.bits(16);
+      sar = x > 0 && y > 0 ? { x, y } : sar;
+    } else {
+      const [x, y] = ASPECT_RATIOS[idc - 1] ?? [1, 1];
+      sar = { x, y };
+    }
+  }
+  if (reader.flag()) {
+    reader.flag(); // overscan_appropriate_flag
+  }
+  if (reader.flag()) {
+    reader.bits(4); // video_format, video_full_range_flag
+    if (reader.flag()) {
+      reader.bits(24); // colour description
+    }
+  }
+  if (reader.flag()) {
+    reader.unsigned();
+    reader.unsigned();
+  }
+  if (!reader.flag()) {
+    return { sar, fps: undefined };
+  }
+  const unitsInTick = reader.bits(32);
+  const timeScale = reader.bits(32);
+  // A tick is a field's time: two make a frame (E.2.1).
+  return { sar, fps: unitsInTick > 0 ? timeScale / (2 * unitsInTick) : undefined };
+}
+
+/**
+ * Parses a sequence parameter set.
+ * @param nal the NAL unit with its header byte
+ * @throws BAD_MEDIA if it is truncated or contradicts itself, UNSUPPORTED_MEDIA if the picture is too large
+ */
+export function parseSps(nal: Uint8Array): SequenceParameters {
+  const reader = new BitReader(rawPayload(nal, 1024));
+  reader.bits(8); // NAL header
+  const profile = reader.bits(8);
+  reader.bits(8); // constraint flags
+  const level = reader.bits(8);
+  const id = reader.unsigned();
+  if (id > 31) {
+    throw new PipelineError('BAD_MEDIA', `sequence parameter set id ${id}`);
+  }
+  let chromaFormat = 1;
+  let isSeparatePlanes = false;
+  if (HIGH_PROFILES.has(profile)) {
+    chromaFormat = reader.unsigned();
+    if (chromaFormat > 3) {
+      throw new PipelineError('BAD_MEDIA', `chroma_format_idc ${chromaFormat}`);
+    }
+    isSeparatePlanes = chromaFormat === 3 && reader.flag();
+    reader.unsigned(); // bit_depth_luma_minus8
+    reader.unsigned(); // bit_depth_chroma_minus8
+    reader.flag(); // qpprime_y_zero_transform_bypass_flag
+    if (reader.flag()) {
+      const lists = chromaFormat === 3 ? 12 : 8;
+      for (let i = 0; i < lists; i += 1) {
+        if (reader.flag()) {
+          skipScalingList(reader, i < 6 ? 16 : 64);
+        }
+      }
+    }
+  }
+  reader.unsigned(); // log2_max_frame_num_minus4
+  const orderType = reader.unsigned();
+  if (orderType === 0) {
+    reader.unsigned();
+  } else if (orderType === 1) {
+    reader.flag();
+    reader.signed();
+    reader.signed();
+    const cycle = reader.unsigned();
+    if (cycle > 255) {
+      throw new PipelineError('BAD_MEDIA', `num_ref_frames_in_pic_order_cnt_cycle ${cycle}`);
+    }
+    for (let i = 0; i < cycle; i += 1) {
+      reader.signed();
+    }
+  }
+  reader.unsigned(); // max_num_ref_frames
+  reader.flag(); // gaps_in_frame_num_value_allowed_flag
+  const widthInBlocks = reader.unsigned() + 1;
+  const heightInUnits = reader.unsigned() + 1;
+  const fieldFactor = reader.flag() ? 1 : 2;
+  if (fieldFactor === 2) {
+    reader.flag(); // mb_adaptive_frame_field_flag
+  }
+  reader.flag(); // direct_8x8_inference_flag
+  let width = widthInBlocks * 16;
+  let height = heightInUnits * 16 * fieldFactor;
+  if (
+    width > MAX_DIMENSION ||
+    height > MAX_DIMENSION ||
+    (width / 16) * (height / 16) > MAX_MACROBLOCKS
+  ) {
+    throw new PipelineError('UNSUPPORTED_MEDIA', `a picture of ${width}x${height} is too large`);
+  }
+  if (reader.flag()) {
+    const isMonochrome = chromaFormat === 0 || isSeparatePlanes;
+    const unitX = isMonochrome || chromaFormat === 3 ? 1 : 2;
+    const unitY = (isMonochrome || chromaFormat !== 1 ? 1 : 2) * fieldFactor;
+    width -= (reader.unsigned() + reader.unsigned()) * unitX;
+    height -= (reader.unsigned() + reader.unsigned()) * unitY;
+  }
+  if (width < 16 || height < 16) {
+    throw new PipelineError('UNSUPPORTED_MEDIA', `a picture of ${width}x${height} is too small`);
+  }
+  const vui = reader.flag() ? readVui(reader) : { sar: { x: 1, y: 1 }, fps: undefined };
+  return { id, profile, level, width, height, ...vui };
+}

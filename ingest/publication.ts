@@ -1,0 +1,27 @@
+/** What the RTMP side and the feeds have in common. */
+
+/** What a publisher asks for; `key` is the stream name without its query. */
+export interface PublishRequest {
+  readonly app: string;
+  readonly key: string;
+  readonly address: string;
+  readonly encoder: string;
+  /** Ends the connection, telling the publisher why. */
+  readonly close: (reason: string) => void;
+}
+
+/** An accepted publish. */
+export interface Publication {
+  /**
+   * One media message.
+   * @param timestamp milliseconds, 0 to 2^32 − 1
+   * @param data a view, valid during the call only
+   * @throws PipelineError to end the publish; its message is told to the publisher
+   */
+  tag(type: 'audio' | 'video' | 'script', timestamp: number, data: Buffer): void;
+  /** Called once. `isClean`: the publisher said that it ends. */
+  end(isClean: boolean, reason: string): void;
+}
+
+/** Decides about a publisher before it is told that it is live; undefined refuses it. */
+export type AcceptPublisher = (request: PublishRequest) => Publication | undefined;

@@ -1,0 +1,167 @@
+/**
+ * Brings finished raw chunks from the spool to the store, with their records, and tells in_MQ. Retries for as long as
+ * it takes; beyond the spool's limit the oldest are given up, and it says so.
+ */
+import type { Clock } from '../../common/clock.ts';
+import { storeKeys } from '../../common/contracts/names.ts';
+import type { ChunkJob, RawRecord } from '../../common/contracts/raw-chunk.ts';
+import { toPipelineError } from '../../common/errors.ts';
+import { withDeadline } from '../../common/lifecycle.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { ObjectStore } from '../../common/store/store.ts';
+import { milliseconds, segmentNumber } from '../../common/time.ts';
+import type { ChunkName, Spool } from './spool.ts';
+
+/** The part of in_MQ that is needed. */
+export interface JobQueue {
+  add(name: string, data: ChunkJob, options: { readonly jobId: string }): Promise<unknown>;
+}
+
+/** What the uploader works with. */
+export interface ChunkUploaderDeps {
+  readonly spool: Spool;
+  readonly store: Pick<ObjectStore, 'put'>;
+  readonly queue: JobQueue;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const CONCURRENCY = 2;
+const FIRST_RETRY = 250;
+const LAST_RETRY = 5000;
+/** Real milliseconds that the store and Redis get for one try. */
+const TRY_MS = 30_000;
+const QUEUE_MS = 5000;
+/** Real milliseconds that `close` waits for what is under way. */
+const CLOSE_MS = 3000;
+
+interface Waiting {
+  readonly name: ChunkName;
+  readonly bytes: number;
+}
+
+/** See the head of this file. */
+export class ChunkUploader {
+  readonly #deps: ChunkUploaderDeps;
+  readonly #maxBytes: number;
+  readonly #queue: Waiting[] = [];
+  readonly #stop = new AbortController();
+  #bytes = 0;
+  #running = new Set<Promise<void>>();
+  #idle: (() => void)[] = [];
+
+  constructor(deps: ChunkUploaderDeps, maxBytes: number) {
+    this.#deps = deps;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes that wait for the store. */
+  get waitingBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a chunk that is whole on disk. */
+  add(name: ChunkName): void {
+    this.#deps.spool.size(name).then(
+      (bytes) => {
+        this.#queue.push({ name, bytes });
+        this.#bytes += bytes;
+        this.#giveUpOldest();
+        this.#work();
+      },
+      (error: unknown) => {
+        this.#deps.logger.error({ error, ...name }, 'spooled chunk is gone');
+      },
+    );
+  }
+
+  /** Waits a moment for what is under way; the rest stays in the spool for the next start. */
+  async close(): Promise<void> {
+    if (this.#running.size > 0 || this.#queue.length > 0) {
+      const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
+      await withDeadline(idle, CLOSE_MS, 'raw chunks').catch(() => undefined);
+    }
+    this.#stop.abort();
+    await Promise.allSettled(this.#running);
+  }
+
+  #giveUpOldest(): void {
+    while (this.#bytes > this.#maxBytes) {
+      const oldest = this.#queue.shift();
+      if (oldest === undefined) {
+        return;
+      }
+      this.#bytes -= oldest.bytes;
+      this.#deps.logger.error({ ...oldest.name }, 'spool is full: raw chunk given up');
+      this.#deps.spool.remove(oldest.name).catch(() => undefined);
+    }
+  }
+
+  #work(): void {
+    while (this.#running.size < CONCURRENCY && !this.#stop.signal.aborted) {
+      const next = this.#queue.shift();
+      if (next === undefined) {
+        break;
+      }
+      const done = this.#upload(next.name).finally(() => {
+        this.#bytes -= next.bytes;
+        this.#running.delete(done);
+        this.#work();
+      });
+      this.#running.add(done);
+    }
+    if (this.#running.size === 0) {
+      this.#idle.splice(0).forEach((resolve) => {
+        resolve();
+      });
+    }
+  }
+
+  async #upload(name: ChunkName): Promise<void> {
+    const { clock, logger, spool } = this.#deps;
+    const { signal } = this.#stop;
+    const chunk = await spool.read(name).catch((error: unknown) => {
+      logger.error({ error, ...name }, 'spooled chunk cannot be read, it is left where it is');
+      return 'unreadable' as const;
+    });
+    if (chunk === 'unreadable') {
+      return;
+    }
+    for (let delay = FIRST_RETRY; !signal.aborted; delay = Math.min(LAST_RETRY, delay * 2)) {
+      try {
+        if (chunk !== undefined) {
+          await this.#put(name, chunk.body, chunk.record);
+        }
+        await spool.remove(name);
+        return;
+      } catch (error) {
+        logger.warn({ error, ...name }, 'raw chunk did not reach the store');
+        await clock.sleep(milliseconds(delay), signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #put(name: ChunkName, body: Buffer, record: RawRecord): Promise<void> {
+    const { queue, store } = this.#deps;
+    const { channel, session } = name;
+    const n = segmentNumber(name.n);
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(TRY_MS)]);
+    const key = storeKeys.rawChunk(channel, session, n);
+    await store.put(key, body, { contentType: 'video/mp4', signal });
+    await store.put(storeKeys.rawRecord(channel, session, n), Buffer.from(JSON.stringify(record)), {
+      contentType: 'application/json',
+      signal,
+    });
+    const job = {
+      channel,
+      session,
+      n,
+      firstSeq: record.frames[0]?.seq ?? 0,
+      lastSeq: record.frames.at(-1)?.seq ?? 0,
+    };
+    const added = queue.add('chunk', job, { jobId: `${channel}-${session}-${n}` });
+    await withDeadline(added, QUEUE_MS, 'in_MQ').catch((error: unknown) => {
+      throw toPipelineError(error, 'UNAVAILABLE');
+    });
+  }
+}

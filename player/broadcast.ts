@@ -1,0 +1,61 @@
+/** What is on a channel, told by its playlists: nothing, a broadcast on air, or one that has ended. */
+
+/** See the head of this file; `unreachable` says nothing about the channel. */
+export type OnAir =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'live'; readonly broadcast: number }
+  | { readonly kind: 'ended'; readonly broadcast: number }
+  | { readonly kind: 'unreachable' };
+
+/** Reads a text: undefined for 404, an error for whatever else went wrong. */
+export type ReadText = (url: string) => Promise<string | undefined>;
+
+/** The first media playlist of a multivariant playlist (RFC 8216bis §4.4.6.2), and the broadcast its name tells. */
+export function firstVariant(
+  text: string,
+): { readonly uri: string; readonly broadcast: number } | undefined {
+  for (const line of text.split('\n')) {
+    const uri = line.trim();
+    const number = uri.startsWith('#') ? undefined : /(?:^|\/)([0-9]+)\.m3u8(?:\?|$)/.exec(uri)?.[1];
+    if (number !== undefined) {
+      return { uri, broadcast: Number(number) };
+    }
+  }
+  return undefined;
+}
+
+/** Whether a media playlist will not grow any more (RFC 8216bis §4.4.3.4). */
+export const hasEnded = (text: string): boolean => /^#EXT-X-ENDLIST\s*$/m.test(text);
+
+/**
+ * Looks what is on.
+ * @param playlist address of the channel's multivariant playlist
+ * @param knownEnded a broadcast known to have ended: its playlist need not be read again
+ */
+export async function lookForBroadcast(
+  playlist: string,
+  read: ReadText,
+  knownEnded?: number,
+): Promise<OnAir> {
+  try {
+    const text = await read(playlist);
+    if (text === undefined) {
+      return { kind: 'nothing' };
+    }
+    const variant = firstVariant(text);
+    if (variant === undefined) {
+      return { kind: 'unreachable' };
+    }
+    const { broadcast } = variant;
+    if (broadcast === knownEnded) {
+      return { kind: 'ended', broadcast };
+    }
+    const media = await read(new URL(variant.uri, playlist).href);
+    if (media === undefined) {
+      return { kind: 'unreachable' };
+    }
+    return { kind: hasEnded(media) ? 'ended' : 'live', broadcast };
+  } catch {
+    return { kind: 'unreachable' };
+  }
+}

@@ -1,0 +1,106 @@
+/** Plays DASH by dash.js. */
+import { MediaPlayer, type Representation } from 'dashjs';
+import type { Engine, EngineOptions, Quality } from './engine.ts';
+
+const qualityOf = (representation: Representation): Quality => ({
+  id: representation.id,
+  height: representation.height,
+  bitrateBps: representation.bandwidth,
+});
+
+/** Media requests are asked again for this long: an origin that restarts is away for a few seconds. */
+const RETRIES = { MPD: 20, MediaSegment: 20, InitializationSegment: 20 };
+const RETRY_INTERVALS = { MPD: 1_000, MediaSegment: 750, InitializationSegment: 750 };
+
+const CATCH_UP_WITHIN_SECONDS = 15;
+
+/** Starts dash.js on the element. */
+export function startDashEngine(options: EngineOptions): Engine {
+  const { video, presentation, events } = options;
+  const { events: names } = MediaPlayer;
+  const player = MediaPlayer().create();
+  let chosen: string | undefined;
+  /** Of the manifest; the player's own moves with the viewer's seeks. */
+  let liveDelay = 0;
+  player.updateSettings({
+    streaming: {
+      delay: { useSuggestedPresentationDelay: true },
+      liveCatchup: {
+        enabled: true,
+        playbackRate: { min: -0.03, max: 0.05 },
+        // Whoever paused or went back stays there: no jumps, and no hurry from far behind.
+        maxDrift: -1,
+        liveThreshold: CATCH_UP_WITHIN_SECONDS,
+      },
+      buffer: { bufferToKeep: 60, fastSwitchEnabled: true },
+      retryAttempts: RETRIES,
+      retryIntervals: RETRY_INTERVALS,
+      // Each visit begins at what the network gives now.
+      lastBitrateCachingInfo: { enabled: false },
+      lastMediaSettingsCachingInfo: { enabled: false },
+    },
+  });
+  player.on(names.STREAM_INITIALIZED, () => {
+    liveDelay ||= player.getTargetLiveDelay();
+    events.onQualities();
+  });
+  player.on(names.QUALITY_CHANGE_RENDERED, events.onQualities);
+  player.on(names.DYNAMIC_TO_STATIC, events.onEnded);
+  player.on(names.ERROR, ({ error }) => {
+    events.onFailed(typeof error === 'string' ? error : `dash error ${error.code}`);
+  });
+  player.initialize(video, new URL(`${presentation}.mpd`, location.href).href, false);
+  const qualities = (): readonly Quality[] =>
+    player.isReady()
+      ? player
+          .getRepresentationsByType('video')
+          .map(qualityOf)
+          .toSorted((a, b) => b.height - a.height)
+      : [];
+  return {
+    name: 'dash',
+    version: player.getVersion(),
+    qualities,
+    playing: () => {
+      const now = player.isReady() ? player.getCurrentRepresentationForType('video') : null;
+      return now === null ? undefined : qualityOf(now);
+    },
+    chosen: () => chosen,
+    choose: (id) => {
+      chosen = id;
+      player.updateSettings({
+        streaming: { abr: { autoSwitchBitrate: { video: id === undefined } } },
+      });
+      if (id !== undefined) {
+        player.setRepresentationForTypeById('video', id);
+      }
+    },
+    seekable: () => {
+      const window = player.isReady() ? player.getDvrWindow() : undefined;
+      return window === undefined || !(window.end > window.start)
+        ? undefined
+        : { start: window.start, end: window.end };
+    },
+    seek: (time) => {
+      if (player.isReady()) {
+        // Live, it counts from the start of the window, and takes the new distance for the wished one.
+        player.seek(player.isDynamic() ? time - player.getDvrWindow().start : time);
+      }
+    },
+    livePosition: () => {
+      if (!player.isReady() || !player.isDynamic()) {
+        return undefined;
+      }
+      const { end } = player.getDvrWindow();
+      return end - liveDelay;
+    },
+    // The period starts at its grid time and the availability start is the epoch: media time is wall-clock time.
+    pictureTime: () =>
+      player.isReady() && player.isDynamic() ? video.currentTime * 1000 : undefined,
+    bandwidth: () =>
+      player.isReady() ? player.getAverageThroughput('video') * 1000 || undefined : undefined,
+    destroy: () => {
+      player.destroy();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** Plays HLS by hls.js. */
+import Hls, { ErrorTypes, Events, type HlsConfig, type Level, type LoadPolicy } from 'hls.js';
+import { seekableOf, type Engine, type EngineOptions, type Quality } from './engine.ts';
+
+/** An origin that restarts is away for a few seconds: ask again often enough to bridge it from the buffer. */
+const patient = (firstByteMs: number): LoadPolicy => {
+  const retry = { maxNumRetry: 8, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
+  return {
+    default: {
+      maxTimeToFirstByteMs: firstByteMs,
+      maxLoadTimeMs: 30_000,
+      timeoutRetry: { ...retry, retryDelayMs: 0 },
+      errorRetry: retry,
+    },
+  };
+};
+
+const CONFIG: Partial<HlsConfig> = {
+  // CMAF needs no transmuxing, so a worker has nothing to do.
+  enableWorker: false,
+  lowLatencyMode: false,
+  // Three segments behind: one being made, one on its way, one in hand.
+  liveSyncDurationCount: 3,
+  maxLiveSyncPlaybackRate: 1.05,
+  liveDurationInfinity: true,
+  backBufferLength: 60,
+  maxBufferLength: 30,
+  maxMaxBufferLength: 60,
+  capLevelToPlayerSize: true,
+  abrEwmaDefaultEstimate: 3_000_000,
+  manifestLoadPolicy: patient(12_000),
+  playlistLoadPolicy: patient(12_000),
+  // The origin may hold a request for a segment about to exist up to 8 s.
+  fragLoadPolicy: patient(15_000),
+};
+
+const qualityOf = (level: Level, index: number): Quality => ({
+  id: String(index),
+  height: level.height,
+  bitrateBps: level.bitrate,
+});
+
+/** Whether this browser has what hls.js needs. */
+export const isHlsSupported = (): boolean => Hls.isSupported();
+
+/** Starts hls.js on the element. */
+export function startHlsEngine({ video, presentation, isLive, events }: EngineOptions): Engine {
+  const hls = new Hls({ ...CONFIG, ...(isLive ? {} : { startPosition: 0 }) });
+  let mediaRecoveries = 0;
+  let hasEnded = !isLive;
+  hls.on(Events.MANIFEST_PARSED, events.onQualities);
+  hls.on(Events.LEVEL_SWITCHED, events.onQualities);
+  hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
+    if (!details.live && !hasEnded) {
+      hasEnded = true;
+      events.onEnded();
+    }
+  });
+  hls.on(Events.FRAG_BUFFERED, () => {
+    mediaRecoveries = 0;
+  });
+  hls.on(Events.ERROR, (_event, { fatal, type, details }) => {
+    if (!fatal) {
+      return;
+    }
+    // A decoder that stumbles once is given a new source buffer; twice in a row it is the page's turn.
+    if (type === ErrorTypes.MEDIA_ERROR && mediaRecoveries === 0) {
+      mediaRecoveries += 1;
+      hls.recoverMediaError();
+      return;
+    }
+    events.onFailed(details);
+  });
+  hls.loadSource(`${presentation}.m3u8`);
+  hls.attachMedia(video);
+  return {
+    name: 'hls',
+    version: Hls.version,
+    qualities: () => hls.levels.map(qualityOf),
+    playing: () => {
+      const level = hls.levels[hls.currentLevel];
+      return level === undefined ? undefined : qualityOf(level, hls.currentLevel);
+    },
+    chosen: () => (hls.autoLevelEnabled ? undefined : String(hls.nextLevel)),
+    choose: (id) => {
+      hls.nextLevel = id === undefined ? -1 : Number(id);
+    },
+    seekable: () => seekableOf(video),
+    seek: (time) => {
+      video.currentTime = time;
+    },
+    livePosition: () => hls.liveSyncPosition ?? undefined,
+    pictureTime: () => hls.playingDate?.getTime(),
+    bandwidth: () => (Number.isFinite(hls.bandwidthEstimate) ? hls.bandwidthEstimate : undefined),
+    destroy: () => {
+      hls.destroy();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** The watch page and the embed: finds the channel in the address and puts the parts together. */
+import { createControls } from './controls.ts';
+import { exposeDiagnostics } from './diagnostics.ts';
+import { part, setText } from './dom.ts';
+import { hideWhenIdle } from './idle.ts';
+import { listenToKeys } from './keyboard.ts';
+import { createOverlay } from './overlay.ts';
+import { createPosition } from './position.ts';
+import { createPoster } from './poster.ts';
+import { preferredEngine } from './preferences.ts';
+import { createSeekBar } from './seek-bar.ts';
+import { startServerClock } from './server-clock.ts';
+import { Session } from './session.ts';
+import { createSettingsMenu } from './settings-menu.ts';
+import { createSound } from './sound.ts';
+import { createStatusLine } from './status-line.ts';
+import { titleOf } from './timeline.ts';
+
+const REDRAW_MS = 250;
+
+function run(): void {
+  const channel = location.pathname.split('/')[2] ?? '';
+  const root = part(document, 'player', HTMLElement);
+  const video = part(root, 'video', HTMLVideoElement);
+  const clock = startServerClock('/time');
+  const sound = createSound(video);
+  const session = new Session({
+    video,
+    channel,
+    engine: preferredEngine(location.search),
+    now: clock.now,
+    onChange: () => {
+      redraw();
+    },
+  });
+  const position = createPosition(video, session, clock.now);
+  const controls = createControls(root, video, session, position, sound);
+  const menu = createSettingsMenu(root, session);
+  const views = [
+    controls,
+    menu,
+    createSeekBar(root, video, session, position),
+    createOverlay(root, video, session, sound),
+    createPoster(video, session, channel),
+    createStatusLine(document, video, session, position),
+  ];
+  const redraw = (): void => {
+    root.dataset['state'] = session.state;
+    for (const view of views) {
+      view.update();
+    }
+  };
+
+  document.title = `${titleOf(channel)} · Touchline`;
+  for (const element of document.querySelectorAll('[data-part="title"]')) {
+    setText(element, titleOf(channel));
+  }
+  listenToKeys(video, controls, position, sound);
+  hideWhenIdle(root, video, { isHeld: menu.isOpen, onClick: controls.togglePlay });
+  exposeDiagnostics(video, session, position);
+  setInterval(redraw, REDRAW_MS);
+  redraw();
+  session.start();
+}
+
+run();

@@ -1,0 +1,63 @@
+/** Where the viewer is in what can be watched, and the moves within it. */
+import type { Session } from './session.ts';
+import { isAtLive, type Stretch } from './timeline.ts';
+
+/** See the head of this file. */
+export interface Position {
+  /** What can be watched now; undefined while nothing plays. Live, it ends where live is. */
+  readonly stretch: () => Stretch | undefined;
+  readonly isAtLive: () => boolean;
+  /** Seconds between the clock and the picture; undefined when not live or not known. */
+  readonly latency: () => number | undefined;
+  /** Seconds from the picture to the live position. */
+  readonly behind: () => number;
+  readonly seekTo: (time: number) => void;
+  readonly seekBy: (seconds: number) => void;
+  readonly goLive: () => void;
+}
+
+/** Makes the page's view of time. */
+export function createPosition(
+  video: HTMLVideoElement,
+  session: Session,
+  now: () => number,
+): Position {
+  const stretch = (): Stretch | undefined => {
+    const range = session.engine?.seekable();
+    if (range === undefined) {
+      return undefined;
+    }
+    const live = session.isLive ? session.engine?.livePosition() : undefined;
+    return { start: range.start, end: Math.max(range.start, live ?? range.end) };
+  };
+  const behind = (): number => Math.max(0, (stretch()?.end ?? 0) - video.currentTime);
+  const seekTo = (time: number): void => {
+    const range = stretch();
+    if (range !== undefined) {
+      session.engine?.seek(Math.min(range.end, Math.max(range.start, time)));
+    }
+  };
+  return {
+    stretch,
+    behind,
+    seekTo,
+    isAtLive: () => {
+      const range = stretch();
+      return session.isLive && range !== undefined && isAtLive(video.currentTime, range.end);
+    },
+    latency: () => {
+      const picture = session.isLive ? session.engine?.pictureTime() : undefined;
+      return picture === undefined ? undefined : (now() - picture) / 1000;
+    },
+    seekBy: (seconds) => {
+      seekTo(video.currentTime + seconds);
+    },
+    goLive: () => {
+      const range = stretch();
+      if (range !== undefined) {
+        seekTo(range.end);
+      }
+      void video.play().catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/** A picture of the broadcast while the first frames are on their way. */
+import type { Session } from './session.ts';
+
+/** Redraws when told. */
+export interface Poster {
+  readonly update: () => void;
+}
+
+/** Loads the preview once for each broadcast; without one the background stays. */
+export function createPoster(
+  video: HTMLVideoElement,
+  session: Session,
+  channel: string,
+): Poster {
+  let shown: number | undefined;
+  return {
+    update: () => {
+      const { broadcast, state } = session;
+      if (broadcast === undefined || broadcast === shown || state === 'waiting') {
+        return;
+      }
+      shown = broadcast;
+      const image = new Image();
+      image.src = `/live/${channel}/preview.jpg?broadcast=${broadcast}`;
+      image.addEventListener('load', () => {
+        if (shown === broadcast) {
+          video.poster = image.src;
+        }
+      });
+    },
+  };
+}

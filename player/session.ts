@@ -1,0 +1,290 @@
+/**
+ * What the page is doing about its channel: waiting for a broadcast, playing it, mending what broke, offering the
+ * recording, and going over to the next broadcast by itself.
+ */
+import { lookForBroadcast, type ReadText } from './broadcast.ts';
+import type { Engine, EngineName } from './engine.ts';
+import { UnsupportedError, startEngine } from './engines.ts';
+import { createWatchdog } from './watchdog.ts';
+
+/** See {@link Session}. */
+export type SessionState =
+  | 'looking'
+  | 'waiting'
+  | 'starting'
+  | 'live'
+  | 'ended'
+  | 'recording'
+  | 'trouble'
+  | 'unsupported';
+
+/** What the session needs. */
+export interface SessionOptions {
+  readonly video: HTMLVideoElement;
+  readonly channel: string;
+  readonly engine: EngineName;
+  readonly now: () => number;
+  /** State, engine or qualities changed. */
+  readonly onChange: () => void;
+}
+
+const WAITING_POLL_MS = 2_500;
+const OVER_POLL_MS = 4_000;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 10_000;
+/** Thousands wait for one kick-off: they must not all ask in the same moment. */
+const POLL_SPREAD = 0.25;
+
+const readText: ReadText = async (url) => {
+  const response = await fetch(url, { cache: 'no-cache' });
+  if (response.status === 404) {
+    return undefined;
+  }
+  if (!response.ok) {
+    throw new Error(`status ${response.status}`);
+  }
+  return response.text();
+};
+
+/** See the head of this file. */
+export class Session {
+  readonly #options: SessionOptions;
+  #state: SessionState = 'looking';
+  #engineName: EngineName;
+  #engine: Engine | undefined;
+  #broadcast: number | undefined;
+  /** Its playlist does not grow any more. */
+  #isOver = false;
+  #nextBroadcast: number | undefined;
+  #failures = 0;
+  #lastError: string | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Tells a late answer or event of an engine given up from one of the current. */
+  #turn = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#engineName = options.engine;
+    const { video } = options;
+    video.addEventListener('playing', () => {
+      this.#onPlaying();
+    });
+    video.addEventListener('ended', () => {
+      this.#onPlayedOut();
+    });
+    createWatchdog(video, () => {
+      if (this.#state === 'live' && !this.#isOver) {
+        this.#onFailed('playback stood still');
+      }
+    });
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get engine(): Engine | undefined {
+    return this.#engine;
+  }
+
+  get engineName(): EngineName {
+    return this.#engineName;
+  }
+
+  get broadcast(): number | undefined {
+    return this.#broadcast;
+  }
+
+  /** On air while something older is on the screen. */
+  get nextBroadcast(): number | undefined {
+    return this.#nextBroadcast;
+  }
+
+  /** The broadcast on the screen is growing. */
+  get isLive(): boolean {
+    return !this.#isOver && (this.#state === 'live' || this.#state === 'starting');
+  }
+
+  get lastError(): string | undefined {
+    return this.#lastError;
+  }
+
+  /** Looks what is on and does what follows. */
+  start(): void {
+    void this.#look();
+  }
+
+  /** Plays the recording of the broadcast that ended. */
+  watchRecording(): void {
+    if (this.#broadcast !== undefined) {
+      const { channel } = this.#options;
+      void this.#play(`/vod/${channel}/${this.#broadcast}/index`, 'recording');
+    }
+  }
+
+  /** Goes to what is on air now. */
+  goToBroadcast(): void {
+    this.#nextBroadcast = undefined;
+    this.#giveUpEngine();
+    this.#set('starting');
+    void this.#look();
+  }
+
+  /** Plays on with another engine. */
+  useEngine(name: EngineName): void {
+    this.#engineName = name;
+    if (this.#state === 'recording') {
+      this.watchRecording();
+    } else if (this.#engine !== undefined) {
+      this.goToBroadcast();
+    }
+    this.#options.onChange();
+  }
+
+  async #look(): Promise<void> {
+    clearTimeout(this.#timer);
+    const turn = this.#turn;
+    const playlist = new URL(`/live/${this.#options.channel}/index.m3u8`, location.href).href;
+    const known = this.#isOver ? this.#broadcast : undefined;
+    const onAir = await lookForBroadcast(playlist, readText, known);
+    if (turn !== this.#turn) {
+      return;
+    }
+    const isWatching = this.#engine !== undefined;
+    switch (onAir.kind) {
+      case 'live':
+        if (isWatching) {
+          this.#nextBroadcast = onAir.broadcast;
+          this.#options.onChange();
+          this.#lookAgain(OVER_POLL_MS);
+          return;
+        }
+        this.#broadcast = onAir.broadcast;
+        await this.#play(`/live/${this.#options.channel}/index`, 'starting');
+        return;
+      case 'ended':
+        if (!isWatching) {
+          this.#broadcast = onAir.broadcast;
+          this.#isOver = true;
+          this.#set('ended');
+        }
+        this.#lookAgain(OVER_POLL_MS);
+        return;
+      case 'nothing':
+        if (!isWatching) {
+          this.#set('waiting');
+        }
+        this.#lookAgain(WAITING_POLL_MS);
+        return;
+      case 'unreachable':
+        if (!isWatching && this.#state !== 'ended') {
+          this.#failures += 1;
+          this.#set('trouble');
+        }
+        this.#lookAgain(this.#retryDelay());
+    }
+  }
+
+  #lookAgain(delay: number): void {
+    clearTimeout(this.#timer);
+    const spread = 1 + (Math.random() * 2 - 1) * POLL_SPREAD;
+    this.#timer = setTimeout(() => void this.#look(), delay * spread);
+  }
+
+  #retryDelay(): number {
+    return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.max(0, this.#failures - 1));
+  }
+
+  async #play(presentation: string, state: 'starting' | 'recording'): Promise<void> {
+    this.#giveUpEngine();
+    const turn = this.#turn;
+    this.#isOver = state === 'recording';
+    this.#nextBroadcast = undefined;
+    this.#set(state);
+    const ifCurrent =
+      <Args extends readonly unknown[]>(action: (...args: Args) => void) =>
+      (...args: Args): void => {
+        if (turn === this.#turn) {
+          action(...args);
+        }
+      };
+    try {
+      const engine = await startEngine(this.#engineName, {
+        video: this.#options.video,
+        presentation,
+        isLive: state === 'starting',
+        now: this.#options.now,
+        events: {
+          onQualities: ifCurrent(this.#options.onChange),
+          onEnded: ifCurrent(() => {
+            this.#isOver = true;
+            this.#options.onChange();
+            this.#lookAgain(OVER_POLL_MS);
+          }),
+          onFailed: ifCurrent((reason: string) => {
+            this.#onFailed(reason);
+          }),
+        },
+      });
+      if (turn !== this.#turn) {
+        engine.destroy();
+        return;
+      }
+      this.#engine = engine;
+      this.#options.onChange();
+      if (state === 'recording') {
+        this.#lookAgain(OVER_POLL_MS);
+      }
+    } catch (error) {
+      if (error instanceof UnsupportedError) {
+        this.#set('unsupported');
+      } else {
+        this.#onFailed(error instanceof Error ? error.message : 'player did not load');
+      }
+    }
+  }
+
+  #onPlaying(): void {
+    this.#failures = 0;
+    if (this.#state === 'starting') {
+      this.#set('live');
+    }
+  }
+
+  /** The last frame has been shown. */
+  #onPlayedOut(): void {
+    if (this.#engine === undefined) {
+      return;
+    }
+    const isNextOn = this.#nextBroadcast !== undefined;
+    this.#giveUpEngine();
+    this.#isOver = true;
+    if (isNextOn) {
+      this.goToBroadcast();
+    } else {
+      this.#set('ended');
+      this.#lookAgain(0);
+    }
+  }
+
+  #onFailed(reason: string): void {
+    this.#lastError = reason;
+    this.#failures += 1;
+    this.#giveUpEngine();
+    this.#set('trouble');
+    this.#lookAgain(this.#retryDelay());
+  }
+
+  #giveUpEngine(): void {
+    this.#turn += 1;
+    clearTimeout(this.#timer);
+    const engine = this.#engine;
+    this.#engine = undefined;
+    engine?.destroy();
+  }
+
+  #set(state: SessionState): void {
+    this.#state = state;
+    this.#options.onChange();
+  }
+}

@@ -1,0 +1,198 @@
+/** What operators do to channels; the control API and the control room are two faces of it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { z } from 'zod';
+import type { Clock } from '../../common/clock.ts';
+import type { Channel } from '../../common/contracts/channel.ts';
+import type { Broadcast } from '../../common/contracts/segment.ts';
+import { redisKeys } from '../../common/contracts/names.ts';
+import { PipelineError } from '../../common/errors.ts';
+import type { FpsName } from '../../common/grid.ts';
+import type { Redis } from '../../common/redis.ts';
+import type { ObjectStore } from '../../common/store/store.ts';
+import { CHANNEL_DEFAULTS } from '../catalogue/boot-channels.ts';
+import type { Catalogue } from '../catalogue/catalogue.ts';
+import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/stream-keys.ts';
+import { schedulerKeys } from '../keys.ts';
+import { readBroadcasts } from '../leader/broadcast-records.ts';
+import type { StoredChunks } from '../stored-chunks.ts';
+import { readAir, readFeed, readOnAir, readOrigin } from './live-state.ts';
+import type { ChannelView, StatusView, createBodySchema, patchBodySchema } from './schemas.ts';
+import { statusOf } from './status.ts';
+
+const END_WAIT_MS = 5_000;
+const END_POLL_MS = 50;
+
+/** What the operators' actions need. */
+export interface ChannelServiceDeps {
+  readonly redis: Redis;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly catalogue: Catalogue;
+  readonly chunks: Pick<StoredChunks, 'newest'>;
+  /** Tasks given out and not finished, by channel. */
+  readonly unfinished: () => ReadonlyMap<string, number>;
+  /** Channels whose key is also kept in a file of this folder. */
+  readonly bootChannels: readonly string[];
+  readonly folder: string;
+}
+
+/** See the head of this file. Methods throw PipelineError `NOT_FOUND`, `CONFLICT`, `BAD_REQUEST`. */
+export class ChannelService {
+  readonly #deps: ChannelServiceDeps;
+
+  constructor(deps: ChannelServiceDeps) {
+    this.#deps = deps;
+  }
+
+  async list(): Promise<readonly ChannelView[]> {
+    const onAir = await readOnAir(this.#deps.redis);
+    return this.#deps.catalogue.list().map((channel) => viewOf(channel, onAir.has(channel.id)));
+  }
+
+  async get(id: string): Promise<ChannelView> {
+    const channel = this.#deps.catalogue.get(id);
+    return viewOf(channel, (await this.#air(id)) !== undefined);
+  }
+
+  async create(
+    body: z.output<typeof createBodySchema>,
+  ): Promise<ChannelView & { streamKey: string }> {
+    const { catalogue, clock } = this.#deps;
+    if (body.fps?.includes('/') === true) {
+      await this.#assertNumbersRise({ id: body.id, fps: null }, body.fps);
+    }
+    const streamKey = newStreamKey();
+    const channel = await catalogue.create({
+      id: body.id,
+      name: body.name ?? body.id,
+      fps: body.fps ?? CHANNEL_DEFAULTS.fps,
+      profile: body.profile ?? CHANNEL_DEFAULTS.profile,
+      ladder: body.ladder ?? CHANNEL_DEFAULTS.ladder,
+      dvrSeconds: body.dvrSeconds ?? CHANNEL_DEFAULTS.dvrSeconds,
+      reconnectSeconds: body.reconnectSeconds ?? CHANNEL_DEFAULTS.reconnectSeconds,
+      streamKeyHash: hashOfStreamKey(streamKey),
+      createdAt: new Date(clock.now()).toISOString(),
+    });
+    return { ...viewOf(channel, false), streamKey };
+  }
+
+  async patch(id: string, body: z.output<typeof patchBodySchema>): Promise<ChannelView> {
+    const channel = this.#deps.catalogue.get(id);
+    const isOnAir = (await this.#air(id)) !== undefined;
+    if (body.fps !== undefined && body.fps !== channel.fps) {
+      if (isOnAir) {
+        throw new PipelineError('CONFLICT', 'fps: can be changed only while the channel is off air');
+      }
+      await this.#assertNumbersRise(channel, body.fps);
+      // Ingest keeps a detected rate there until the channel's record has it.
+      await this.#deps.redis.hdel(schedulerKeys.detectedFps, id);
+    }
+    const changes = Object.fromEntries(
+      Object.entries(body).filter(([, value]) => value !== undefined),
+    );
+    const changed = await this.#deps.catalogue.update(id, (present) => ({
+      ...present,
+      ...changes,
+    }));
+    return viewOf(changed, isOnAir);
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#deps.catalogue.get(id);
+    if ((await this.#air(id)) !== undefined) {
+      throw new PipelineError('CONFLICT', `channel ${id} is on air: end its broadcast first`);
+    }
+    await this.#deps.catalogue.remove(id);
+    const { redis } = this.#deps;
+    await redis.publish(schedulerKeys.dropFeed, id);
+    await redis.hdel(schedulerKeys.detectedFps, id);
+    await redis.hdel(redisKeys.feeds, id);
+    await redis.del(schedulerKeys.checkpoint(id), redisKeys.log(id));
+  }
+
+  async renewKey(id: string): Promise<ChannelView & { streamKey: string }> {
+    const { catalogue, redis, bootChannels, folder } = this.#deps;
+    catalogue.get(id);
+    const streamKey = newStreamKey();
+    if (bootChannels.includes(id)) {
+      await keepStreamKey(folder, id, streamKey);
+    }
+    const channel = await catalogue.update(id, (present) => ({
+      ...present,
+      streamKeyHash: hashOfStreamKey(streamKey),
+    }));
+    await redis.publish(schedulerKeys.dropFeed, id);
+    return { ...viewOf(channel, (await this.#air(id)) !== undefined), streamKey };
+  }
+
+  /** Ends the broadcast on air and waits until that has happened. */
+  async end(id: string): Promise<{ id: string; broadcast: number }> {
+    const { redis, catalogue } = this.#deps;
+    catalogue.get(id);
+    const air = await this.#air(id);
+    if (air === undefined) {
+      throw new PipelineError('CONFLICT', `channel ${id} is not on air`);
+    }
+    await redis.publish(schedulerKeys.endAsked, id);
+    for (let waited = 0; waited < END_WAIT_MS; waited += END_POLL_MS) {
+      if ((await this.#air(id))?.broadcast !== air.broadcast) {
+        return { id, broadcast: air.broadcast };
+      }
+      await delay(END_POLL_MS);
+    }
+    throw new PipelineError('TIMEOUT', 'the broadcast has not ended yet: no scheduler leads');
+  }
+
+  async status(id: string): Promise<StatusView> {
+    const { redis, clock, catalogue, chunks, unfinished } = this.#deps;
+    const channel = catalogue.get(id);
+    const [air, feed, origin] = await Promise.all([
+      this.#air(id),
+      readFeed(redis, id),
+      readOrigin(redis, id),
+    ]);
+    return statusOf({
+      channel,
+      air,
+      feed,
+      origin,
+      unfinished: unfinished().get(id) ?? 0,
+      rawStored: feed && chunks.newest(id, feed.session),
+      now: clock.now(),
+    });
+  }
+
+  async broadcasts(id: string): Promise<readonly Broadcast[]> {
+    this.#deps.catalogue.get(id);
+    return await readBroadcasts(this.#deps.store, id);
+  }
+
+  #air(id: string): Promise<Broadcast | undefined> {
+    return readAir(this.#deps.redis, id);
+  }
+
+  /**
+   * Numbers of a channel never go back.
+   * Segments of the rates over 1001 last 2.002 s, those of the others 2 s, so their numbers since the epoch are some
+   * twenty days of segments lower. A channel with recordings at a whole rate would meet its own old numbers again.
+   */
+  async #assertNumbersRise(
+    channel: Pick<Channel, 'id' | 'fps'>,
+    fps: FpsName | null,
+  ): Promise<void> {
+    const [newest] = await readBroadcasts(this.#deps.store, channel.id, 1);
+    const before = newest?.fps ?? channel.fps;
+    const isWhole = (rate: FpsName | null): boolean => rate?.includes('/') === false;
+    if (newest !== undefined && isWhole(before) && !isWhole(fps)) {
+      throw new PipelineError(
+        'CONFLICT',
+        `fps: segment numbers would go back from ${before ?? 'the old rate'}; make a new channel`,
+      );
+    }
+  }
+}
+
+function viewOf(channel: Channel, onAir: boolean): ChannelView {
+  const { streamKeyHash: _hidden, ...shown } = channel;
+  return { ...shown, onAir };
+}

@@ -1,0 +1,100 @@
+/** A channel's status, put together from what its services tell. Pure. */
+import type { Channel } from '../../common/contracts/channel.ts';
+import type { Broadcast } from '../../common/contracts/segment.ts';
+import type {
+  FeedStatus,
+  OriginStatus,
+  ServiceRecord,
+  Warning,
+} from '../../common/contracts/status.ts';
+import type { StatusView } from './schemas.ts';
+
+/** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
+const FEED_FRESH_MS = 5_000;
+/** More tasks than this mean that workers do not keep up. */
+const MOST_UNFINISHED = 4;
+
+/** What is known of a channel. */
+export interface Known {
+  readonly channel: Channel;
+  readonly air: Broadcast | undefined;
+  readonly feed: FeedStatus | undefined;
+  readonly origin: OriginStatus | undefined;
+  readonly unfinished: number;
+  readonly rawStored: number | undefined;
+  readonly now: number;
+}
+
+/** See the head of this file. */
+export function statusOf(known: Known): StatusView {
+  const { channel, air, feed, unfinished } = known;
+  const origin = known.origin?.broadcast === air?.broadcast ? known.origin : undefined;
+  const connected = feed?.connected === true && known.now - feed.at < FEED_FRESH_MS;
+  return {
+    id: channel.id,
+    onAir: air !== undefined,
+    broadcast: air?.broadcast ?? null,
+    fps: air?.fps ?? channel.fps,
+    profile: channel.profile,
+    renditions: (air?.renditions ?? []).map((rendition) => {
+      const made = origin?.renditions.find(({ id }) => id === rendition.id);
+      return {
+        id: rendition.id,
+        ...(rendition.kind === 'video' ? { height: rendition.height } : {}),
+        published: made?.published ?? null,
+        lagMs: made?.lagMs ?? null,
+      };
+    }),
+    feeds: feed === undefined ? [] : [feedView(feed, connected)],
+    unfinished,
+    rawStored: known.rawStored ?? null,
+    warnings: [...(connected ? feed.warnings : []), ...ownWarnings(air, connected, unfinished)],
+  };
+}
+
+const feedView = (feed: FeedStatus, connected: boolean): StatusView['feeds'][number] => ({
+  slot: feed.slot,
+  connected,
+  bitrateBps: connected ? feed.bitrateBps : 0,
+  fps: feed.fps,
+  keyframeSeconds: feed.keyframeSeconds,
+  width: feed.width,
+  height: feed.height,
+  encoder: feed.encoder,
+});
+
+function ownWarnings(
+  air: Broadcast | undefined,
+  connected: boolean,
+  unfinished: number,
+): readonly Warning[] {
+  const warnings: Warning[] = [];
+  if (air !== undefined && !connected) {
+    const message = 'The publisher is gone; viewers see the held frame, then the slate.';
+    warnings.push({ code: 'FEED_LOST', message });
+  }
+  if (unfinished > MOST_UNFINISHED) {
+    const message = `${unfinished} segments wait for workers: add workers or shorten the ladder.`;
+    warnings.push({ code: 'TRANSCODE_BEHIND', message });
+  }
+  return warnings;
+}
+
+const NEEDED = ['ingest', 'transcoder', 'aggregator', 'edge'] as const;
+
+/** What keeps the pipeline from taking a stream; empty when nothing does. */
+export function missingFor(
+  services: readonly ServiceRecord[],
+  own: { readonly isLeader: boolean; readonly isStoreUp: boolean },
+): readonly string[] {
+  const missing: string[] = NEEDED.filter(
+    (service) => !services.some((record) => record.service === service && record.ready),
+  );
+  if (!own.isLeader) {
+    missing.push('leadership');
+  }
+  if (!own.isStoreUp) {
+    missing.push('store');
+  }
+  return missing;
+}

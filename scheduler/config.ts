@@ -1,0 +1,24 @@
+/** The scheduler's settings. */
+import { z } from 'zod';
+import { baseSettings, portSetting } from '../common/config.ts';
+import { channelIdSchema } from '../common/contracts/channel.ts';
+import { fromSeconds } from '../common/time.ts';
+
+/** See the README of this folder. */
+export const schedulerSettings = baseSettings
+  .extend({
+    CONTROL_PORT: portSetting(8081),
+    ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters'),
+    BOOT_CHANNELS: z
+      .string()
+      .default('main')
+      .transform((list) => list.split(',').map((id) => id.trim()))
+      .pipe(z.array(channelIdSchema)),
+    CLOSE_AFTER_SECONDS: z.coerce.number().min(0.1).max(30).default(2),
+  })
+  .transform((settings) => ({
+    ...settings,
+    closeAfter: fromSeconds(settings.CLOSE_AFTER_SECONDS),
+  }));
+/** See {@link schedulerSettings}. */
+export type SchedulerConfig = z.output<typeof schedulerSettings>;

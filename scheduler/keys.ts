@@ -1,0 +1,13 @@
+/** Redis keys and pub/sub channels that only schedulers use, and the one by which they drop a publisher. */
+export const schedulerKeys = {
+  /** String: a channel's folded state and the log id up to which it was folded. */
+  checkpoint: (channel: string): string => `plan:{${channel}}`,
+  /** Hash: channel id to JSON {@link Broadcast}, for the channels on air. */
+  air: 'scheduler:air',
+  /** Pub/sub: the id of a channel whose broadcast the operator ends. */
+  endAsked: 'scheduler:end',
+  /** Pub/sub, heard by ingest: the id of a channel whose publisher must be disconnected. */
+  dropFeed: 'feeds:drop',
+  /** Hash: channel id to the rate ingest detected, until the channel's record has it. */
+  detectedFps: 'channel-fps',
+} as const;

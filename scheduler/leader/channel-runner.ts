@@ -1,0 +1,250 @@
+/** One channel under the leader: its log is folded, what follows from it is given out, and its marks are decided. */
+import {
+  appendMarks,
+  type Lease,
+  type LogRecord,
+} from '../../common/channel-log.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Channel } from '../../common/contracts/channel.ts';
+import type { Broadcast } from '../../common/contracts/segment.ts';
+import type { Task } from '../../common/contracts/task.ts';
+import { gridOf, timeOfSegment, type FpsName } from '../../common/grid.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Redis } from '../../common/redis.ts';
+import { segmentNumber, type Milliseconds } from '../../common/time.ts';
+import { decide } from '../plan/decide.ts';
+import { fold } from '../plan/fold.ts';
+import { planSegment } from '../plan/plan.ts';
+import { emptyChannel, sessionOf, type AirState, type ChannelState } from '../plan/state.ts';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+
+const CHECKPOINT_SECONDS = 30;
+/** Marks decided in one turn: enough to catch up after a pause, too few to starve other channels. */
+const MOST_TURNS = 64;
+const DROP_EVERY_MS = 1_000;
+
+/** What a channel's log leads to. Each is done again after a crash, so each is idempotent. */
+export interface Effects {
+  start(broadcast: Broadcast): Promise<void>;
+  segment(task: Task): Promise<void>;
+  end(broadcast: Broadcast): Promise<void>;
+  /** A feed has decided the channel's frame rate; asked again until that is kept. */
+  decideFps(channel: string, fps: FpsName): Promise<void>;
+  /** Disconnects the channel's publisher. */
+  dropFeed(channel: string): Promise<void>;
+  /** What remains of a broadcast that the log has forgotten: the numbers above it are free. */
+  settle(channel: string): Promise<number>;
+  /** Numbers already published. */
+  published(channel: string): Promise<ReadonlySet<number>>;
+}
+
+/** What a runner works with. */
+export interface RunnerDeps {
+  readonly redis: Redis;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lease: Lease;
+  readonly closeAfter: Milliseconds;
+  readonly effects: Effects;
+}
+
+/** See the head of this file. */
+export class ChannelRunner {
+  readonly #deps: RunnerDeps;
+  readonly #id: string;
+  #channel: Channel;
+  #state: ChannelState = emptyChannel();
+  #lastId = '0-0';
+  #checkpointId = '0-0';
+  #checkpointAt = 0;
+  #isEndAsked = false;
+  #droppedAt = 0;
+  /** Effects not done yet, in order. */
+  readonly #due: (() => Promise<void>)[] = [];
+  /** Numbers published before this leader began; undefined once it has caught up. */
+  #published: ReadonlySet<number> | undefined;
+
+  private constructor(channel: Channel, deps: RunnerDeps) {
+    this.#channel = channel;
+    this.#id = channel.id;
+    this.#deps = { ...deps, logger: deps.logger.child({ channel: channel.id }) };
+  }
+
+  /** Takes up a channel where its last leader left it. */
+  static async open(channel: Channel, deps: RunnerDeps): Promise<ChannelRunner> {
+    const runner = new ChannelRunner(channel, deps);
+    const checkpoint = await readCheckpoint(deps.redis, channel.id);
+    if (checkpoint === undefined) {
+      runner.#state = emptyChannel(await deps.effects.settle(channel.id));
+      // From now on what the log holds is this channel's whole present, also for the next leader.
+      const first = { id: runner.#lastId, state: runner.#state };
+      await writeCheckpoint(deps.redis, channel.id, deps.lease, first, 0);
+    } else {
+      runner.#state = checkpoint.state;
+      runner.#lastId = checkpoint.id;
+      runner.#checkpointId = checkpoint.id;
+      runner.#checkpointAt = deps.clock.now();
+    }
+    runner.#published = await deps.effects.published(channel.id);
+    const { air } = runner.#state;
+    if (air !== null) {
+      runner.#due.push(() => deps.effects.start(runner.#broadcast(air, null)));
+    }
+    return runner;
+  }
+
+  /** Id of the last entry folded. */
+  get lastId(): string {
+    return this.#lastId;
+  }
+
+  /** Whether time alone can make something due here. */
+  get isActive(): boolean {
+    return this.#state.air !== null || this.#state.sessions.some(({ ended }) => ended === null);
+  }
+
+  /** Takes the channel's present settings. */
+  configure(channel: Channel): void {
+    this.#channel = channel;
+  }
+
+  /** Ends the broadcast on air, if there is one. */
+  end(): void {
+    this.#isEndAsked = this.#state.air !== null;
+  }
+
+  /** Folds what the log brought. */
+  take(records: readonly LogRecord[]): void {
+    for (const { id, entry } of records) {
+      const before = this.#state.air;
+      const n = before?.next;
+      fold(this.#state, entry);
+      this.#lastId = id;
+      switch (entry.t) {
+        case 'session':
+          this.#deps.logger.info({ session: entry.session, fps: entry.fps }, 'session began');
+          this.#decideFps(entry.fps);
+          break;
+        case 'end':
+          this.#deps.logger.info({ session: entry.session, clean: entry.clean }, 'session ended');
+          break;
+        case 'frames':
+          this.#dropIfLost(entry.session);
+          break;
+        case 'source':
+          this.#deps.logger.info({ from: entry.from, source: entry.source }, 'source changes');
+          break;
+        case 'on-air':
+          if (this.#state.air !== null) {
+            const record = this.#broadcast(this.#state.air, null);
+            this.#deps.logger.info({ broadcast: entry.broadcast }, 'broadcast on air');
+            this.#due.push(() => this.#deps.effects.start(record));
+          }
+          break;
+        case 'closed':
+          if (n !== undefined && this.#published?.has(n) !== true) {
+            const task = planSegment(this.#id, this.#state, n);
+            this.#due.push(() => this.#deps.effects.segment(task));
+          }
+          // Again with each segment, in case the store was away.
+          this.#decideFps(before?.fps);
+          break;
+        case 'off-air':
+          this.#isEndAsked = false;
+          if (before !== null) {
+            const record = this.#broadcast(before, entry.last);
+            this.#deps.logger.info({ broadcast: entry.broadcast }, 'broadcast off air');
+            this.#due.push(() => this.#deps.effects.end(record));
+          }
+      }
+    }
+  }
+
+  /** Does what the log led to; throws at the first effect that fails, which is then tried again. */
+  async settle(): Promise<void> {
+    for (let effect = this.#due[0]; effect !== undefined; effect = this.#due[0]) {
+      await effect();
+      this.#due.shift();
+    }
+  }
+
+  /**
+   * Decides, with all of the log folded. `follow` reads what the log brought meanwhile, the marks among it, and tells
+   * whether that was all: deciding again without having seen a mark would repeat it.
+   * @throws PipelineError `LEASE_LOST`
+   */
+  async lead(follow: () => Promise<boolean>): Promise<void> {
+    this.#published = undefined;
+    const { redis, lease, clock, closeAfter } = this.#deps;
+    for (let turn = 0; turn < MOST_TURNS; turn += 1) {
+      const marks = decide(this.#state, clock.now(), {
+        ladder: this.#channel.ladder,
+        reconnectSeconds: this.#channel.reconnectSeconds,
+        closeAfter,
+        epoch: lease.epoch,
+        isEndAsked: this.#isEndAsked,
+      });
+      if (marks.length === 0) {
+        break;
+      }
+      await appendMarks(redis, this.#id, lease, marks);
+      if (!(await follow())) {
+        return;
+      }
+    }
+    await this.#checkpoint();
+  }
+
+  #decideFps(fps: FpsName | undefined): void {
+    if (fps !== undefined && this.#channel.fps === null) {
+      this.#due.push(() => this.#deps.effects.decideFps(this.#id, fps));
+    }
+  }
+
+  /** A publisher whose broadcast is over, or whose beginning the log has lost, must begin anew. */
+  #dropIfLost(id: string): void {
+    const session = sessionOf(this.#state, id);
+    const isLost = session === undefined || session.spent;
+    const hasOther = this.#state.sessions.some(({ ended, spent }) => ended === null && !spent);
+    const now = this.#deps.clock.now();
+    if (
+      isLost &&
+      !hasOther &&
+      this.#published === undefined &&
+      now - this.#droppedAt > DROP_EVERY_MS
+    ) {
+      this.#droppedAt = now;
+      this.#deps.logger.info({ session: id }, 'publisher dropped: its broadcast is over');
+      this.#due.push(() => this.#deps.effects.dropFeed(this.#id));
+    }
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { redis, clock, lease } = this.#deps;
+    const now = clock.now();
+    if (
+      this.#lastId === this.#checkpointId ||
+      now - this.#checkpointAt < CHECKPOINT_SECONDS * 1000
+    ) {
+      return;
+    }
+    const checkpoint = { id: this.#lastId, state: this.#state };
+    const keep = (this.#channel.dvrSeconds * 1000) / clock.rate;
+    await writeCheckpoint(redis, this.#id, lease, checkpoint, keep);
+    this.#checkpointId = checkpoint.id;
+    this.#checkpointAt = now;
+  }
+
+  #broadcast(air: AirState, last: number | null): Broadcast {
+    const { broadcast, fps, renditions } = air;
+    return {
+      channel: this.#id,
+      broadcast,
+      fps,
+      renditions,
+      dvrSeconds: this.#channel.dvrSeconds,
+      startedAt: timeOfSegment(gridOf(fps), segmentNumber(broadcast)),
+      last,
+    };
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * A channel's folded state, written down now and then with the id up to which the log is in it. With it a new leader
+ * goes on where the last one was, and the log can be trimmed to the DVR window, however long a broadcast lasts.
+ */
+import { z } from 'zod';
+import { leaseValue, type Lease } from '../../common/channel-log.ts';
+import { redisKeys } from '../../common/contracts/names.ts';
+import { PipelineError } from '../../common/errors.ts';
+import type { Redis } from '../../common/redis.ts';
+import { schedulerKeys } from '../keys.ts';
+import { channelStateSchema } from '../plan/state.ts';
+
+const checkpointSchema = z.strictObject({
+  /** Id of the last entry folded. */
+  id: z.string().regex(/^\d+-\d+$/),
+  state: channelStateSchema,
+});
+/** See the head of this file. */
+export type Checkpoint = z.infer<typeof checkpointSchema>;
+
+const WRITE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[3])
+return 1`;
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a channel's checkpoint; undefined if there is none that this version understands. */
+export async function readCheckpoint(
+  redis: Redis,
+  channel: string,
+): Promise<Checkpoint | undefined> {
+  const text = await redis.get(schedulerKeys.checkpoint(channel));
+  return text === null ? undefined : checkpointSchema.safeParse(parseJson(text)).data;
+}
+
+/**
+ * Writes a checkpoint and drops the log's entries older than `keep` (real milliseconds) before it.
+ * @throws PipelineError `LEASE_LOST` when another scheduler leads
+ */
+export async function writeCheckpoint(
+  redis: Redis,
+  channel: string,
+  lease: Lease,
+  checkpoint: Checkpoint,
+  keep: number,
+): Promise<void> {
+  const time = Number(checkpoint.id.split('-')[0]);
+  const written = await redis.eval(
+    WRITE,
+    3,
+    redisKeys.lease,
+    schedulerKeys.checkpoint(channel),
+    redisKeys.log(channel),
+    leaseValue(lease),
+    JSON.stringify(checkpoint),
+    String(Math.max(0, Math.floor(time - keep))),
+  );
+  if (written !== 1) {
+    throw new PipelineError('LEASE_LOST', 'another scheduler leads; this one stops deciding');
+  }
+}

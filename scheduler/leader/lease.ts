@@ -1,0 +1,100 @@
+/**
+ * Leadership: a key in Redis that lives three seconds and is renewed each second. Its epoch fences every mark, so a
+ * leader that was suspended and wakes up cannot decide anything. Times are real, because Redis's are.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { leaseValue, type Lease } from '../../common/channel-log.ts';
+import { redisKeys } from '../../common/contracts/names.ts';
+import { withDeadline, type Closable } from '../../common/lifecycle.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Redis } from '../../common/redis.ts';
+
+const LEASE_MS = 3_000;
+const RENEW_MS = 1_000;
+
+const RENEW = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+const RELEASE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`;
+
+/** What a lease is kept for. */
+export interface LeaseOptions {
+  readonly redis: Redis;
+  readonly holder: string;
+  readonly logger: Logger;
+  /** Begins to lead; what it returns is closed when the lease is lost or given up. */
+  readonly lead: (lease: Lease) => Promise<Closable>;
+}
+
+/** Tries for the lease until closed. */
+export function keepLease(options: LeaseOptions): Closable {
+  const { redis, logger } = options;
+  const stop = new AbortController();
+  let held: { readonly lease: Lease; readonly leading: Closable; renewedAt: number } | undefined;
+
+  const giveUp = async (reason: string): Promise<void> => {
+    if (held === undefined) {
+      return;
+    }
+    const { lease, leading } = held;
+    held = undefined;
+    logger.warn({ epoch: lease.epoch, reason }, 'leadership ended');
+    await leading.close();
+  };
+
+  const step = async (): Promise<void> => {
+    if (held === undefined) {
+      const lease = await acquire(redis, options.holder);
+      if (lease !== undefined) {
+        logger.info({ epoch: lease.epoch }, 'leadership began');
+        const renewedAt = performance.now();
+        held = { lease, leading: await options.lead(lease), renewedAt };
+      }
+      return;
+    }
+    const renewal = redis.eval(RENEW, 1, redisKeys.lease, leaseValue(held.lease), LEASE_MS);
+    if ((await withDeadline(renewal, RENEW_MS, 'renewing the lease')) !== 1) {
+      await giveUp('another scheduler leads, or Redis was emptied');
+    } else {
+      held.renewedAt = performance.now();
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await step();
+      } catch (error) {
+        logger.warn({ error }, 'lease not renewed');
+        if (held !== undefined && performance.now() - held.renewedAt > LEASE_MS) {
+          await giveUp('redis is away');
+        }
+      }
+      await delay(RENEW_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  };
+  const running = run();
+
+  return {
+    close: async () => {
+      stop.abort();
+      await running;
+      const lease = held?.lease;
+      await giveUp('the service stops');
+      if (lease !== undefined && redis.status === 'ready') {
+        await redis.eval(RELEASE, 1, redisKeys.lease, leaseValue(lease));
+      }
+    },
+  };
+}
+
+async function acquire(redis: Redis, holder: string): Promise<Lease | undefined> {
+  if ((await redis.exists(redisKeys.lease)) === 1) {
+    return undefined;
+  }
+  const lease = { epoch: await redis.incr(redisKeys.leaseEpoch), holder };
+  const answer = await redis.set(redisKeys.lease, leaseValue(lease), 'PX', LEASE_MS, 'NX');
+  return answer === 'OK' ? lease : undefined;
+}

@@ -1,0 +1,148 @@
+/** The transcode queue from the leader's side: fair among channels, and no number is left unresolved. */
+import { QueueEvents } from 'bullmq';
+import { QUEUES, QUEUE_PREFIX } from '../../common/contracts/names.ts';
+import { taskSchema, type Task } from '../../common/contracts/task.ts';
+import type { Closable } from '../../common/lifecycle.ts';
+import type { Logger } from '../../common/logger.ts';
+import { openQueue, type Job } from '../../common/queues.ts';
+import type { Redis } from '../../common/redis.ts';
+import { planFiller } from '../plan/plan.ts';
+
+/** A failed task is tried again at once, by whichever worker is free. */
+const ATTEMPTS = 3;
+/** Filler needs nothing but a worker that works, so it is worth waiting for. */
+const FILLER_ATTEMPTS = 20;
+const FILLER_BACKOFF_MS = 1_000;
+/** Fairness needs no more than this; a larger backlog of one channel is all the same. */
+const LOWEST_PRIORITY = 1_000;
+const MOST_RECOVERED_JOBS = 10_000;
+
+const FILLER = 'filler';
+
+/** Tasks given out and not finished, by channel. */
+export interface TranscodeQueue extends Closable {
+  /** Gives out a task; giving it out again while its job is kept does nothing. */
+  add(task: Task): Promise<void>;
+  /** Jobs not finished, by channel. */
+  unfinished(): ReadonlyMap<string, number>;
+}
+
+/** Opens the queue and takes up what the leader before left in it. */
+export async function openTranscodeQueue(
+  redis: Redis,
+  logger: Logger,
+): Promise<TranscodeQueue> {
+  const queue = openQueue(QUEUES.transcode, redis, logger);
+  const jobs = new Map<string, string>();
+  const counts = new Map<string, number>();
+
+  const began = (id: string, channel: string): void => {
+    if (!jobs.has(id)) {
+      jobs.set(id, channel);
+      counts.set(channel, (counts.get(channel) ?? 0) + 1);
+    }
+  };
+  const ended = (id: string): void => {
+    const channel = jobs.get(id);
+    if (channel !== undefined && jobs.delete(id)) {
+      const count = (counts.get(channel) ?? 1) - 1;
+      if (count === 0) {
+        counts.delete(channel);
+      } else {
+        counts.set(channel, count);
+      }
+    }
+  };
+  const priorityOf = (channel: string): number =>
+    Math.min(LOWEST_PRIORITY, (counts.get(channel) ?? 0) + 1);
+
+  const replace = async (job: Job): Promise<void> => {
+    const task = taskSchema.parse(job.data);
+    const { channel, n } = task;
+    const reason = job.failedReason;
+    if (job.name === FILLER) {
+      logger.error({ channel, n, reason }, 'segment cannot be resolved');
+      return;
+    }
+    logger.warn({ channel, n, reason }, 'segment becomes filler');
+    const id = `${channel}-${n}-${FILLER}`;
+    const priority = priorityOf(channel);
+    began(id, channel);
+    await queue.add(FILLER, planFiller(task), {
+      jobId: id,
+      priority,
+      attempts: FILLER_ATTEMPTS,
+      backoff: { type: 'fixed', delay: FILLER_BACKOFF_MS },
+    });
+    await job.remove();
+  };
+  const replaceAll = async (failed: readonly (Job | undefined)[]): Promise<void> => {
+    for (const job of failed) {
+      try {
+        if (job !== undefined) {
+          await replace(job);
+        }
+      } catch (error) {
+        logger.error({ error, job: job?.id }, 'failed job not replaced');
+      }
+    }
+  };
+
+  const blocking = redis.duplicate({ connectionName: 'scheduler:transcode-events' });
+  blocking.on('error', (error) => {
+    logger.debug({ error }, 'queue events connection error');
+  });
+  const events = new QueueEvents(QUEUES.transcode, {
+    connection: blocking,
+    prefix: QUEUE_PREFIX,
+  });
+  events.on('error', (error) => {
+    logger.warn({ reason: error.message }, 'queue events error');
+  });
+  events.on('completed', ({ jobId }) => {
+    ended(jobId);
+  });
+  events.on('failed', ({ jobId }) => {
+    ended(jobId);
+    queue
+      .getJob(jobId)
+      .then((job) => replaceAll([job]))
+      .catch((error: unknown) => {
+        logger.error({ error, job: jobId }, 'failed job not read');
+      });
+  });
+  await events.waitUntilReady();
+
+  const open = await queue.getJobs(
+    ['active', 'prioritized', 'waiting', 'delayed'],
+    0,
+    MOST_RECOVERED_JOBS,
+  );
+  for (const job of open) {
+    const task = taskSchema.safeParse(job.data).data;
+    if (job.id !== undefined && task !== undefined) {
+      began(job.id, task.channel);
+    }
+  }
+  await replaceAll(await queue.getFailed(0, MOST_RECOVERED_JOBS));
+
+  return {
+    add: async (task) => {
+      const id = `${task.channel}-${task.n}`;
+      if ((await queue.getJob(id)) !== undefined) {
+        return;
+      }
+      const priority = priorityOf(task.channel);
+      began(id, task.channel);
+      await queue.add('segment', task, { jobId: id, priority, attempts: ATTEMPTS });
+    },
+    unfinished: () => counts,
+    close: async () => {
+      const closed = events.close();
+      // Its read blocks for seconds.
+      blocking.disconnect();
+      await closed;
+      await queue.close();
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/** Where a segment's pictures come from. */
+import type { VideoSpan } from '../../common/contracts/task.ts';
+import { firstFrame, gridOf, type Grid } from '../../common/grid.ts';
+import { segmentNumber } from '../../common/time.ts';
+import { stretchesOf } from './sources.ts';
+import { firstShowable, lastShowable, type Showable } from './start-points.ts';
+import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
+
+/**
+ * The spans of segment `n`, in order; the first is at or before its first frame, so every place has a picture. A
+ * session's span may begin before the segment: with the frame that its first places repeat.
+ */
+export function planVideo(state: ChannelState, air: AirState, n: number): VideoSpan[] {
+  const grid = gridOf(air.fps);
+  const first = firstFrame(grid, segmentNumber(n));
+  const end = firstFrame(grid, segmentNumber(n + 1));
+  const spans: VideoSpan[] = [];
+  let shown: SessionState | undefined;
+  for (const stretch of stretchesOf(air)) {
+    const { source } = stretch;
+    if (source.kind === 'session') {
+      shown = sessionOf(state, source.session);
+    }
+    const from = Math.max(stretch.from, first);
+    const to = Math.min(stretch.to, end);
+    if (from >= to) {
+      continue;
+    }
+    const slate: VideoSpan = { kind: 'slate', from };
+    switch (source.kind) {
+      case 'slate':
+        spans.push(slate);
+        break;
+      case 'hold':
+        // Within a segment the span before goes on by itself.
+        if (spans.length === 0) {
+          spans.push((shown && heldFrame(shown, grid, stretch.from)) ?? slate);
+        }
+        break;
+      case 'session': {
+        const span = shown && sessionSpan(shown, grid, from, to);
+        if (spans.length === 0 && (span === undefined || span.from > from)) {
+          spans.push(slate);
+        }
+        if (span !== undefined) {
+          spans.push(span);
+        }
+      }
+    }
+  }
+  return spans;
+}
+
+/** The last frame shown before `gapFrom`, alone. */
+function heldFrame(session: SessionState, grid: Grid, gapFrom: number): VideoSpan | undefined {
+  const held = lastShowable(session, grid, gapFrom - 1);
+  return held && spanOf(session, held, gapFrom);
+}
+
+/** Frames of `[from, to)`, and of the last place before that has one if `from` has none. */
+function sessionSpan(
+  session: SessionState,
+  grid: Grid,
+  from: number,
+  to: number,
+): (VideoSpan & { kind: 'session' }) | undefined {
+  const showable = lastShowable(session, grid, from) ?? firstShowable(session, grid, from);
+  return showable === undefined || showable.frame.index >= to
+    ? undefined
+    : spanOf(session, showable, to);
+}
+
+function spanOf(
+  session: SessionState,
+  { frame, start }: Showable,
+  to: number,
+): VideoSpan & { kind: 'session' } {
+  const from = frame.index;
+  const first = session.video.indexOf(start);
+  const last = session.video.findLastIndex(({ index }) => index < to);
+  const read = session.video.slice(first, last + 1);
+  const chunks = read.map(({ chunk }) => chunk);
+  return {
+    kind: 'session',
+    session: session.session,
+    fromSeq: start.seq,
+    toSeq: Math.max(...read.map(({ seq }) => seq)),
+    fromChunk: Math.min(...chunks),
+    toChunk: Math.max(...chunks),
+    from,
+    to,
+    // Also beyond the span: a worker must not take them for the frame that a hole repeats.
+    late: read.filter(({ late, index }) => late && index >= from).map(({ seq }) => seq),
+  };
+}

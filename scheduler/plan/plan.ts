@@ -1,0 +1,48 @@
+/** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
+import { createHash } from 'node:crypto';
+import type { FpsName } from '../../common/grid.ts';
+import type { Rendition } from '../../common/contracts/rendition.ts';
+import type { SoundSpan, Task, VideoSpan } from '../../common/contracts/task.ts';
+import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '../../common/grid.ts';
+import { segmentNumber } from '../../common/time.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { planSound } from './plan-sound.ts';
+import { planVideo } from './plan-video.ts';
+import type { ChannelState } from './state.ts';
+
+/** Segments that players of the `standard` profile are behind the clock. */
+const PLAYERS_BEHIND_SEGMENTS = 3;
+
+/**
+ * The task of segment `n`, from the state right after the mark that closed it.
+ * @throws RangeError when no broadcast is on air
+ */
+export function planSegment(channel: string, state: ChannelState, n: number): Task {
+  const { air } = state;
+  if (air === null) {
+    throw new RangeError(`segment ${n} of ${channel} belongs to no broadcast`);
+  }
+  return taskOf(channel, air, n, planVideo(state, air, n), planSound(state, air, n));
+}
+
+/** The task that resolves a number when nothing else can: the slate, and silence. */
+export function planFiller(task: Task): Task {
+  const from = firstFrame(gridOf(task.fps), segmentNumber(task.n));
+  return taskOf(task.channel, task, task.n, [{ kind: 'slate', from }], []);
+}
+
+function taskOf(
+  channel: string,
+  { broadcast, fps, renditions }: { broadcast: number; fps: FpsName; renditions: Rendition[] },
+  n: number,
+  video: VideoSpan[],
+  sound: SoundSpan[],
+): Task {
+  const grid = gridOf(fps);
+  const hash = createHash('sha256')
+    .update(canonicalJson({ fps, n, renditions, video, sound }))
+    .digest('hex');
+  const end = timeOfSegment(grid, segmentNumber(n + 1));
+  const deadline = end + PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) * 1000;
+  return { channel, broadcast, n, fps, renditions, video, sound, hash, deadline };
+}

@@ -1,0 +1,76 @@
+/** Where decoding may start, and which frames can therefore be shown. */
+import { FRAME_FLAGS } from '../../common/contracts/log.ts';
+import type { Grid } from '../../common/grid.ts';
+import type { SessionState, VideoPlace } from './state.ts';
+
+/** A start point further back than this is not used: no task decodes more than that ahead of its segment. */
+const LONGEST_SEARCH_SECONDS = 20;
+
+/** Frames in {@link LONGEST_SEARCH_SECONDS}. */
+export const searchFrames = (grid: Grid): number =>
+  Math.ceil((LONGEST_SEARCH_SECONDS * grid.num) / grid.den);
+
+/** Whether decoding may start at this frame. */
+export const isStart = (frame: VideoPlace): boolean => (frame.flags & FRAME_FLAGS.start) !== 0;
+
+/** A frame to show and the start point from which it is decoded. */
+export interface Showable {
+  readonly frame: VideoPlace;
+  readonly start: VideoPlace;
+}
+
+/**
+ * The first frame, in presentation order, at or after `min` that is not late and can be decoded. Pictures that lead
+ * their session's first start point refer to what never came, so they do not count.
+ */
+export function firstShowable(
+  session: SessionState,
+  grid: Grid,
+  min: number,
+): Showable | undefined {
+  if (session.highest < min) {
+    return undefined;
+  }
+  return best(session, grid, (frame, chosen) => {
+    return frame.index >= min && (chosen === undefined || frame.index < chosen.index);
+  });
+}
+
+/** The last frame, in presentation order, at or before `max` that is not late and can be decoded. */
+export function lastShowable(
+  session: SessionState,
+  grid: Grid,
+  max: number,
+): Showable | undefined {
+  return best(session, grid, (frame, chosen) => {
+    return frame.index <= max && (chosen === undefined || frame.index > chosen.index);
+  });
+}
+
+function best(
+  session: SessionState,
+  grid: Grid,
+  isBetter: (frame: VideoPlace, chosen: VideoPlace | undefined) => boolean,
+): Showable | undefined {
+  const reach = searchFrames(grid);
+  let chosen: Showable | undefined;
+  // Starts rise in decode order and in presentation order alike; a leading picture needs the start before the last.
+  let start: VideoPlace | undefined;
+  let earlier: VideoPlace | undefined;
+  for (const frame of session.video) {
+    if (isStart(frame)) {
+      earlier = start;
+      start = frame;
+    }
+    const from = start !== undefined && start.index > frame.index ? earlier : start;
+    if (
+      from !== undefined &&
+      !frame.late &&
+      frame.index - from.index <= reach &&
+      isBetter(frame, chosen?.frame)
+    ) {
+      chosen = { frame, start: from };
+    }
+  }
+  return chosen;
+}

@@ -1,0 +1,88 @@
+/**
+ * What the scheduler knows of one channel: the fold of its log. It is plain data, so that it can be written down
+ * beside the log and read again; it is bounded, because what no later segment can need is dropped as segments close.
+ */
+import { z } from 'zod';
+import { fpsSchema } from '../../common/contracts/channel.ts';
+import { sourceSchema } from '../../common/contracts/log.ts';
+import { renditionSchema } from '../../common/contracts/rendition.ts';
+
+const int = z.int();
+
+/** A coded picture, as the log told it. */
+const videoPlaceSchema = z.strictObject({
+  seq: int,
+  index: int,
+  chunk: int,
+  flags: int,
+  /** It came after its place was closed: decoded if others need it, never shown. */
+  late: z.boolean(),
+});
+/** See {@link videoPlaceSchema}. */
+export type VideoPlace = z.infer<typeof videoPlaceSchema>;
+
+/** A coded AAC frame, as the log told it. */
+const soundPlaceSchema = z.strictObject({
+  seq: int,
+  origin: int,
+  k: int,
+  rate: int,
+  channels: int,
+  chunk: int,
+  late: z.boolean(),
+});
+/** See {@link soundPlaceSchema}. */
+export type SoundPlace = z.infer<typeof soundPlaceSchema>;
+
+/** One publish into the channel. */
+const sessionStateSchema = z.strictObject({
+  session: z.string(),
+  fps: fpsSchema,
+  width: int,
+  height: int,
+  /** Frames in decode order. */
+  video: z.array(videoPlaceSchema),
+  sound: z.array(soundPlaceSchema),
+  /** Highest index passed, and highest that was not late; -1 before the first. */
+  highest: int,
+  lastShown: int,
+  /** 48 kHz position where its sound ends; 0 before the first. */
+  soundEnd: int,
+  ended: z.strictObject({ clean: z.boolean(), at: z.number() }).nullable(),
+  /** It belonged to a broadcast that is over, and never opens another. */
+  spent: z.boolean(),
+});
+/** See {@link sessionStateSchema}. */
+export type SessionState = z.infer<typeof sessionStateSchema>;
+
+const airStateSchema = z.strictObject({
+  broadcast: int,
+  fps: fpsSchema,
+  renditions: z.array(renditionSchema),
+  /** Source marks in order; what went before is dropped. */
+  sources: z.array(z.strictObject({ from: int, source: sourceSchema })),
+  /** The next segment to close. */
+  next: int,
+  /** The last closed mark. */
+  closed: z.strictObject({ frame: int, sample: int }),
+});
+/** The broadcast on air. */
+export type AirState = z.infer<typeof airStateSchema>;
+
+/** See the head of this file. */
+export const channelStateSchema = z.strictObject({
+  /** In order of their beginning. */
+  sessions: z.array(sessionStateSchema),
+  air: airStateSchema.nullable(),
+  /** The lowest number the next broadcast may take: numbers never go back. */
+  floor: int,
+});
+/** See {@link channelStateSchema}. */
+export type ChannelState = z.infer<typeof channelStateSchema>;
+
+/** A channel without any history, or whose past broadcasts end below `floor`. */
+export const emptyChannel = (floor = 0): ChannelState => ({ sessions: [], air: null, floor });
+
+/** A session by its id. */
+export const sessionOf = (state: ChannelState, session: string): SessionState | undefined =>
+  state.sessions.find((candidate) => candidate.session === session);

@@ -1,0 +1,147 @@
+/** The programs Touchline runs, found by what they can do and not by where they come from. */
+import process from 'node:process';
+import { capture } from './command.mjs';
+
+const ENCODERS = ['libx264', 'aac'];
+const MUXERS = ['mp4', 'flv', 'adts'];
+const FILTERS = ['fps', 'tpad', 'scale', 'split'];
+const OLDEST_REDIS = [6, 2];
+
+const CHROMIUMS = [
+  process.env.CHROMIUM_PATH || '',
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+].filter((name) => name !== '');
+
+/**
+ * The names in one of ffmpeg's lists (`-encoders`, `-muxers`, `-filters`): the word after each line's flags.
+ * @param {string} list
+ * @returns {Set<string>}
+ */
+export function namesInFfmpegList(list) {
+  const names = new Set();
+  for (const line of list.split('\n')) {
+    const words = line.trim().split(/\s+/);
+    for (const name of (words[1] ?? '').split(',')) {
+      names.add(name);
+    }
+  }
+  return names;
+}
+
+/**
+ * The first version number in a program's answer.
+ * @param {string} text for example `Redis server v=7.0.15 sha=00000000`
+ * @returns {number[] | undefined}
+ */
+export function parseVersion(text) {
+  const found = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text);
+  return found === null ? undefined : found.slice(1).map((part) => Number(part ?? 0));
+}
+
+/**
+ * Whether one version is at least another.
+ * @param {readonly number[]} version
+ * @param {readonly number[]} oldest
+ * @returns {boolean}
+ */
+export function isAtLeast(version, oldest) {
+  for (const [index, wanted] of oldest.entries()) {
+    const part = version[index] ?? 0;
+    if (part !== wanted) {
+      return part > wanted;
+    }
+  }
+  return true;
+}
+
+/**
+ * @typedef {object} Finding
+ * @property {string} name
+ * @property {boolean} isThere
+ * @property {string} detail what was found, or what is missing
+ * @property {readonly string[]} apt Debian packages that bring it
+ * @property {readonly string[]} brew Homebrew formulas that bring it
+ */
+
+/** @returns {Promise<Finding>} */
+async function findFfmpeg() {
+  const [version, encoders, muxers, filters] = await Promise.all(
+    ['-version', '-encoders', '-muxers', '-filters'].map((list) =>
+      capture('ffmpeg', ['-hide_banner', list]),
+    ),
+  );
+  const base = { name: 'ffmpeg', apt: ['ffmpeg'], brew: ['ffmpeg'] };
+  if (version?.code !== 0) {
+    return { ...base, isThere: false, detail: 'not found' };
+  }
+  const missing = [
+    ...absent('encoder', ENCODERS, encoders?.output),
+    ...absent('muxer', MUXERS, muxers?.output),
+    ...absent('filter', FILTERS, filters?.output),
+  ];
+  return missing.length > 0
+    ? { ...base, isThere: false, detail: `lacks ${missing.join(', ')}` }
+    : { ...base, isThere: true, detail: version.output.split(' ').slice(0, 3).join(' ') };
+}
+
+/**
+ * @param {string} kind
+ * @param {readonly string[]} wanted
+ * @param {string | undefined} list
+ * @returns {string[]}
+ */
+function absent(kind, wanted, list) {
+  const names = namesInFfmpegList(list ?? '');
+  return wanted.filter((name) => !names.has(name)).map((name) => `${kind} ${name}`);
+}
+
+/** @returns {Promise<Finding>} */
+async function findFfprobe() {
+  const { code } = await capture('ffprobe', ['-hide_banner', '-version']);
+  const detail = code === 0 ? 'there' : 'not found';
+  return { name: 'ffprobe', isThere: code === 0, detail, apt: ['ffmpeg'], brew: ['ffmpeg'] };
+}
+
+/** @returns {Promise<Finding>} */
+async function findRedis() {
+  const { code, output } = await capture('redis-server', ['--version']);
+  const version = code === 0 ? parseVersion(output) : undefined;
+  const base = { name: 'redis-server', apt: ['redis-server'], brew: ['redis'] };
+  if (version === undefined) {
+    return { ...base, isThere: false, detail: 'not found' };
+  }
+  const isThere = isAtLeast(version, OLDEST_REDIS);
+  const wanted = isThere ? '' : `, needs ${OLDEST_REDIS.join('.')} or newer`;
+  return { ...base, isThere, detail: `version ${version.join('.')}${wanted}` };
+}
+
+/** @returns {Promise<Finding>} */
+async function findChromium() {
+  const base = {
+    name: 'chromium',
+    apt: ['chromium', 'fonts-dejavu-core'],
+    brew: ['--cask', 'chromium'],
+  };
+  for (const program of CHROMIUMS) {
+    const { code, output } = await capture(program, ['--version']);
+    if (code === 0) {
+      return { ...base, isThere: true, detail: output.trim().split('\n').pop() ?? program };
+    }
+  }
+  return { ...base, isThere: false, detail: 'not found' };
+}
+
+/**
+ * Looks for every program.
+ * @param {'run' | 'test'} purpose tests drive a browser, too
+ * @returns {Promise<Finding[]>}
+ */
+export function findPrograms(purpose) {
+  const searches = [findFfmpeg(), findFfprobe(), findRedis()];
+  return Promise.all(purpose === 'test' ? [...searches, findChromium()] : searches);
+}

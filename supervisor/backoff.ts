@@ -1,0 +1,26 @@
+/** How long to wait before a child is started again. */
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 30_000;
+const HEALTHY_AFTER_MS = 60_000;
+
+/** Counts a child's ends in a row. */
+export interface Backoff {
+  /**
+   * Notes an end.
+   * @param ranForMs how long the child ran
+   * @returns milliseconds to wait, doubled with each end in a row; a healthy minute starts the row anew
+   */
+  readonly delayAfter: (ranForMs: number) => number;
+}
+
+/** See {@link Backoff}. */
+export function createBackoff(): Backoff {
+  let endsInRow = 0;
+  return {
+    delayAfter: (ranForMs) => {
+      endsInRow = ranForMs >= HEALTHY_AFTER_MS ? 1 : endsInRow + 1;
+      return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(endsInRow - 1, 16));
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/** A child that runs as long as we do: started again with backoff, stopped by TERM, then KILL. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Closable } from '../common/lifecycle.ts';
+import type { Logger } from '../common/logger.ts';
+import { createBackoff } from './backoff.ts';
+import { eachLine } from './lines.ts';
+
+const GRACE_MS = 8_000;
+
+/** What a child is and what it needs. */
+export interface ChildPlan {
+  readonly name: string;
+  /** Starts the process as the leader of its own process group. */
+  readonly launch: () => ChildProcess;
+}
+
+/** What the supervisor does for its children. */
+export interface ChildHost {
+  readonly logger: Logger;
+  readonly onLine: (child: string, line: string) => void;
+  readonly onStart: (pid: number) => void;
+  readonly onEnd: (pid: number) => void;
+}
+
+/** Starts a child and keeps it running until it is closed. */
+export function superviseChild(plan: ChildPlan, host: ChildHost): Closable {
+  const backoff = createBackoff();
+  const logger = host.logger.child({ child: plan.name });
+  let current: ChildProcess | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosing = false;
+
+  const start = (): void => {
+    const startedAt = performance.now();
+    const child = plan.launch();
+    current = child;
+    const { pid } = child;
+    if (pid !== undefined) {
+      host.onStart(pid);
+    }
+    for (const stream of [child.stdout, child.stderr]) {
+      eachLine(stream, (line) => {
+        host.onLine(plan.name, line);
+      });
+    }
+    // An unanswered error event would end the supervisor; `ended` follows it or the exit, whichever comes.
+    let hasEnded = false;
+    const ended = (how: string): void => {
+      if (hasEnded) {
+        return;
+      }
+      hasEnded = true;
+      if (pid !== undefined) {
+        killGroup(pid);
+        host.onEnd(pid);
+      }
+      if (!isClosing) {
+        const delayMs = backoff.delayAfter(performance.now() - startedAt);
+        logger.warn({ how, delayMs }, 'child ended, starts again');
+        timer = setTimeout(start, delayMs);
+      }
+    };
+    child.on('error', (error) => {
+      if (pid === undefined) {
+        ended(error.message);
+      }
+    });
+    child.on('exit', (code, signal) => {
+      ended(signal === null ? `exit code ${String(code)}` : `signal ${signal}`);
+    });
+  };
+
+  start();
+  return {
+    close: async () => {
+      isClosing = true;
+      clearTimeout(timer);
+      if (current !== undefined) {
+        await stop(current, logger);
+      }
+    },
+  };
+}
+
+/** Ends a child: TERM, grace, then KILL for its whole process group. */
+async function stop(child: ChildProcess, logger: Logger): Promise<void> {
+  const { pid } = child;
+  if (pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => {
+    logger.warn({ graceMs: GRACE_MS }, 'child did not end in time, is killed');
+    killGroup(pid);
+  }, GRACE_MS);
+  await exited;
+  clearTimeout(timer);
+  logger.info({ code: child.exitCode, signal: child.signalCode }, 'child stopped');
+}
+
+/** Kills what is left of a process group: a crashed worker's ffmpeg, for one. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nobody was left.
+  }
+}

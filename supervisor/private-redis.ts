@@ -1,0 +1,94 @@
+/** A redis-server of our own, for whoever names none: loopback only, with a password nobody needs to know. */
+import { mkdirSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { withDeadline, type Closable } from '../common/lifecycle.ts';
+import type { Logger } from '../common/logger.ts';
+import { connectRedis } from '../common/redis.ts';
+import { superviseChild, type ChildHost } from './child.ts';
+import { spawnGuarded } from './guardian.ts';
+import { freePort } from './ports.ts';
+import { newSecret } from './secrets.ts';
+
+const HOST = '127.0.0.1';
+const MOST_MEMORY = 1024 ** 3;
+const START_DEADLINE_MS = 30_000;
+/** Services that lost their supervisor may still finish their last writes. */
+const OUTLIVES_TENTHS = 20;
+
+/** What redis-server reads on its standard input (its configuration file's format). */
+export function redisConfiguration(options: {
+  readonly folder: string;
+  readonly port: number;
+  readonly password: string;
+  readonly maxMemoryBytes: number;
+}): string {
+  const folder = options.folder.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  return [
+    `bind ${HOST}`,
+    `port ${options.port}`,
+    'protected-mode yes',
+    `requirepass ${options.password}`,
+    `dir "${folder}"`,
+    'appendonly yes',
+    'appendfsync everysec',
+    'save ""',
+    'maxmemory-policy noeviction',
+    `maxmemory ${options.maxMemoryBytes}`,
+    'loglevel warning',
+    'daemonize no',
+    '',
+  ].join('\n');
+}
+
+/** A running private Redis. */
+export interface PrivateRedis extends Closable {
+  readonly url: string;
+}
+
+/** Starts redis-server under its guardian and waits until it has read its data and answers. */
+export async function startPrivateRedis(
+  folder: string,
+  env: Readonly<Record<string, string>>,
+  host: ChildHost,
+  hide: (secret: string) => void,
+): Promise<PrivateRedis> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const port = await freePort(HOST);
+  const password = newSecret();
+  hide(password);
+  const maxMemoryBytes = Math.min(MOST_MEMORY, Math.floor(totalmem() / 4));
+  const input = redisConfiguration({ folder, port, password, maxMemoryBytes });
+  const child = superviseChild(
+    {
+      name: 'redis',
+      launch: () =>
+        spawnGuarded({
+          program: 'redis-server',
+          args: ['-'],
+          env,
+          input,
+          outlivesTenths: OUTLIVES_TENTHS,
+        }),
+    },
+    host,
+  );
+  const url = `redis://:${password}@${HOST}:${port}`;
+  try {
+    await waitForRedis(url, host.logger);
+  } catch (error) {
+    await child.close();
+    throw error;
+  }
+  return { url, close: () => child.close() };
+}
+
+/** Waits until a Redis answers. */
+export async function waitForRedis(url: string, logger: Logger): Promise<void> {
+  const quiet = logger.child({}, { level: 'silent' });
+  const redis = connectRedis(url, 'supervisor', quiet);
+  try {
+    await withDeadline(redis.ping(), START_DEADLINE_MS, 'waiting for Redis');
+  } finally {
+    redis.disconnect();
+  }
+}

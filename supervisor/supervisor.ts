@@ -1,0 +1,210 @@
+/** Starts the pipeline on one machine, in order, keeps it running, and stops it in reverse. */
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pino } from 'pino';
+import { PipelineError } from '../common/errors.ts';
+import { Lifecycle, type Closable } from '../common/lifecycle.ts';
+import type { Logger } from '../common/logger.ts';
+import { bannerText } from './banner.ts';
+import { superviseChild, type ChildHost } from './child.ts';
+import type { SupervisorConfig } from './config.ts';
+import { publishDemo, renderDemo } from './demo-publisher.ts';
+import { Journal } from './journal.ts';
+import { takeLock } from './lock.ts';
+import { settlePorts } from './ports.ts';
+import { startPrivateRedis, waitForRedis } from './private-redis.ts';
+import { waitUntilReady } from './readiness.ts';
+import { keepSecret, readSecret, streamKeyFile } from './secrets.ts';
+import {
+  localHost,
+  planServices,
+  systemEnvironment,
+  type Environment,
+  type ServicePlan,
+} from './services.ts';
+
+/** A killed predecessor's services may hold its ports a little longer than its lock. */
+const PORT_PATIENCE_MS = 3_000;
+const SLOW_AFTER_MS = 30_000;
+/** More than a child's grace, so that a slow child is killed and reaped within it. */
+const CLOSE_DEADLINE_MS = 12_000;
+/** Programs of ours whose lines are their own, not pino's. */
+const FOREIGN = new Set(['redis', 'demo', 'demo-publisher']);
+
+/** What the supervisor needs beside its settings. */
+export interface SupervisorDeps {
+  readonly env: Environment;
+  readonly hasDemo: boolean;
+  /** The folder that holds the built services. */
+  readonly programs: string;
+  readonly print: (text: string) => void;
+  /** Aborts when the supervisor is told to stop. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the pipeline until the signal aborts; returns when nothing of it is left.
+ * @throws PipelineError `CONFLICT` when the folder is in use, `BAD_CONFIG` when a port is
+ */
+export async function runSupervisor(config: SupervisorConfig, deps: SupervisorDeps): Promise<void> {
+  const dataDir = resolve(config.DATA_DIR);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  chmodSync(dataDir, 0o700);
+  const lock = await takeLock(dataDir);
+  const journal = new Journal(join(dataDir, 'logs'), deps.print);
+  const logger = pino(
+    { level: 'info', timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      write: (line: string) => {
+        journal.take('supervisor', line.trimEnd());
+      },
+    },
+  );
+  const lifecycle = new Lifecycle(logger, CLOSE_DEADLINE_MS);
+  lifecycle.own('lock', lock);
+  lifecycle.own('journal', journal);
+  const host: ChildHost = {
+    logger,
+    onLine: (name, line) => {
+      if (FOREIGN.has(name)) {
+        journal.file(name, line);
+      } else {
+        journal.take(name, line);
+      }
+    },
+    onStart: lock.addChild,
+    onEnd: lock.removeChild,
+  };
+  try {
+    await start({ ...config, DATA_DIR: dataDir }, deps, { journal, logger, lifecycle, host });
+    await untilAborted(deps.signal);
+  } catch (error) {
+    if (!deps.signal.aborted) {
+      throw error;
+    }
+  } finally {
+    await lifecycle.close();
+  }
+}
+
+interface Run {
+  readonly journal: Journal;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly host: ChildHost;
+}
+
+async function start(config: SupervisorConfig, deps: SupervisorDeps, run: Run): Promise<void> {
+  const { journal, lifecycle, host } = run;
+  const ports = await settlePorts(config, PORT_PATIENCE_MS);
+  const system = systemEnvironment(deps.env);
+  const adminToken = config.ADMIN_TOKEN ?? keepSecret(config.DATA_DIR, 'admin-token');
+  journal.hide(adminToken);
+  const redisUrl = await startRedis(config, system, run);
+  const channels = deps.hasDemo ? ['main', 'demo'] : ['main'];
+  const demo = { dataDir: config.DATA_DIR, programs: deps.programs, env: system };
+  const render = deps.hasDemo ? lifecycle.own('demo', renderDemo(demo, host)) : undefined;
+
+  const plans = planServices(deps.env, { config, ports, redisUrl, adminToken, channels });
+  for (const service of new Set(plans.map((plan) => plan.service))) {
+    deps.signal.throwIfAborted();
+    const members = plans.filter((plan) => plan.service === service);
+    lifecycle.own(service, together(members.map((plan) => startService(plan, deps, host))));
+  }
+  await waitUntilReady(`http://${localHost(config)}:${ports.CONTROL_PORT}/readyz`, {
+    signal: deps.signal,
+    slowAfterMs: SLOW_AFTER_MS,
+    onSlow: () => {
+      deps.print(`still waiting for the services; see ${join(config.DATA_DIR, 'logs')}`);
+    },
+  });
+  const streamKey = streamKeyOf(config, 'main', journal);
+  if (render !== undefined) {
+    const key = streamKeyOf(config, 'demo', journal);
+    const target = `rtmp://${localHost(config)}:${ports.RTMP_PORT}/live/${key}`;
+    lifecycle.own('demo publisher', publishDemo(await render.clip, target, system, host));
+  }
+  deps.signal.throwIfAborted();
+  const facts = { host: publicHost(config), ports, streamKey, adminToken, hasDemo: deps.hasDemo };
+  deps.print(bannerText(facts));
+}
+
+async function startRedis(
+  config: SupervisorConfig,
+  system: Record<string, string>,
+  run: Run,
+): Promise<string> {
+  if (config.REDIS_URL !== undefined) {
+    await waitForRedis(config.REDIS_URL, run.logger);
+    return config.REDIS_URL;
+  }
+  const redis = await startPrivateRedis(
+    join(config.DATA_DIR, 'redis'),
+    system,
+    run.host,
+    (secret) => {
+      run.journal.hide(secret);
+    },
+  );
+  return run.lifecycle.own('redis', redis).url;
+}
+
+function startService(plan: ServicePlan, deps: SupervisorDeps, host: ChildHost): Closable {
+  const script = join(deps.programs, plan.service, 'main.js');
+  return superviseChild(
+    {
+      name: plan.name,
+      // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
+      launch: () =>
+        spawn(process.execPath, ['--enable-source-maps', script], {
+          env: plan.env,
+          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+          detached: true,
+        }),
+    },
+    host,
+  );
+}
+
+function together(parts: readonly Closable[]): Closable {
+  return {
+    close: async () => {
+      await Promise.all(parts.map((part) => part.close()));
+    },
+  };
+}
+
+function streamKeyOf(config: SupervisorConfig, channel: string, journal: Journal): string {
+  const key = readSecret(config.DATA_DIR, streamKeyFile(channel));
+  if (key === undefined) {
+    throw new PipelineError(
+      'NOT_FOUND',
+      `the stream key of ${channel} is not in ${config.DATA_DIR}: make a new one with POST /v1/channels/${channel}/stream-key`,
+    );
+  }
+  journal.hide(key);
+  return key;
+}
+
+/** The address that other machines reach, where it is known. */
+function publicHost(config: SupervisorConfig): string {
+  if (config.BIND_HOST !== '0.0.0.0') {
+    return config.BIND_HOST;
+  }
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const reachable = addresses.find((found) => found.family === 'IPv4' && !found.internal);
+  return reachable?.address ?? '127.0.0.1';
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((settle) => {
+    if (signal.aborted) {
+      settle();
+    }
+    signal.addEventListener('abort', () => {
+      settle();
+    });
+  });
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { baseSettings } from '../../common/config.ts';
+import { supervisorSettings } from '../../supervisor/config.ts';
+import { SERVICE_SETTINGS } from '../../supervisor/services.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const SERVICES = ['scheduler', 'aggregator', 'ingest', 'transcoder', 'edge'] as const;
+/** Set by hand for a service that runs alone; under the supervisor each takes a free port. */
+const NEVER_PASSED = ['HEALTH_PORT'];
+/** The edge reaches no store, and the supervisor tells it the origin's whole address. */
+const KEPT_FROM_EDGE = [
+  'ORIGIN_PORT',
+  ...Object.keys(baseSettings.shape).filter((n) => n.startsWith('S3_')),
+];
+
+function shapeOf(schema: unknown): Record<string, unknown> | undefined {
+  if (schema instanceof z.ZodPipe) {
+    return shapeOf(schema.in);
+  }
+  return schema instanceof z.ZodObject ? schema.shape : undefined;
+}
+
+async function settingsOf(service: string): Promise<Record<string, unknown>> {
+  const module: unknown = await import(fileURLToPath(new URL(`${service}/config.ts`, ROOT)));
+  const name = `${service}Settings`;
+  const shape = shapeOf(new Map(Object.entries(Object(module))).get(name));
+  if (shape === undefined) {
+    throw new Error(`${service}/config.ts exports no schema ${name}`);
+  }
+  return shape;
+}
+
+function example(): Map<string, string> {
+  const text = readFileSync(new URL('.env.example', ROOT), 'utf8');
+  const lines = [...text.matchAll(/^#([A-Z0-9_]+)=(.*)$/gm)];
+  return new Map(lines.map(([, name = '', value = '']) => [name, value]));
+}
+
+/** A setting's default as somebody would type it; undefined if there is none that is the same everywhere. */
+function defaultOf(schema: unknown): string | undefined {
+  if (!(schema instanceof z.ZodDefault) || schema === supervisorSettings.shape.WORKERS) {
+    return undefined;
+  }
+  return String(schema.def.defaultValue);
+}
+
+const shapes = await Promise.all(SERVICES.map(settingsOf));
+const all = new Map(
+  [supervisorSettings.shape, ...shapes].flatMap((shape) => Object.entries(shape)),
+);
+
+describe('.env.example', () => {
+  test('names every setting of every service, and no other', () => {
+    expect([...example().keys()].sort()).toEqual([...all.keys()].sort());
+  });
+
+  test('shows the defaults that are in the schemas', () => {
+    const wrong = [...example()].flatMap(([name, value]) => {
+      const expected = shapes.map((shape) => defaultOf(shape[name])).find((v) => v !== undefined);
+      const isSupervised = name === 'REDIS_URL';
+      return isSupervised || (expected ?? '') === value
+        ? []
+        : [`${name}=${value}, not ${expected}`];
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the environment that the supervisor passes on', () => {
+  test.each(SERVICES.map((service, index) => ({ service, shape: shapes[index] ?? {} })))(
+    'is exactly what $service has settings for',
+    ({ service, shape }) => {
+      const kept = service === 'edge' ? [...NEVER_PASSED, ...KEPT_FROM_EDGE] : NEVER_PASSED;
+      const wanted = Object.keys(shape).filter((name) => !kept.includes(name));
+      expect([...SERVICE_SETTINGS[service]].sort()).toEqual(wanted.sort());
+    },
+  );
+});

@@ -1,0 +1,46 @@
+/** The edge, in the test's own process, on a free port. */
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { createClock } from '../../common/clock.ts';
+import { parseConfig } from '../../common/config.ts';
+import { createHealthAnswer } from '../../common/health.ts';
+import { Lifecycle } from '../../common/lifecycle.ts';
+import { edgeSettings } from '../../edge/config.ts';
+import { startEdge } from '../../edge/edge.ts';
+
+/** A running edge. */
+export interface WatchEdge {
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Starts an edge before an upstream; `services` are the values of Redis' hash of that name. */
+export async function startWatchEdge(
+  upstream: string,
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly services?: () => readonly string[];
+  } = {},
+): Promise<WatchEdge> {
+  const logger = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
+  const lifecycle = new Lifecycle(logger);
+  const metrics = new Registry();
+  let isReady = false;
+  const url = await startEdge({
+    config: parseConfig(edgeSettings, { HTTP_PORT: '0', EDGE_UPSTREAM: upstream, ...options.env }),
+    logger,
+    clock: createClock(),
+    redis: { hvals: () => Promise.resolve([...(options.services?.() ?? [])]) },
+    metrics,
+    lifecycle,
+    health: createHealthAnswer(metrics, () => isReady),
+    setReady: (ready) => {
+      isReady = ready;
+    },
+    setDetail: () => undefined,
+  });
+  return {
+    url,
+    close: () => lifecycle.close(),
+  };
+}

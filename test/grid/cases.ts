@@ -1,0 +1,169 @@
+/** The feeds that every release must carry without a fault, and what a broadcast made of each must be like. */
+import type { Ladder } from '../../common/contracts/channel.ts';
+import { gridOf, type FpsName } from '../../common/grid.ts';
+import { analyseBroadcast, playerComplaints, type BroadcastReport } from '../helpers/analyse.ts';
+import { recordClip } from '../helpers/broadcast-run.ts';
+import { SMALL_LADDER, type Pipeline } from '../helpers/pipeline.ts';
+import type { Pace } from '../helpers/publish-clip.ts';
+import { makeClip, RECIPES, SOURCE_NAMES, type Clip, type ClipRecipe } from '../helpers/sources.ts';
+
+/** One feed. */
+export interface GridCase {
+  readonly name: string;
+  readonly recipe: ClipRecipe;
+  readonly pace: Pace;
+  readonly ladder: Ladder;
+}
+
+/** What came of it. */
+export interface GridOutcome {
+  readonly clip: Clip;
+  /** The frame rate that the channel was given. */
+  readonly fps: FpsName;
+  readonly report: BroadcastReport;
+  /** What ffmpeg said while reading HLS and DASH. */
+  readonly complaints: readonly string[];
+}
+
+/** Flash and beep may be this far apart. */
+const SYNC_MS = 10;
+/** Phases at which a clean feed meets the grid. */
+const PHASES = 5;
+const DRIFT_PPM = 200;
+/** Sound needs these at a join; programme-like sound may be this much worse there than elsewhere. */
+const TONE_JOIN_DB = 30;
+const PROGRAMME_JOIN_DB = 1;
+
+/** The nine sources. */
+export const SOURCE_CASES: readonly GridCase[] = SOURCE_NAMES.map((name) => ({
+  name,
+  recipe: RECIPES[name],
+  pace: {},
+  ladder: SMALL_LADDER,
+}));
+
+/** Clean feeds: millisecond rounding, 10 ms of jitter, 200 ppm of drift either way, at five phases. */
+export const CLEAN_CASES: readonly GridCase[] = Array.from({ length: PHASES }, (_, phase) => ({
+  name: `clean-phase-${phase}`,
+  recipe: RECIPES['steady-30'],
+  pace: {
+    jitterMs: 10,
+    driftPpm: phase % 2 === 0 ? DRIFT_PPM : -DRIFT_PPM,
+    phase: { ms: (phase * 1000) / 30 / PHASES, ofMs: 1000 / 30 },
+  },
+  ladder: SMALL_LADDER,
+}));
+
+const soundCase = (name: string, part: Partial<ClipRecipe>): GridCase => ({
+  name,
+  recipe: { ...RECIPES['steady-30'], ...part, name, sizes: [{ width: 320, height: 180 }] },
+  pace: {},
+  ladder: { ...SMALL_LADDER, video: SMALL_LADDER.video.slice(-1) },
+});
+
+/** Sound for judging joins, at 48 and 44.1 kHz. */
+export const SOUND_CASES: readonly GridCase[] = [
+  soundCase('tone-48k', { sound: 'tone' }),
+  soundCase('tone-44k1', { sound: 'tone', rate: 44_100 }),
+  soundCase('programme-48k', { sound: 'programme' }),
+  soundCase('programme-44k1', { sound: 'programme', rate: 44_100 }),
+];
+
+/** Publishes a case's clip through RTMP on a channel of its own, and judges the recording. */
+export async function runCase(
+  pipeline: Pipeline,
+  gridCase: GridCase,
+  seconds: number,
+  rate = 1,
+): Promise<GridOutcome> {
+  const clip = await makeClip(gridCase.recipe, seconds);
+  const recorded = await recordClip(pipeline, clip, {
+    channel: gridCase.name,
+    ladder: gridCase.ladder,
+    pace: { ...gridCase.pace, rate },
+  });
+  return {
+    clip,
+    fps: recorded.fps,
+    report: await analyseBroadcast(recorded.hls, recorded.fps, clip),
+    complaints: [await playerComplaints(recorded.hls), await playerComplaints(recorded.dash)],
+  };
+}
+
+/** Everything that is not as it must be, one sentence each. */
+export function faultsOf(gridCase: GridCase, outcome: GridOutcome): string[] {
+  const { report, clip } = outcome;
+  const players = outcome.complaints.map((text) => text.trim()).filter((text) => text !== '');
+  return [
+    ...report.problems,
+    ...players.map((text) => `ffmpeg: ${text.slice(0, 500)}`),
+    ...(outcome.fps === clip.recipe.fps ? [] : [`channel runs at ${outcome.fps}`]),
+    ...stampFaults(gridCase, outcome),
+    ...syncFaults(outcome),
+    ...soundFaults(outcome),
+  ];
+}
+
+function stampFaults(gridCase: GridCase, { clip, report, fps }: GridOutcome): string[] {
+  const grid = gridOf(fps);
+  const frameMs = (1000 * grid.den) / grid.num;
+  const drift = Math.abs(gridCase.pace.driftPpm ?? 0) / 1e6;
+  const allowed = drift === 0 ? 0 : Math.ceil(drift * clip.times.length);
+  const faults = report.stamps.size === 0 ? ['no picture rendition'] : [];
+  for (const [id, stamps] of report.stamps) {
+    const say = (what: string): void => void faults.push(`${id}: ${what}`);
+    if (stamps.unreadable > 0 || stamps.backwards > 0) {
+      say(`${stamps.unreadable} pictures unreadable, ${stamps.backwards} out of order`);
+    }
+    if (clip.recipe.isVariable === true) {
+      // The map's hysteresis lets a picture be up to 0.75 of a frame off either way, and timestamps are rounded.
+      if (stamps.spreadMs > 1.5 * frameMs + 2) {
+        say(`pictures are shown up to ${stamps.spreadMs.toFixed(1)} ms apart from their times`);
+      }
+    } else if (stamps.repeated + stamps.missing > allowed) {
+      say(`${stamps.repeated} frames repeated, ${stamps.missing} lost, ${allowed} allowed`);
+    }
+    if (stamps.firstStamp > grid.segmentFrames) {
+      say(`begins with source frame ${stamps.firstStamp}`);
+    }
+    if (stamps.lastStamp !== clip.times.length - 1) {
+      say(`ends with source frame ${stamps.lastStamp} of ${clip.times.length}`);
+    }
+  }
+  return faults;
+}
+
+function syncFaults({ clip, report, fps }: GridOutcome): string[] {
+  const grid = gridOf(fps);
+  if (clip.recipe.sound !== 'beeps') {
+    return [];
+  }
+  const frameMs = (1000 * grid.den) / grid.num;
+  const allowed = SYNC_MS + (clip.recipe.isVariable === true ? 0.75 * frameMs : 0);
+  const wanted = clip.events.length - 3;
+  return report.sync.flatMap((sync) => [
+    ...(sync.pairs < wanted ? [`${sync.rendition}: ${sync.pairs} of ${wanted} flashes`] : []),
+    ...(Math.max(-sync.lowMs, sync.highMs) <= allowed
+      ? []
+      : [
+          `${sync.rendition}: flash ${sync.lowMs.toFixed(1)} to ${sync.highMs.toFixed(1)} ms after beep`,
+        ]),
+  ]);
+}
+
+function soundFaults({ clip, report }: GridOutcome): string[] {
+  const { sound } = report;
+  if (clip.recipe.sound !== 'tone' && clip.recipe.sound !== 'programme') {
+    return [];
+  }
+  if (sound === undefined || sound.joins.places < clip.seconds / 2 - 6) {
+    return [`only ${sound?.joins.places ?? 0} joins measured`];
+  }
+  const { joins, away } = sound;
+  const isGood =
+    clip.recipe.sound === 'tone'
+      ? joins.worstDb >= TONE_JOIN_DB
+      : joins.overallDb >= away.overallDb - PROGRAMME_JOIN_DB;
+  const figures = `${joins.overallDb.toFixed(1)} dB at joins, ${joins.worstDb.toFixed(1)} at worst`;
+  return isGood ? [] : [`${figures}, ${away.overallDb.toFixed(1)} away from them`];
+}

@@ -1,0 +1,93 @@
+/** One broadcast from first tag to recording: create a channel, publish a clip, stop, wait for the recording. */
+import { fpsSchema, type Ladder } from '../../common/contracts/channel.ts';
+import type { FpsName } from '../../common/grid.ts';
+import { fetchBytes, mediaPlaylistUris, readMediaPlaylist } from './broadcast-download.ts';
+import { SMALL_LADDER, type Pipeline } from './pipeline.ts';
+import { eventually } from './poll.ts';
+import { publishClip, type Pace } from './publish-clip.ts';
+import type { Clip } from './sources.ts';
+
+/** A broadcast that is over and recorded. */
+export interface Recorded {
+  readonly channel: string;
+  readonly broadcast: number;
+  readonly fps: FpsName;
+  readonly hls: string;
+  readonly dash: string;
+}
+
+/** How to run it. */
+export interface RunOptions {
+  readonly channel: string;
+  readonly fps?: FpsName;
+  readonly ladder?: Ladder;
+  readonly pace?: Pace;
+}
+
+/** Publishes a clip from its beginning to its end on a new channel. */
+export async function recordClip(
+  pipeline: Pipeline,
+  clip: Clip,
+  options: RunOptions,
+): Promise<Recorded> {
+  const { channel, pace = {} } = options;
+  const key = await pipeline.api.createChannel({
+    id: channel,
+    ladder: options.ladder ?? SMALL_LADDER,
+    ...(options.fps === undefined ? {} : { fps: options.fps }),
+  });
+  const target = { port: pipeline.rtmpPort, key };
+  const publication = await publishClip(clip.path, target, pace);
+  try {
+    const onAir = waitForAir(pipeline, channel);
+    await publication.sent;
+    const { broadcast, fps } = await onAir;
+    await publication.publisher.stop();
+    return await waitForRecording(pipeline, channel, broadcast, fps);
+  } finally {
+    publication.publisher.drop();
+  }
+}
+
+/** Resolves when a channel is on air. */
+export async function waitForAir(
+  pipeline: Pipeline,
+  channel: string,
+): Promise<{ readonly broadcast: number; readonly fps: FpsName }> {
+  return eventually(
+    `${channel} on air`,
+    async () => {
+      const { onAir, broadcast, fps } = await pipeline.api.status(channel);
+      return onAir && typeof broadcast === 'number'
+        ? { broadcast, fps: fpsSchema.parse(fps) }
+        : undefined;
+    },
+    { timeoutMs: 60_000 },
+  );
+}
+
+/** Resolves when every playlist of the recording has ended. */
+export async function waitForRecording(
+  pipeline: Pipeline,
+  channel: string,
+  broadcast: number,
+  fps: FpsName,
+): Promise<Recorded> {
+  const base = `${pipeline.edge}/vod/${channel}/${broadcast}/index`;
+  const hls = `${base}.m3u8`;
+  await eventually(
+    `recording ${broadcast} of ${channel}`,
+    async () => {
+      const master = (await fetchBytes(hls)).toString('utf8');
+      for (const uri of mediaPlaylistUris(master)) {
+        const playlist = (await fetchBytes(new URL(uri, hls).href)).toString('utf8');
+        if (!readMediaPlaylist(playlist).isEnded) {
+          return undefined;
+        }
+      }
+      return true;
+    },
+    { timeoutMs: 120_000, everyMs: 250 },
+  );
+  return { channel, broadcast, fps, hls, dash: `${base}.mpd` };
+}

@@ -1,0 +1,135 @@
+/**
+ * A frame number that machines read out of the picture.
+ *
+ * With `u` a 720th of the picture's height: two rows of 16 cells, each 32u wide and high, the first at (16u, 16u).
+ * White is 1, black is 0, most significant bit first: 24 bits of frame number, then 8 bits of checksum (the XOR of
+ * the number's three bytes and 0xA5).
+ */
+
+const COLUMNS = 16;
+const CELL_UNITS = 32;
+const MARGIN_UNITS = 16;
+const UNITS_OF_HEIGHT = 720;
+const CHECK_SEED = 0xa5;
+const WHITE = 235;
+const BLACK = 16;
+/** Smallest difference of luma between white and black cells that still counts as a stamp. */
+const MIN_CONTRAST = 90;
+/** No cell may lie nearer to the middle than this share of the contrast. */
+const MIN_CERTAINTY = 0.15;
+
+/** Where a picture lies inside a frame, in pixels; fractions come from letterboxing. */
+export interface PictureArea {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A luma or gray plane; `width` is also its stride. */
+export interface GrayPlane {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** The 32 bits of a stamp as one unsigned number. */
+export function stampBits(frame: number): number {
+  const check = ((frame >>> 16) & 0xff) ^ ((frame >>> 8) & 0xff) ^ (frame & 0xff) ^ CHECK_SEED;
+  return (((frame & 0xffffff) << 8) | check) >>> 0;
+}
+
+/** Draws the stamp of frame `frame` into a limited-range luma plane that is wholly picture. */
+export function drawStamp(plane: GrayPlane, frame: number): void {
+  const unit = plane.height / UNITS_OF_HEIGHT;
+  const bits = stampBits(frame);
+  for (let cell = 0; cell < 2 * COLUMNS; cell++) {
+    const left = Math.round((MARGIN_UNITS + (cell % COLUMNS) * CELL_UNITS) * unit);
+    const right = Math.round((MARGIN_UNITS + ((cell % COLUMNS) + 1) * CELL_UNITS) * unit);
+    const row = Math.floor(cell / COLUMNS);
+    const top = Math.round((MARGIN_UNITS + row * CELL_UNITS) * unit);
+    const bottom = Math.round((MARGIN_UNITS + (row + 1) * CELL_UNITS) * unit);
+    const value = (bits >>> (31 - cell)) & 1 ? WHITE : BLACK;
+    for (let y = top; y < bottom; y++) {
+      plane.data.fill(value, y * plane.width + left, y * plane.width + right);
+    }
+  }
+}
+
+/**
+ * Reads the stamp of a picture.
+ * @param plane at least the top of the frame, full width
+ * @param area where the picture lies in the whole frame
+ * @returns the frame number, or undefined if there is no certain stamp with a right checksum
+ */
+export function readStamp(plane: GrayPlane, area: PictureArea): number | undefined {
+  const unit = area.height / UNITS_OF_HEIGHT;
+  const means: number[] = [];
+  for (let cell = 0; cell < 2 * COLUMNS; cell++) {
+    const x = area.x + (MARGIN_UNITS + ((cell % COLUMNS) + 0.25) * CELL_UNITS) * unit;
+    const y = area.y + (MARGIN_UNITS + (Math.floor(cell / COLUMNS) + 0.25) * CELL_UNITS) * unit;
+    const size = (CELL_UNITS / 2) * unit;
+    means.push(meanOf(plane, { x, y, width: size, height: size }));
+  }
+  const high = Math.max(...means);
+  const low = Math.min(...means);
+  const middle = (high + low) / 2;
+  if (high - low < MIN_CONTRAST) {
+    return undefined;
+  }
+  let bits = 0;
+  for (const mean of means) {
+    if (Math.abs(mean - middle) < MIN_CERTAINTY * (high - low)) {
+      return undefined;
+    }
+    bits = ((bits << 1) | (mean > middle ? 1 : 0)) >>> 0;
+  }
+  const frame = bits >>> 8;
+  return stampBits(frame) === bits ? frame : undefined;
+}
+
+/** Mean of a plane over an area, rounded outwards to at least one pixel and clipped to the plane. */
+export function meanOf(plane: GrayPlane, area: PictureArea): number {
+  const left = Math.max(0, Math.round(area.x));
+  const right = Math.min(plane.width, Math.max(left + 1, Math.round(area.x + area.width)));
+  const top = Math.max(0, Math.round(area.y));
+  const bottom = Math.min(plane.height, Math.max(top + 1, Math.round(area.y + area.height)));
+  let sum = 0;
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      sum += plane.data[y * plane.width + x] ?? 0;
+    }
+  }
+  return sum / Math.max(1, (right - left) * (bottom - top));
+}
+
+/** A patch right of the stamp, level with it: nothing but picture, where a flash shows. */
+export function flashPatch(area: PictureArea): PictureArea {
+  const unit = area.height / UNITS_OF_HEIGHT;
+  const x = (MARGIN_UNITS * 2 + COLUMNS * CELL_UNITS) * unit;
+  const room = Math.max(4, area.width - x - MARGIN_UNITS * unit);
+  return {
+    x: area.x + x,
+    y: area.y + MARGIN_UNITS * unit,
+    width: Math.min(room, 256 * unit),
+    height: 2 * CELL_UNITS * unit,
+  };
+}
+
+/** The share of a picture's height, from its top, that holds stamp and flash patch. */
+export const STAMP_HEIGHT_SHARE = (2 * MARGIN_UNITS + 2 * CELL_UNITS) / UNITS_OF_HEIGHT;
+
+/**
+ * Where a source picture lies in a frame of another shape, scaled to fit and centred.
+ * @param source size of the source picture
+ * @param frame size of the frame it is letterboxed into
+ */
+export function letterboxArea(
+  source: { readonly width: number; readonly height: number },
+  frame: { readonly width: number; readonly height: number },
+): PictureArea {
+  const scale = Math.min(frame.width / source.width, frame.height / source.height);
+  const width = source.width * scale;
+  const height = source.height * scale;
+  return { x: (frame.width - width) / 2, y: (frame.height - height) / 2, width, height };
+}

@@ -1,0 +1,33 @@
+/** Waiting for a condition by asking again: for state that can only be read over HTTP or from a process. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+/**
+ * Asks until there is an answer.
+ * @param what named in the error when the time is up
+ * @param ask resolves to undefined as long as it is not so yet; what it throws counts as not yet
+ */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined>,
+  {
+    timeoutMs = 30_000,
+    everyMs = 100,
+  }: { readonly timeoutMs?: number; readonly everyMs?: number } = {},
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined) {
+        return answer;
+      }
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: last });
+    }
+    await delay(everyMs);
+  }
+}

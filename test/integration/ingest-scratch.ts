@@ -1,0 +1,12 @@
+import { startHarness, STREAM_KEY } from './ingest-harness.ts';
+import { run, runOk, words } from '../helpers/child.ts';
+import { mkdtempSync, rmSync } from 'node:fs';
+const d = mkdtempSync('/tmp/ing/clip');
+await runOk('ffmpeg', words`-v error -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=sample_rate=48000 -t 20 -c:v libx264 -preset ultrafast -b:v 6M -minrate 6M -maxrate 6M -bufsize 6M -nal-hrd cbr -g 60 -c:a aac ${d}/a.flv`);
+const h = await startHarness();
+await new Promise(r => setTimeout(r, 1000));
+const before = process.cpuUsage(); const t0 = Date.now();
+await run('ffmpeg', words`-v error -re -i ${d}/a.flv -c copy -f flv rtmp://127.0.0.1:${h.port}/live/${STREAM_KEY}`);
+const u = process.cpuUsage(before);
+console.log('cpu', (u.user + u.system) / 1e6, 's in', (Date.now() - t0) / 1000);
+await h.close(); rmSync(d, {recursive: true});

@@ -1,0 +1,162 @@
+/** A scheduler of a test's own, with real Redis and a folder store, and what a feed would tell its log. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { appendToLog } from '../../common/channel-log.ts';
+import { createClock, type Clock } from '../../common/clock.ts';
+import type { IngestEntry } from '../../common/contracts/log.ts';
+import { QUEUES } from '../../common/contracts/names.ts';
+import { createHealthAnswer } from '../../common/health.ts';
+import { Lifecycle } from '../../common/lifecycle.ts';
+import { createLogger } from '../../common/logger.ts';
+import { openQueue, type Queue } from '../../common/queues.ts';
+import { connectRedis, execute, type Redis } from '../../common/redis.ts';
+import { openStore } from '../../common/store/open.ts';
+import type { ObjectStore } from '../../common/store/store.ts';
+import { parseConfig } from '../../common/config.ts';
+import { schedulerSettings } from '../../scheduler/config.ts';
+import { startScheduler } from '../../scheduler/scheduler.ts';
+import { startRedis } from '../helpers/redis-server.ts';
+
+/** The admin token of every test. */
+export const TOKEN = 'a-token-for-tests-only';
+
+/** A running scheduler process, as far as one process can hold it. */
+export interface TestScheduler {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Redis, store and clock that outlive schedulers. */
+export class SchedulerBench {
+  readonly redis: Redis;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly folder: string;
+  readonly transcode: Queue;
+  readonly segments: Queue;
+  readonly #redisUrl: string;
+  readonly #closeRedis: () => Promise<void>;
+  #started = 0;
+
+  private constructor(options: {
+    redis: Redis;
+    redisUrl: string;
+    store: ObjectStore;
+    folder: string;
+    closeRedis: () => Promise<void>;
+  }) {
+    this.redis = options.redis;
+    this.store = options.store;
+    this.folder = options.folder;
+    this.#redisUrl = options.redisUrl;
+    this.#closeRedis = options.closeRedis;
+    this.clock = createClock({ rate: 10, origin: Date.now() });
+    const logger = createLogger('test', 'silent');
+    this.transcode = openQueue(QUEUES.transcode, this.redis, logger);
+    this.segments = openQueue(QUEUES.segments, this.redis, logger);
+  }
+
+  static async open(): Promise<SchedulerBench> {
+    const server = await startRedis();
+    const folder = await mkdtemp(join(tmpdir(), 'touchline-scheduler-'));
+    const redis = connectRedis(server.url, 'test', createLogger('test', 'silent'));
+    const config = parseConfig(schedulerSettings, { DATA_DIR: folder, ADMIN_TOKEN: TOKEN });
+    const store = await openStore(config);
+    const closeRedis = (): Promise<void> => server.close();
+    return new SchedulerBench({ redis, redisUrl: server.url, store, folder, closeRedis });
+  }
+
+  /** Starts a scheduler; `crash` instead of `close` leaves its lease to expire. */
+  async start(settings: Readonly<Record<string, string>> = {}): Promise<TestScheduler> {
+    const config = parseConfig(schedulerSettings, {
+      DATA_DIR: this.folder,
+      ADMIN_TOKEN: TOKEN,
+      CONTROL_PORT: '0',
+      REDIS_URL: this.#redisUrl,
+      ...settings,
+    });
+    const logger = createLogger('scheduler', settings['LOG_LEVEL'] ?? 'silent');
+    const lifecycle = new Lifecycle(logger);
+    const connect = (name: string): Redis => {
+      const redis = connectRedis(this.#redisUrl, name, logger);
+      lifecycle.own(name, {
+        close: () => {
+          redis.disconnect();
+          return Promise.resolve();
+        },
+      });
+      return redis;
+    };
+    const metrics = new Registry();
+    this.#started += 1;
+    const { port } = await startScheduler({
+      config,
+      logger,
+      clock: this.clock,
+      redis: connect('commands'),
+      connect,
+      store: this.store,
+      metrics,
+      lifecycle,
+      id: `scheduler-${this.#started}`,
+      setReady: () => undefined,
+      health: createHealthAnswer(metrics, () => true),
+    });
+    return { url: `http://127.0.0.1:${port}`, close: () => lifecycle.close() };
+  }
+
+  /** Appends what ingest would. */
+  async append(channel: string, entries: readonly IngestEntry[]): Promise<void> {
+    const pipeline = this.redis.pipeline();
+    for (const entry of entries) {
+      appendToLog(pipeline, channel, entry);
+    }
+    await execute(pipeline);
+  }
+
+  /** Numbers of the tasks given out for a channel, in order. */
+  async tasks(channel: string): Promise<number[]> {
+    const jobs = await this.transcode.getJobs();
+    const own = jobs.filter((job) => job.id?.startsWith(`${channel}-`) === true);
+    return own.map((job): number => Number(job.id?.split('-')[1])).toSorted((a, b) => a - b);
+  }
+
+  async close(): Promise<void> {
+    await this.transcode.close();
+    await this.segments.close();
+    this.redis.disconnect();
+    await this.#closeRedis();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Resolves with the first result that is not undefined. The test's own timeout is the limit. */
+export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) {
+      return found;
+    }
+    await delay(20);
+  }
+}
+
+/** Calls the control API with the admin token. */
+export async function call(
+  scheduler: TestScheduler,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
+  const response = await fetch(`${scheduler.url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const json = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+  return { status: response.status, body: json, headers: response.headers };
+}

@@ -1,0 +1,198 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { channelSchema } from '../../common/contracts/channel.ts';
+import { redisKeys, storeKeys } from '../../common/contracts/names.ts';
+import { broadcastSchema, segmentJobSchema, type Broadcast } from '../../common/contracts/segment.ts';
+import { taskSchema } from '../../common/contracts/task.ts';
+import { openWorker } from '../../common/queues.ts';
+import { createLogger } from '../../common/logger.ts';
+import { milliseconds, segmentNumber } from '../../common/time.ts';
+import { hashOfStreamKey } from '../../scheduler/catalogue/stream-keys.ts';
+import { SimulatedSession } from '../unit/scheduler/simulated-feed.ts';
+import { SchedulerBench, call, eventually, type TestScheduler } from './scheduler-harness.ts';
+
+let bench: SchedulerBench;
+const running: TestScheduler[] = [];
+/** Ends the feeds that a test has left publishing. */
+const stops: ((clean: boolean) => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  bench = await SchedulerBench.open();
+});
+
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop(false)));
+  await Promise.all(running.splice(0).map((scheduler) => scheduler.close()));
+});
+
+afterAll(async () => {
+  await bench.close();
+});
+
+async function start(settings: Readonly<Record<string, string>> = {}): Promise<TestScheduler> {
+  const scheduler = await bench.start(settings);
+  running.push(scheduler);
+  return scheduler;
+}
+
+/** A channel with a feed that follows the bench's clock until stopped. */
+async function feed(
+  scheduler: TestScheduler,
+  settings: Record<string, unknown> = {},
+): Promise<{ id: string; stop: (clean: boolean) => Promise<void>; streamKey: unknown }> {
+  const id = `c${randomUUID().slice(0, 8)}`;
+  const { body } = await call(scheduler, 'POST', '/v1/channels', { id, ...settings });
+  const at = bench.clock.now();
+  const options = { fps: '30', at, keyframeEvery: 60, rate: 48_000, reorder: true } as const;
+  const session = new SimulatedSession('s1', options);
+  await bench.append(id, [session.begin(at)]);
+  let isOver = false;
+  const publishing = (async () => {
+    while (!isOver) {
+      await bench.append(id, session.upTo(bench.clock.now()));
+      await bench.clock.sleep(milliseconds(200));
+    }
+  })();
+  const stop = async (clean: boolean): Promise<void> => {
+    if (!isOver) {
+      isOver = true;
+      await publishing;
+      await bench.append(id, [session.end(bench.clock.now(), clean)]);
+    }
+  };
+  stops.push(stop);
+  return { id, stop, streamKey: body['streamKey'] };
+}
+
+const onAir = (id: string): Promise<Broadcast> =>
+  eventually(async () => {
+    const job = (await bench.segments.getJobs()).find(
+      (candidate) => candidate.id?.startsWith(`start-${id}-`) === true,
+    );
+    const data = job && segmentJobSchema.parse(job.data);
+    return data?.type === 'start' ? data.broadcast : undefined;
+  });
+
+const offAir = ({ channel, broadcast }: Broadcast): Promise<Broadcast & { last: number }> =>
+  eventually(async () => {
+    const body = await bench.store.get(storeKeys.broadcast(channel, segmentNumber(broadcast)));
+    const record = body && broadcastSchema.parse(JSON.parse(body.toString('utf8')));
+    const job = await bench.segments.getJob(`end-${channel}-${broadcast}`);
+    return record?.last === null || record === undefined || job === undefined
+      ? undefined
+      : { ...record, last: record.last };
+  });
+
+const range = (first: number, last: number): number[] =>
+  Array.from({ length: last - first + 1 }, (_, at) => first + at);
+
+const hasTasks = (id: string, count: number): Promise<true> =>
+  eventually(async () => ((await bench.tasks(id)).length >= count ? true : undefined));
+
+describe('a scheduler', () => {
+  test('gives out one task for every number of a broadcast and ends it when the publisher stops', async () => {
+    const scheduler = await start();
+    const { id, stop } = await feed(scheduler);
+    const broadcast = await onAir(id);
+    await hasTasks(id, 3);
+    const status = await call(scheduler, 'GET', `/v1/channels/${id}/status`);
+    expect(status.body).toMatchObject({ onAir: true, broadcast: broadcast.broadcast, fps: '30' });
+    await stop(true);
+    const { last } = await offAir(broadcast);
+    expect(await bench.tasks(id)).toEqual(range(broadcast.broadcast, last));
+    const job = await bench.transcode.getJob(`${id}-${last - 1}`);
+    const task = taskSchema.parse(job?.data);
+    expect(task.video).toMatchObject([{ kind: 'session', session: 's1', late: [] }]);
+    expect(task.sound).toHaveLength(1);
+    expect(task.renditions.map((rendition) => rendition.id)).toEqual(['v720', 'v480', 'v360', 'a128']);
+    const kept = await bench.redis.hget(redisKeys.channels, id);
+    expect(channelSchema.parse(JSON.parse(kept ?? 'null')).fps).toBe('30');
+  });
+
+  test('fills until the publisher is given up', async () => {
+    const scheduler = await start();
+    const { id, stop } = await feed(scheduler, { reconnectSeconds: 8 });
+    const broadcast = await onAir(id);
+    await hasTasks(id, 2);
+    await stop(false);
+    const { last } = await offAir(broadcast);
+    expect(await bench.tasks(id)).toEqual(range(broadcast.broadcast, last));
+    const job = await bench.transcode.getJob(`${id}-${last}`);
+    const task = taskSchema.parse(job?.data);
+    expect(task.video).toEqual([{ kind: 'slate', from: last * 60 }]);
+    expect(task.sound).toEqual([]);
+  });
+
+  test('is replaced by another within seconds, and no number is left out or given out twice', async () => {
+    const first = await bench.start();
+    const { id, stop } = await feed(first);
+    const broadcast = await onAir(id);
+    await hasTasks(id, 2);
+    const published = { broadcast: broadcast.broadcast, n: broadcast.broadcast, at: 0 };
+    const entry = { ...published, fingerprint: 'f', taskHash: 't', renditions: [] };
+    await bench.redis.xadd(redisKeys.published(id), '*', 'e', JSON.stringify(entry));
+    await first.close();
+    const second = await start();
+    await hasTasks(id, 6);
+    await stop(true);
+    const { last } = await offAir(broadcast);
+    expect(await bench.tasks(id)).toEqual(range(broadcast.broadcast, last));
+    expect((await call(second, 'GET', `/v1/channels/${id}`)).body).toMatchObject({ onAir: false });
+  });
+
+  test('ends a broadcast on request and has its publisher dropped', async () => {
+    const scheduler = await start();
+    const subscriber = bench.redis.duplicate();
+    const dropped: string[] = [];
+    subscriber.on('message', (_topic: string, channel: string) => dropped.push(channel));
+    await subscriber.subscribe('feeds:drop');
+    const { id, stop } = await feed(scheduler);
+    const broadcast = await onAir(id);
+    await hasTasks(id, 1);
+    const ended = await call(scheduler, 'POST', `/v1/channels/${id}/end`);
+    expect(ended).toMatchObject({ status: 200, body: { id, broadcast: broadcast.broadcast } });
+    await eventually(() => Promise.resolve(dropped.includes(id) ? true : undefined));
+    expect((await call(scheduler, 'POST', `/v1/channels/${id}/end`)).status).toBe(409);
+    await stop(false);
+    subscriber.disconnect();
+  });
+
+  test('resolves a number whose task keeps failing by filler', async () => {
+    const scheduler = await start();
+    const done: string[] = [];
+    const worker = openWorker(
+      'transcode',
+      bench.redis,
+      createLogger('test', 'silent'),
+      taskSchema,
+      (task, job) => {
+        if (job.name !== 'filler') {
+          throw new Error('cannot');
+        }
+        expect(task.video).toMatchObject([{ kind: 'slate' }]);
+        done.push(`${task.channel}-${task.n}`);
+        return Promise.resolve();
+      },
+      { concurrency: 2 },
+    );
+    const { id, stop } = await feed(scheduler);
+    const { broadcast } = await onAir(id);
+    await eventually(() => Promise.resolve(done.includes(`${id}-${broadcast}`) ? true : undefined));
+    await stop(true);
+    await worker.close();
+  });
+
+  test('makes its first channels and keeps their keys for the owner alone', async () => {
+    await start({ BOOT_CHANNELS: 'main,demo' });
+    const file = join(bench.folder, 'stream-key-demo');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const key = (await readFile(file, 'utf8')).trim();
+    expect(key).toMatch(/^[0-9a-f]{32}$/);
+    const kept = await bench.redis.hget(redisKeys.channels, 'demo');
+    const demo = channelSchema.parse(JSON.parse(kept ?? 'null'));
+    expect(demo.streamKeyHash).toBe(hashOfStreamKey(key));
+    expect(demo.ladder.video.map(({ height }) => height)).toEqual([720, 480, 360]);
+  });
+});

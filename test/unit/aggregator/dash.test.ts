@@ -1,0 +1,114 @@
+import { describe, expect, test } from '@jest/globals';
+import { liveManifest, recordingManifest } from '../../../aggregator/dash.ts';
+import { startTimeline, withSegment, type Timeline } from '../../../aggregator/timeline.ts';
+import { publishedOf } from '../../../aggregator/verify.ts';
+import { FPS_NAMES, gridOf } from '../../../common/grid.ts';
+import type { Broadcast } from '../../../common/contracts/segment.ts';
+import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
+
+function timelineOf(broadcast: Broadcast, count = 2): Timeline {
+  let timeline = startTimeline(broadcast);
+  for (let n = broadcast.broadcast; n < broadcast.broadcast + count; n += 1) {
+    timeline = withSegment(
+      timeline,
+      publishedOf(resultOf(broadcast, n, objectsOf(broadcast, n)), 0),
+    );
+  }
+  return timeline;
+}
+
+const attribute = (text: string, element: string, name: string, nth = 0): string | undefined => {
+  const found = [...text.matchAll(new RegExp(`<${element}\\b[^>]*`, 'g'))][nth]?.[0];
+  return new RegExp(` ${name}="([^"]*)"`).exec(found ?? '')?.[1];
+};
+
+const secondsOf = (duration: string | undefined): number =>
+  Number(/^PT([0-9.]+)S$/.exec(duration ?? '')?.[1]);
+
+describe('the live manifest', () => {
+  test.each(FPS_NAMES)(
+    'at %s puts the Period, the numbers and the media times on one grid',
+    (fps) => {
+      const broadcast = broadcastOf({ fps });
+      const grid = gridOf(fps);
+      const text = liveManifest(timelineOf(broadcast));
+      const n = broadcast.broadcast;
+      expect(attribute(text, 'MPD', 'type')).toBe('dynamic');
+      expect(attribute(text, 'MPD', 'availabilityStartTime')).toBe('1970-01-01T00:00:00Z');
+      const start = secondsOf(attribute(text, 'Period', 'start'));
+      expect(Math.round(start * 48_000)).toBe(n * grid.segmentSamples);
+      for (const [nth, timescale] of [
+        [0, grid.timescale],
+        [1, grid.timescale],
+        [2, 48_000],
+      ] as const) {
+        const number = (name: string): number =>
+          Number(attribute(text, 'SegmentTemplate', name, nth));
+        expect(number('timescale')).toBe(timescale);
+        expect(number('startNumber')).toBe(n);
+        // Number n's media time is n times the duration: the template addresses the grid itself.
+        expect(number('presentationTimeOffset')).toBe(n * number('duration'));
+        expect(number('duration') * 48_000).toBe(grid.segmentSamples * timescale);
+      }
+    },
+  );
+
+  test('says nothing that grows with every segment', () => {
+    const broadcast = broadcastOf();
+    expect(liveManifest(timelineOf(broadcast, 3))).toBe(liveManifest(timelineOf(broadcast, 9)));
+  });
+
+  test('begins playback at least three segments behind what the clock says exists', () => {
+    const text = liveManifest(timelineOf(broadcastOf()));
+    expect(secondsOf(attribute(text, 'MPD', 'suggestedPresentationDelay'))).toBeGreaterThanOrEqual(
+      6,
+    );
+    expect(attribute(text, 'MPD', 'minimumUpdatePeriod')).toBe('PT2S');
+    expect(attribute(text, 'MPD', 'timeShiftBufferDepth')).toBe('PT60S');
+    expect(attribute(text, 'UTCTiming', 'schemeIdUri')).toBe('urn:mpeg:dash:utc:http-iso:2014');
+    expect(attribute(text, 'UTCTiming', 'value')).toBe('/time');
+  });
+
+  test('gets its duration when the end is known, and is static at last, on the same timeline', () => {
+    const broadcast = broadcastOf();
+    const ended = timelineOf({ ...broadcast, last: broadcast.broadcast + 1 });
+    const known = liveManifest(ended);
+    expect(attribute(known, 'MPD', 'type')).toBe('dynamic');
+    expect(attribute(known, 'Period', 'duration')).toBe('PT4S');
+    const text = liveManifest({ ...ended, isStatic: true });
+    expect(attribute(text, 'MPD', 'type')).toBe('static');
+    expect(attribute(text, 'MPD', 'minimumUpdatePeriod')).toBeUndefined();
+    expect(attribute(text, 'MPD', 'suggestedPresentationDelay')).toBeUndefined();
+    expect(attribute(text, 'Period', 'start')).toBe(attribute(known, 'Period', 'start'));
+    expect(secondsOf(attribute(text, 'MPD', 'mediaPresentationDuration'))).toBe(
+      secondsOf(attribute(text, 'Period', 'start')) + 4,
+    );
+  });
+});
+
+describe("a recording's manifest", () => {
+  test('begins at zero and lasts as long as its segments', () => {
+    const broadcast = broadcastOf({ fps: '30000/1001' });
+    const first = broadcast.broadcast;
+    const timeline = timelineOf({ ...broadcast, last: first + 2 }, 3);
+    const text = recordingManifest(timeline, '../../../live/final/', [{ first, last: first + 2 }]);
+    expect(attribute(text, 'MPD', 'type')).toBe('static');
+    expect(attribute(text, 'MPD', 'mediaPresentationDuration')).toBe('PT6.006S');
+    expect(attribute(text, 'Period', 'start')).toBe('PT0S');
+    expect(attribute(text, 'SegmentTemplate', 'startNumber')).toBe(String(first));
+    expect(text).toContain('<BaseURL>../../../live/final/</BaseURL>');
+  });
+
+  test('leaves out what was lost: a Period for each unbroken run', () => {
+    const broadcast = broadcastOf();
+    const first = broadcast.broadcast;
+    const text = recordingManifest(timelineOf(broadcast), 'x/', [
+      { first, last: first + 4 },
+      { first: first + 7, last: first + 9 },
+    ]);
+    expect(attribute(text, 'MPD', 'mediaPresentationDuration')).toBe('PT16S');
+    expect(attribute(text, 'Period', 'start', 1)).toBe('PT10S');
+    expect(attribute(text, 'Period', 'duration', 1)).toBe('PT6S');
+    expect(text).toContain(`startNumber="${first + 7}"`);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, test } from '@jest/globals';
+import type { LogEntry } from '../../../common/contracts/log.ts';
+import { taskSchema, type Task } from '../../../common/contracts/task.ts';
+import { aacFramesOf, firstFrame, gridOf } from '../../../common/grid.ts';
+import { segmentNumber } from '../../../common/time.ts';
+import { fold } from '../../../scheduler/plan/fold.ts';
+import { planSegment } from '../../../scheduler/plan/plan.ts';
+import { channelStateSchema, emptyChannel } from '../../../scheduler/plan/state.ts';
+import { seeded } from '../../helpers/seeded.ts';
+import { simulateLife } from './simulated-feed.ts';
+
+/** Plans every segment as its closed mark is folded; before entry `restartAt` the state is written down and read again. */
+function tasksOf(entries: readonly LogEntry[], restartAt = -1): Task[] {
+  let state = emptyChannel();
+  const tasks: Task[] = [];
+  entries.forEach((entry, at) => {
+    if (at === restartAt) {
+      state = channelStateSchema.parse(JSON.parse(JSON.stringify(state)));
+    }
+    const n = state.air?.next;
+    fold(state, entry);
+    if (entry.t === 'closed' && n !== undefined) {
+      tasks.push(planSegment('final', state, n));
+    }
+  });
+  return tasks;
+}
+
+const seeds = Array.from({ length: 60 }, (_, seed) => seed);
+
+describe.each(seeds)('a channel life from seed %i', (seed) => {
+  const { entries, state } = simulateLife(seeded(seed), 160);
+  const tasks = tasksOf(entries);
+
+  test('plans every number between on air and off air exactly once', () => {
+    const planned = tasks.map(({ n }) => n);
+    const due: number[] = [];
+    let broadcast = 0;
+    for (const entry of entries) {
+      if (entry.t === 'on-air') {
+        expect(entry.broadcast).toBeGreaterThan(due.at(-1) ?? 0);
+        broadcast = entry.broadcast;
+      } else if (entry.t === 'off-air') {
+        expect(entry.last).toBeGreaterThanOrEqual(broadcast);
+        for (let n = broadcast; n <= entry.last; n += 1) {
+          due.push(n);
+        }
+      }
+    }
+    expect(state.air).toBeNull();
+    expect(due.length).toBeGreaterThan(0);
+    expect(planned).toEqual(due);
+  });
+
+  test('covers every segment, in order, and refers only to frames the log told before', () => {
+    for (const task of tasks) {
+      taskSchema.parse(task);
+      const grid = gridOf(task.fps);
+      const first = firstFrame(grid, segmentNumber(task.n));
+      expect(task.video[0]?.from).toBeLessThanOrEqual(first);
+      const starts = task.video.map(({ from }) => from);
+      expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+      const { first: aac, end } = aacFramesOf(grid, segmentNumber(task.n));
+      let cursor = 1024 * (aac - 3);
+      for (const span of task.sound) {
+        expect(span.from).toBeGreaterThanOrEqual(cursor);
+        expect(span.to).toBeGreaterThan(span.from);
+        expect(span.lastK).toBeGreaterThanOrEqual(span.firstK);
+        const begins = span.origin + (1024 * span.firstK * 48_000) / span.rate;
+        const ends = span.origin + (1024 * (span.lastK + 1) * 48_000) / span.rate;
+        expect(begins).toBeLessThanOrEqual(span.from);
+        expect(ends).toBeGreaterThanOrEqual(span.to);
+        cursor = span.to;
+      }
+      expect(cursor).toBeLessThanOrEqual(1024 * (end + 3));
+    }
+  });
+
+  test('closes in order, each segment once, and never sets a source before what is closed', () => {
+    let frame = 0;
+    let sample = 0;
+    for (const entry of entries) {
+      if (entry.t === 'closed') {
+        expect(entry.frame).toBeGreaterThan(frame);
+        expect(entry.sample).toBeGreaterThan(sample);
+        ({ frame, sample } = entry);
+      } else if (entry.t === 'source') {
+        expect(entry.from).toBeGreaterThanOrEqual(frame);
+      }
+    }
+  });
+
+  test('gives the same tasks when the state is written down and read at any point', () => {
+    const random = seeded(seed + 1_000);
+    for (let round = 0; round < 5; round += 1) {
+      expect(tasksOf(entries, Math.floor(random() * entries.length))).toEqual(tasks);
+    }
+  });
+
+  test('remembers a bounded number of frames', () => {
+    const again = emptyChannel();
+    let most = 0;
+    for (const entry of entries) {
+      fold(again, entry);
+      if (entry.t === 'closed') {
+        most = Math.max(most, ...again.sessions.map(({ video }) => video.length));
+      }
+    }
+    // 30 s before the segment, and what the leader's longest absence let gather.
+    expect(most).toBeLessThan(60 * 60);
+  });
+});

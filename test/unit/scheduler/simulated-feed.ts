@@ -1,0 +1,202 @@
+/** A channel's life, made from a seed: publishers that come, stall, reorder pictures, vanish and come back, and the leader's marks among them. */
+import type { IngestEntry, LogEntry } from '../../../common/contracts/log.ts';
+import { FRAME_FLAGS } from '../../../common/contracts/log.ts';
+import {
+  SAMPLE_RATE,
+  gridOf,
+  placeOfTime,
+  segmentOfFrame,
+  type FpsName,
+} from '../../../common/grid.ts';
+import { frameIndex, milliseconds } from '../../../common/time.ts';
+import { decide, type DecideSettings } from '../../../scheduler/plan/decide.ts';
+import { fold } from '../../../scheduler/plan/fold.ts';
+import { emptyChannel, type ChannelState } from '../../../scheduler/plan/state.ts';
+import { DEFAULT_LADDER } from '../../../common/contracts/channel.ts';
+
+/** 2026-11-23 00:00:00 UTC: numbers as large as they are in production. */
+export const EPOCH = Date.UTC(2026, 10, 23);
+
+/** Settings of every simulated channel. */
+export const SETTINGS: DecideSettings = {
+  ladder: DEFAULT_LADDER,
+  reconnectSeconds: 12,
+  closeAfter: milliseconds(2_000),
+  epoch: 1,
+  isEndAsked: false,
+};
+
+/** A publisher whose frames are told to a log, one entry for a picture and the sound that came with it. */
+export class SimulatedSession {
+  readonly #name: string;
+  readonly #fps: FpsName;
+  readonly #keyframeEvery: number;
+  readonly #rate: number;
+  readonly #reorder: boolean;
+  readonly #origin: number;
+  #seq = 0;
+  #k = 0;
+  #index: number;
+  #sinceKey = 0;
+
+  constructor(
+    name: string,
+    options: {
+      readonly fps: FpsName;
+      readonly at: number;
+      readonly keyframeEvery: number;
+      readonly rate: number;
+      readonly reorder: boolean;
+    },
+  ) {
+    this.#name = name;
+    this.#fps = options.fps;
+    this.#keyframeEvery = options.keyframeEvery;
+    this.#rate = options.rate;
+    this.#reorder = options.reorder;
+    this.#index = Math.floor(placeOfTime(gridOf(options.fps), milliseconds(options.at)));
+    this.#origin = Math.round((options.at * SAMPLE_RATE) / 1000);
+  }
+
+  begin(at: number): IngestEntry {
+    const audio = this.#rate === 0 ? null : { rate: this.#rate, channels: 2 };
+    const video = { width: 1280, height: 720 };
+    const { session, fps } = { session: this.#name, fps: this.#fps };
+    return { t: 'session', session, slot: 'primary', fps, at, video, audio };
+  }
+
+  end(at: number, clean: boolean): IngestEntry {
+    return { t: 'end', session: this.#name, clean, at };
+  }
+
+  /** Frames up to a time; with `lost`, they never came and their places stay empty. */
+  upTo(at: number, lost = false): IngestEntry[] {
+    const grid = gridOf(this.#fps);
+    const entries: IngestEntry[] = [];
+    const end = placeOfTime(grid, milliseconds(at));
+    const step = this.#reorder ? 2 : 1;
+    while (this.#index + step <= end) {
+      const isKey = this.#sinceKey % this.#keyframeEvery === 0;
+      if (lost) {
+        this.#index += step;
+      } else {
+        const places = isKey || !this.#reorder ? [this.#index] : [this.#index + 1, this.#index];
+        this.#index += places.length;
+        const v = places.map((index): [number, number, number, number, number] => {
+          const flags = isKey ? FRAME_FLAGS.start | FRAME_FLAGS.idr : 0;
+          return [this.#next(), index, segmentOfFrame(grid, frameIndex(index)), 9, flags];
+        });
+        this.#sinceKey += 1;
+        entries.push({ t: 'frames', session: this.#name, v, a: this.#soundUpTo(at) });
+      }
+    }
+    if (lost) {
+      this.#soundUpTo(at);
+    }
+    return entries;
+  }
+
+  #next(): number {
+    this.#seq += 1;
+    return this.#seq - 1;
+  }
+
+  #soundUpTo(at: number): [number, number, number, number, number, number, number][] {
+    const frames: [number, number, number, number, number, number, number][] = [];
+    const place = (k: number): number => this.#origin + (1024 * k * SAMPLE_RATE) / this.#rate;
+    while (this.#rate > 0 && place(this.#k + 1) <= (at * SAMPLE_RATE) / 1000) {
+      const chunk = Math.floor(place(this.#k) / gridOf(this.#fps).segmentSamples);
+      frames.push([this.#next(), this.#origin, this.#k, this.#rate, 2, chunk, 9]);
+      this.#k += 1;
+    }
+    return frames;
+  }
+}
+
+/** A log in the making, with its fold beside it. */
+export class SimulatedLog {
+  readonly entries: LogEntry[] = [];
+  readonly state: ChannelState = emptyChannel();
+
+  append(...entries: readonly LogEntry[]): void {
+    for (const entry of entries) {
+      this.entries.push(entry);
+      fold(this.state, entry);
+    }
+  }
+
+  /** Lets the leader decide until nothing is due. `race` slips into the log between a decision and its marks. */
+  lead(now: number, settings: DecideSettings = SETTINGS, race: readonly LogEntry[] = []): void {
+    const waiting = [...race];
+    for (;;) {
+      const marks = decide(this.state, milliseconds(now), settings);
+      if (marks.length === 0) {
+        this.append(...waiting);
+        return;
+      }
+      const first = waiting.shift();
+      this.append(...(first === undefined ? [] : [first]), ...marks);
+    }
+  }
+}
+
+/** A channel's life from a seed; ends off air. */
+export function simulateLife(random: () => number, steps: number): SimulatedLog {
+  const log = new SimulatedLog();
+  const pick = <T>(...values: readonly T[]): T =>
+    values[Math.floor(random() * values.length)] ?? (values[0] as T);
+  const fps = pick<FpsName>('25', '30', '30000/1001', '60');
+  let now = EPOCH + random() * 10_000;
+  let session: SimulatedSession | undefined;
+  let sessions = 0;
+  for (let step = 0; step < steps; step += 1) {
+    const chance = random();
+    if (session === undefined) {
+      now += pick(20, 500, 3_000, 9_000, 30_000) * random();
+      log.lead(now);
+      sessions += 1;
+      session = new SimulatedSession(`s${sessions}`, {
+        fps,
+        at: now,
+        keyframeEvery: pick(1, 30, 60, 250),
+        rate: pick(0, 44_100, 48_000, 48_000),
+        reorder: random() < 0.5,
+      });
+      log.append(session.begin(now));
+    } else if (chance < 0.06) {
+      log.append(session.end(now, random() < 0.4));
+      session = undefined;
+    } else if (chance < 0.09) {
+      // Its process died: nobody tells the log.
+      session = undefined;
+    } else if (chance < 0.15) {
+      now += 7_000 * random();
+      session.upTo(now, true);
+    } else if (chance < 0.22) {
+      // The network stalls and what was sent comes in a burst.
+      const until = now + 6_000 * random();
+      for (; now < until; now += 200) {
+        log.lead(now);
+      }
+      log.append(...session.upTo(now));
+    } else if (chance < 0.24) {
+      // The leader is away while the feed goes on.
+      now += 15_000 * random();
+      log.append(...session.upTo(now));
+    } else {
+      now += 700 * random();
+      const entries = session.upTo(now);
+      const racing = random() < 0.2 ? entries.splice(-2) : [];
+      log.append(...entries);
+      log.lead(now, SETTINGS, racing);
+    }
+    log.lead(now);
+  }
+  if (session !== undefined) {
+    log.append(session.end(now, true));
+  }
+  for (const end = now + 20_000; now < end; now += 500) {
+    log.lead(now);
+  }
+  return log;
+}

@@ -1,0 +1,20 @@
+/** Options that every ffmpeg of ours is started with. */
+
+/** Once per command: quiet, no keyboard, one thread for each graph. */
+export const GLOBAL_OPTIONS: readonly string[] = [
+  ...['-hide_banner', '-nostdin', '-loglevel', 'error', '-y'],
+  ...['-filter_threads', '1', '-filter_complex_threads', '1', '-copyts'],
+];
+
+/** ffmpeg's name for the demuxer of MP4, as a whitelist wants it. */
+const MP4_DEMUXER = 'mov,mp4,m4a,3gp,3g2,mj2';
+
+/**
+ * For an input that is a fragmented MP4 of our own writing: everything is in its `moov`, so next to nothing is
+ * probed, and nothing but a pipe, this format and this codec is opened whatever the bytes say.
+ */
+export const mp4InputOptions = (codec: 'h264' | 'aac'): string[] => [
+  ...['-f', 'mp4', '-format_whitelist', MP4_DEMUXER, '-protocol_whitelist', 'pipe'],
+  ...['-codec_whitelist', codec, '-probesize', '32', '-analyzeduration', '0', '-threads', '1'],
+  ...['-reinit_filter', '0'],
+];

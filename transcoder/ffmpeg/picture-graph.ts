@@ -1,0 +1,86 @@
+/** The filter graph from decoded pictures to the ladder's sizes. */
+import type { VideoRendition } from '../../common/contracts/rendition.ts';
+import type { Grid } from '../../common/grid.ts';
+import type { SourcePicture } from '../sps.ts';
+
+/** Width of the preview, pixels; its height follows. */
+const PREVIEW_WIDTH = 320;
+
+/**
+ * swscale's slowest rounding is the only one that gives the same pixels on every CPU. Each size is scaled from the
+ * next larger one, which costs less than scaling each from the source.
+ */
+const SCALER_FLAGS = 'flags=bicubic+accurate_rnd+bitexact';
+
+/** matrix_coefficients of H.264 table E-5. */
+const BT709 = 1;
+const UNSPECIFIED = 2;
+
+/** Labels of the graph's outputs, by rendition, and of the preview. */
+export const videoPad = (rendition: VideoRendition): string => `[${rendition.id}]`;
+export const PREVIEW_PAD = '[preview]';
+
+/** Whether a picture fills a frame but for the rounding of its sides to even numbers. */
+function fills(source: SourcePicture, frame: { width: number; height: number }): boolean {
+  const shape = (source.width * source.sar.x) / (source.height * source.sar.y);
+  return Math.abs(frame.height * shape - frame.width) < 2;
+}
+
+/**
+ * Brings pictures to `frame`: unchanged, scaled, or letterboxed when any of them has another shape. Sizes may change
+ * from picture to picture, so the letterboxing form computes for each.
+ */
+function fit(sources: readonly SourcePicture[], frame: { width: number; height: number }): string {
+  const { width, height } = frame;
+  const isBt709 = sources.every((s) => s.matrix === BT709 || s.matrix === UNSPECIFIED);
+  const isPlain = isBt709 && sources.every((s) => s.isPlain && !s.isFullRange);
+  const knownMatrix = sources.every((s) => s.matrix === UNSPECIFIED) ? ':in_color_matrix=bt709' : '';
+  const colour = isPlain ? '' : `${knownMatrix}:out_color_matrix=bt709:out_range=tv`;
+  const isUnchanged = sources.every((s) => s.width === width && s.height === height);
+  if (sources.every((s) => fills(s, frame))) {
+    return isUnchanged && isPlain
+      ? 'null'
+      : `scale=w=${width}:h=${height}:eval=frame:${SCALER_FLAGS}${colour},format=yuv420p`;
+  }
+  return [
+    `scale=w='min(${width},2*round(${height}*dar/2))':h='min(${height},2*round(${width}/dar/2))':eval=frame:${SCALER_FLAGS}${colour}`,
+    'format=yuv420p',
+    `pad=w=${width}:h=${height}:x='2*floor((ow-iw)/4)':y='2*floor((oh-ih)/4)':eval=frame`,
+  ].join(',');
+}
+
+/**
+ * The graph: exactly `G` pictures from `startSeconds` on, holes and the end filled by repeating, timestamps counted
+ * from 0, then one output per rendition, largest first, and one small picture for the preview.
+ */
+export function pictureGraph(
+  grid: Grid,
+  startSeconds: string,
+  sources: readonly SourcePicture[],
+  renditions: readonly VideoRendition[],
+): string {
+  const sorted = renditions.toSorted((a, b) => b.height - a.height);
+  const parts: string[] = [
+    [
+      `[0:v:0]fps=${grid.num}/${grid.den}:start_time=${startSeconds}:round=near`,
+      'tpad=stop=-1:stop_mode=clone',
+      `trim=end_frame=${grid.segmentFrames}`,
+      'setpts=N',
+    ].join(','),
+  ];
+  let shape = sources;
+  sorted.forEach((rendition, i) => {
+    const { width, height } = rendition;
+    const labels = 'setsar=1,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709';
+    const next = i === sorted.length - 1 ? '[small]' : `[next${i}]`;
+    parts.push(
+      `${i === 0 ? '' : `[next${i - 1}]`}${fit(shape, rendition)},${labels},split=2${videoPad(rendition)}${next}`,
+    );
+    shape = [
+      { width, height, sar: { x: 1, y: 1 }, isPlain: true, isFullRange: false, matrix: BT709 },
+    ];
+  });
+  const [head = '', top = '', ...rest] = parts;
+  const preview = `[small]trim=end_frame=1,scale=w=${PREVIEW_WIDTH}:h=-2:out_range=pc,format=yuvj420p${PREVIEW_PAD}`;
+  return [`${head},${top}`, ...rest, preview].join(';');
+}

@@ -1,0 +1,85 @@
+/** The command that makes a segment's sound: pieces one after another, into one AAC encoder, out as ADTS. */
+import type { AudioRendition } from '../../common/contracts/rendition.ts';
+import { SAMPLE_RATE } from '../../common/grid.ts';
+import type { SoundPiece, SoundPlan, SpanPiece } from '../sound-plan.ts';
+import type { Command } from './compose.ts';
+import { GLOBAL_OPTIONS, mp4InputOptions } from './options.ts';
+
+/** The encoder's format, for every piece. */
+const FORMAT = `aformat=sample_fmts=fltp:sample_rates=${SAMPLE_RATE}:channel_layouts=stereo`;
+/** Both channels get the whole of a mono source; ffmpeg's own mixing takes 3 dB off. */
+const MONO_TO_STEREO = 'pan=stereo|c0=c0|c1=c0';
+
+function spanFilters(piece: SpanPiece): string {
+  const { decodedRate, skipDecoded, skip, samples } = piece;
+  return [
+    // Nothing unless the stream has SBR that its configuration does not announce.
+    ...(decodedRate <= 24_000 ? [`aresample=${decodedRate}`] : []),
+    ...(skipDecoded > 0 ? [`atrim=start_sample=${skipDecoded}`, 'asetpts=N/SR/TB'] : []),
+    ...(decodedRate === SAMPLE_RATE ? [] : [`aresample=${SAMPLE_RATE}:exact_rational=1`]),
+    ...(piece.channels === 1 ? [MONO_TO_STEREO] : []),
+    FORMAT,
+    `apad=whole_len=${skip + samples}`,
+    `atrim=start_sample=${skip}:end_sample=${skip + samples}`,
+    'asetpts=N/SR/TB',
+  ].join(',');
+}
+
+const pieceFilters = (piece: SoundPiece, input: number): string =>
+  piece.kind === 'span'
+    ? `[${input}:a:0]${spanFilters(piece)}`
+    : `anullsrc=r=${SAMPLE_RATE}:cl=stereo,atrim=end_sample=${piece.samples},${FORMAT},asetpts=N/SR/TB`;
+
+/** The command, and the descriptors of its inputs (one per span, in order) and output. */
+export interface SoundCommand {
+  readonly command: Command;
+  readonly inputs: readonly { readonly descriptor: number; readonly piece: SpanPiece }[];
+  readonly outputDescriptor: number;
+}
+
+/** 0 and 1 stay unused, 2 is for errors. */
+const OUTPUT_DESCRIPTOR = 3;
+
+/**
+ * Composes the command. ffmpeg's AAC encoder and resampler give different bytes with different vector
+ * instructions, so on x86 they are held to what every x86-64 has.
+ * @param arch `process.arch` of the machine
+ */
+export function soundCommand(
+  plan: SoundPlan,
+  rendition: AudioRendition,
+  arch: string,
+): SoundCommand {
+  const inputs = plan.pieces
+    .filter((piece) => piece.kind === 'span')
+    .map((piece, i) => ({ descriptor: OUTPUT_DESCRIPTOR + 1 + i, piece }));
+  let span = -1;
+  const parts = plan.pieces.map((piece, i) => {
+    span += piece.kind === 'span' ? 1 : 0;
+    return `${pieceFilters(piece, span)}[p${i}]`;
+  });
+  const join = `${plan.pieces.map((_, i) => `[p${i}]`).join('')}concat=n=${plan.pieces.length}:v=0:a=1,asetpts=N/SR/TB[sound]`;
+  return {
+    command: {
+      global: [...(arch === 'x64' ? ['-cpuflags', 'sse2'] : []), ...GLOBAL_OPTIONS],
+      inputs: inputs.map(({ descriptor }) => ({
+        source: `pipe:${descriptor}`,
+        options: mp4InputOptions('aac'),
+      })),
+      graph: [...parts, join].join(';'),
+      outputs: [
+        {
+          target: `pipe:${OUTPUT_DESCRIPTOR}`,
+          options: [
+            ...['-map', '[sound]', '-c:a', 'aac', '-b:a', String(rendition.bitrateBps)],
+            // Noise substitution draws random numbers, which would differ on the two sides of a join.
+            ...['-aac_pns', '0', '-threads', '1', '-flags', '+bitexact', '-fflags', '+bitexact'],
+            ...['-map_metadata', '-1', '-f', 'adts'],
+          ],
+        },
+      ],
+    },
+    inputs,
+    outputDescriptor: OUTPUT_DESCRIPTOR,
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Which coded pictures a segment is decoded from, and the timestamp each gets on the way into ffmpeg.
+ *
+ * A shown picture's timestamp is exactly its place in the segment; one that is only decoded is put some ticks
+ * before the next shown one, in the same place, where ffmpeg's `fps` filter replaces it. So what is shown where is
+ * decided here, by the log's frame indices, and `fps` only repeats pictures into holes.
+ */
+import type { VideoFrame } from '../common/contracts/frame.ts';
+import { FRAME_FLAGS } from '../common/contracts/log.ts';
+import { PipelineError } from '../common/errors.ts';
+import type { Grid } from '../common/grid.ts';
+import type { FrameIndex } from '../common/time.ts';
+import { isDisposable } from './nal.ts';
+
+/** A span of the task with its coded frames, in order of arrival. */
+export type PictureSource =
+  | {
+      readonly kind: 'session';
+      readonly from: number;
+      readonly to: number;
+      readonly late: readonly number[];
+      readonly frames: readonly VideoFrame[];
+    }
+  | { readonly kind: 'slate'; readonly from: number; readonly data: Uint8Array };
+
+/** A coded picture on its way into the decoder. */
+export interface PlannedPicture {
+  readonly data: Uint8Array;
+  /** In ticks of the plan's timescale. */
+  readonly pts: number;
+}
+
+/** See the head of this file. */
+export interface PicturePlan {
+  /** In decode order. */
+  readonly pictures: readonly PlannedPicture[];
+  /** Ticks a second. */
+  readonly timescale: number;
+  /** Where the segment's first frame lies, seconds, as the `fps` filter wants it. */
+  readonly startSeconds: string;
+}
+
+/** The segment's first place; one place before it is for the picture that a hole at the beginning repeats. */
+const FIRST_PLACE = 2;
+/** Ticks in a place, at least: half of them take the pictures that are only decoded, up to 20 s at 60 fps. */
+const MIN_PLACE_TICKS = 4_000;
+
+interface Candidate {
+  readonly data: Uint8Array;
+  /** Presentation order within its source. */
+  readonly index: number;
+  /** Where it is shown, counted in places; undefined when it is only decoded. */
+  place: number | undefined;
+}
+
+/**
+ * Plans the pictures of the segment `[first, first + G)`.
+ * @throws PipelineError `INPUT_MISSING` when nothing in the sources can be shown
+ */
+export function planPictures(
+  grid: Grid,
+  first: FrameIndex,
+  sources: readonly PictureSource[],
+): PicturePlan {
+  const perFrame = grid.den === 1 ? 4_096 : Math.ceil(MIN_PLACE_TICKS / grid.den);
+  const placeTicks = perFrame * grid.den;
+  const end = first + grid.segmentFrames;
+  const decoded: Candidate[][] = sources.map((source, i) =>
+    source.kind === 'slate'
+      ? [{ data: source.data, index: 0, place: Math.max(0, source.from - first) + FIRST_PLACE }]
+      : selectFrames(source, first, end, i === 0),
+  );
+  // Presentation order over all sources; each source is sorted by itself, they follow one another.
+  const presented = decoded.flatMap((list) => list.toSorted((a, b) => a.index - b.index));
+  if (presented.every((picture) => picture.place === undefined)) {
+    throw new PipelineError('INPUT_MISSING', `no picture to show from frame ${first}`);
+  }
+  const pts = new Map<Candidate, number>();
+  let next = (FIRST_PLACE + grid.segmentFrames + 2) * placeTicks;
+  let nextPlace = next;
+  for (const picture of presented.toReversed()) {
+    next = picture.place === undefined ? next - 1 : picture.place * placeTicks;
+    nextPlace = picture.place === undefined ? nextPlace : next;
+    if (nextPlace - next >= placeTicks / 2) {
+      throw new PipelineError('BAD_MEDIA', 'too many pictures between two shown ones');
+    }
+    pts.set(picture, next);
+  }
+  return {
+    pictures: decoded.flat().map((picture) => ({ data: picture.data, pts: pts.get(picture) ?? 0 })),
+    timescale: grid.num * perFrame,
+    startSeconds: ((FIRST_PLACE * grid.den) / grid.num).toFixed(9),
+  };
+}
+
+/**
+ * The frames of a session that must be decoded, in decode order, with the places of the shown ones. Left out are:
+ * leading pictures of an open GOP's start, whatever follows the last shown picture in decode order, and pictures
+ * to which no other refers and which are not shown. None of these changes what the rest decodes to.
+ */
+function selectFrames(
+  source: Extract<PictureSource, { kind: 'session' }>,
+  first: number,
+  end: number,
+  isOpening: boolean,
+): Candidate[] {
+  const begin = source.frames.findIndex((frame) => (frame.flags & FRAME_FLAGS.start) !== 0);
+  const start = source.frames[begin];
+  if (start === undefined) {
+    return [];
+  }
+  const frames = source.frames
+    .slice(begin)
+    .filter((frame) => (start.flags & FRAME_FLAGS.idr) !== 0 || frame.index >= start.index);
+  const shown = chooseShown(frames, source, first, end, isOpening);
+  const lastShown = frames.findLastIndex((frame) => shown.has(frame));
+  return frames
+    .slice(0, lastShown + 1)
+    .filter((frame) => shown.has(frame) || !isDisposable(frame.data))
+    .map((frame) => ({ data: frame.data, index: frame.index, place: shown.get(frame) }));
+}
+
+/** The shown frames with their places: of two in one place the later one. */
+function chooseShown(
+  frames: readonly VideoFrame[],
+  source: Extract<PictureSource, { kind: 'session' }>,
+  first: number,
+  end: number,
+  isOpening: boolean,
+): Map<VideoFrame, number> {
+  const late = new Set(source.late);
+  const from = Math.max(source.from, first);
+  const to = Math.min(source.to, end);
+  const byIndex = new Map<number, VideoFrame>();
+  let before: VideoFrame | undefined;
+  for (const frame of frames) {
+    if (late.has(frame.seq)) {
+      continue;
+    }
+    if (frame.index >= from && frame.index < to) {
+      byIndex.set(frame.index, frame);
+    } else if (frame.index < from && frame.index >= (before?.index ?? 0)) {
+      before = frame;
+    }
+  }
+  const shown = new Map<VideoFrame, number>();
+  for (const frame of byIndex.values()) {
+    shown.set(frame, frame.index - first + FIRST_PLACE);
+  }
+  if (isOpening && before !== undefined && !byIndex.has(first)) {
+    shown.set(before, FIRST_PLACE - 1);
+  }
+  return shown;
+}
