@@ -3,6 +3,7 @@
  * time, they are put from memory. Then the commit record is written: only it proves that a segment is stored. The
  * spool is bounded; when the store is away for too long the oldest bytes are let go and no longer listed.
  */
+import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
 import type { Clock } from '../common/clock.ts';
 import { storeKeys } from '../common/contracts/names.ts';
@@ -65,6 +66,8 @@ export class Committer {
   constructor(deps: CommitterDeps, events: CommitEvents) {
     this.#deps = deps;
     this.#events = events;
+    // Every pending segment may wait on it; their number has its own bound.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Segments that await their commit. */

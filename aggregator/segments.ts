@@ -1,9 +1,9 @@
 /** Segments and init segments: from memory, else from the store once committed; what is about to exist is waited for. */
 import type { Clock } from '../common/clock.ts';
 import { storeKeys } from '../common/contracts/names.ts';
-import { segmentOfTime, segmentSeconds } from '../common/grid.ts';
+import { segmentOfTime, segmentSeconds, timeOfSegment } from '../common/grid.ts';
 import type { ObjectStore } from '../common/store/store.ts';
-import { segmentNumber } from '../common/time.ts';
+import { milliseconds, segmentNumber } from '../common/time.ts';
 import {
   IMMUTABLE,
   answerLater,
@@ -23,6 +23,8 @@ import type { Route } from './route.ts';
 
 /** Numbers ahead of the newest for which requests are held. */
 const AHEAD = 2;
+/** After that players have played a broadcast's last segment, and know of its end. */
+const PLAYED_OUT = milliseconds(30_000);
 
 /** What answering needs. */
 export interface SegmentDeps {
@@ -111,14 +113,15 @@ export class Segments {
 
   /**
    * Up to two ahead of the newest; and, however late the pipeline is, what the clock says players of DASH ask for.
-   * Just beyond the end requests are held too, until players have learned of it: a 404 would freeze dash.js.
+   * Just beyond the end requests are held too, while players play to the end: a 404 is an error to dash.js.
    */
   #isAboutToBe(live: LiveBroadcast, n: number, last: number | null): boolean {
+    const { grid } = live.timeline;
+    const now = this.#deps.clock.now();
     if (last !== null && n > last) {
-      return !live.timeline.isStatic && n <= last + AHEAD;
+      return n <= last + AHEAD && now < timeOfSegment(grid, segmentNumber(last + 1)) + PLAYED_OUT;
     }
-    const current = segmentOfTime(live.timeline.grid, this.#deps.clock.now());
-    return n <= live.newest + AHEAD || n < current;
+    return n <= live.newest + AHEAD || n < segmentOfTime(grid, now);
   }
 
   /** A segment of which the commit record says that it is stored. */

@@ -2,8 +2,8 @@
 import { clipPath } from './clip-path.ts';
 import { renderClip } from './render.ts';
 
-/** Fifteen times eight seconds: two minutes. */
-const PERIODS = 15;
+/** Eight times eight seconds. */
+const PERIODS = 8;
 
 const dataDir = process.env['DATA_DIR'];
 if (dataDir === undefined) {

@@ -29,7 +29,7 @@ const FORMATION: readonly (readonly [number, number])[] = [
   [0.82, 0.4],
   [0.85, 0.6],
 ];
-const PASS_SECONDS = 2.5;
+const PASS_SECONDS = 2;
 const LOB_METRES = 22;
 const TURN = 2 * Math.PI;
 
@@ -67,7 +67,7 @@ export function createMatch(seconds: number, seed = 11): Match {
     const at = (TURN * time) / seconds;
     const long = Math.sin(at * wholeTurns(40)) + 0.25 * Math.sin(at * wholeTurns(24) + 1);
     const wide = Math.sin(at * wholeTurns(30) + 2);
-    return { along: PITCH.length * (0.5 + 0.24 * long), across: PITCH.width * (0.5 + 0.2 * wide) };
+    return { along: PITCH.length * (0.5 + 0.2 * long), across: PITCH.width * (0.5 + 0.2 * wide) };
   };
 
   const stand = (index: number, time: number): Place => {

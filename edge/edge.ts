@@ -20,14 +20,7 @@ import { openUpstream, type Upstream } from './upstream.ts';
 /** What of a service's context the edge uses. */
 export type EdgeContext = Pick<
   ServiceContext<EdgeConfig>,
-  | 'config'
-  | 'logger'
-  | 'clock'
-  | 'metrics'
-  | 'lifecycle'
-  | 'health'
-  | 'setReady'
-  | 'setDetail'
+  'config' | 'logger' | 'clock' | 'metrics' | 'lifecycle' | 'health' | 'setReady' | 'setDetail'
 > & {
   /** For the directory. */
   readonly redis: { hvals(key: string): Promise<string[]> };

@@ -9,7 +9,7 @@ import { matchesEtag, parseRange } from './range.ts';
 /** Media may be read from any page; none of these depends on who asks. */
 export const MEDIA_HEADERS: Readonly<OutgoingHttpHeaders> = {
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'Content-Length, Content-Range, Date, ETag, Age',
+  'access-control-expose-headers': 'Content-Length, Content-Range, Date, ETag',
   'timing-allow-origin': '*',
   'cross-origin-resource-policy': 'cross-origin',
   'x-content-type-options': 'nosniff',

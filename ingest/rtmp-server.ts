@@ -182,7 +182,7 @@ export class RtmpConnection extends Rtmp {
   override dataHandler(): void {
     const { header, payload, clock } = this.parserPacket;
     const publication = this.#publication;
-    if (publication === undefined || header.stream_id !== this.streamId) {
+    if (publication === undefined) {
       return;
     }
     const data = payload.subarray(0, header.length);

@@ -16,7 +16,9 @@ export function firstVariant(
 ): { readonly uri: string; readonly broadcast: number } | undefined {
   for (const line of text.split('\n')) {
     const uri = line.trim();
-    const number = uri.startsWith('#') ? undefined : /(?:^|\/)([0-9]+)\.m3u8(?:\?|$)/.exec(uri)?.[1];
+    const number = uri.startsWith('#')
+      ? undefined
+      : /(?:^|\/)([0-9]+)\.m3u8(?:\?|$)/.exec(uri)?.[1];
     if (number !== undefined) {
       return { uri, broadcast: Number(number) };
     }

@@ -101,10 +101,16 @@ const style = path.basename(nameOf('player.css'));
 const head = [
   `<link rel="icon" href="/assets/${icon}" />`,
   `<link rel="stylesheet" href="/assets/${style}" />`,
-  ...first.slice(1).map((name) => `<link rel="modulepreload" href="/assets/${path.basename(name)}" />`),
+  ...first
+    .slice(1)
+    .map((name) => `<link rel="modulepreload" href="/assets/${path.basename(name)}" />`),
   `<script type="module" src="/assets/${path.basename(script)}"></script>`,
 ].join('\n    ');
-const parts = { head, icons: await read('pages/icons.html'), player: await read('pages/player.html') };
+const parts = {
+  head,
+  icons: await read('pages/icons.html'),
+  player: await read('pages/player.html'),
+};
 for (const page of ['watch', 'embed']) {
   const html = fill(await read(`pages/${page}.html`), parts);
   await writePacked(folder, `${page}.html`, Buffer.from(html));
@@ -118,7 +124,9 @@ const firstLoad = [...first.map((name) => path.basename(name)), style].reduce(
 );
 if (firstLoad > FIRST_LOAD_BUDGET) {
   await rm(folder, { recursive: true });
-  throw new Error(`first load has ${firstLoad} bytes, more than the budget of ${FIRST_LOAD_BUDGET}`);
+  throw new Error(
+    `first load has ${firstLoad} bytes, more than the budget of ${FIRST_LOAD_BUDGET}`,
+  );
 }
 await rm(path.join(here, 'dist'), { recursive: true, force: true });
 await rename(folder, path.join(here, 'dist'));

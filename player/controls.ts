@@ -40,7 +40,9 @@ export function createControls(
   };
   const toggleFullScreen = (): void => {
     const change =
-      document.fullscreenElement === null ? enterFullScreen(root, video) : document.exitFullscreen();
+      document.fullscreenElement === null
+        ? enterFullScreen(root, video)
+        : document.exitFullscreen();
     change.catch(() => undefined);
   };
   const updateLive = (): void => {
@@ -99,7 +101,10 @@ export function createControls(
 async function enterFullScreen(root: HTMLElement, video: HTMLVideoElement): Promise<void> {
   if (document.fullscreenEnabled) {
     await root.requestFullscreen();
-  } else if ('webkitEnterFullscreen' in video && typeof video.webkitEnterFullscreen === 'function') {
+  } else if (
+    'webkitEnterFullscreen' in video &&
+    typeof video.webkitEnterFullscreen === 'function'
+  ) {
     video.webkitEnterFullscreen();
   }
 }

@@ -10,7 +10,7 @@ export function hideWhenIdle(
 ): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const sleep = (): void => {
-    const mayHide = !video.paused && !options.isHeld() && !root.matches(':focus-visible');
+    const mayHide = !video.paused && !options.isHeld();
     root.classList.toggle('is-idle', mayHide);
     if (!mayHide) {
       timer = setTimeout(sleep, IDLE_MS);

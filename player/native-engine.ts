@@ -47,7 +47,9 @@ export function startNativeEngine({ video, presentation, isLive, events }: Engin
     },
     livePosition: () => {
       const range = seekableOf(video);
-      return range === undefined ? undefined : Math.max(range.start, range.end - LIVE_DELAY_SECONDS);
+      return range === undefined
+        ? undefined
+        : Math.max(range.start, range.end - LIVE_DELAY_SECONDS);
     },
     pictureTime: () => startDateOf(video, isLive),
     bandwidth: () => undefined,

@@ -7,11 +7,7 @@ export interface Poster {
 }
 
 /** Loads the preview once for each broadcast; without one the background stays. */
-export function createPoster(
-  video: HTMLVideoElement,
-  session: Session,
-  channel: string,
-): Poster {
+export function createPoster(video: HTMLVideoElement, session: Session, channel: string): Poster {
   let shown: number | undefined;
   return {
     update: () => {

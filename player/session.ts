@@ -9,14 +9,7 @@ import { createWatchdog } from './watchdog.ts';
 
 /** See {@link Session}. */
 export type SessionState =
-  | 'looking'
-  | 'waiting'
-  | 'starting'
-  | 'live'
-  | 'ended'
-  | 'recording'
-  | 'trouble'
-  | 'unsupported';
+  'looking' | 'waiting' | 'starting' | 'live' | 'ended' | 'recording' | 'trouble' | 'unsupported';
 
 /** What the session needs. */
 export interface SessionOptions {
@@ -72,11 +65,15 @@ export class Session {
     video.addEventListener('ended', () => {
       this.#onPlayedOut();
     });
-    createWatchdog(video, () => {
-      if (this.#state === 'live' && !this.#isOver) {
-        this.#onFailed('playback stood still');
-      }
-    });
+    createWatchdog(
+      video,
+      () => this.#state === 'starting' && this.#engine !== undefined,
+      () => {
+        if (this.isLive) {
+          this.#onFailed('playback stood still');
+        }
+      },
+    );
   }
 
   get state(): SessionState {

@@ -4,13 +4,22 @@ const CHECK_MS = 1_000;
 /** Longer than the origin holds a request for a segment that is late. */
 const STILL_MS = 15_000;
 
-/** Calls back each time playback has not moved for too long. */
-export function createWatchdog(video: HTMLVideoElement, onStill: () => void): void {
+/**
+ * Calls back each time playback has not moved for too long.
+ * @param isStarting the first frames are on their way; not having any yet is then standing still too
+ */
+export function createWatchdog(
+  video: HTMLVideoElement,
+  isStarting: () => boolean,
+  onStill: () => void,
+): void {
   let lastTime = -1;
   let lastMove = performance.now();
   setInterval(() => {
     const now = performance.now();
-    const isExpectedToMove = !video.paused && !video.ended && document.visibilityState === 'visible';
+    const isLoading = isStarting() && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    const isExpectedToMove =
+      document.visibilityState === 'visible' && (isLoading || (!video.paused && !video.ended));
     if (!isExpectedToMove || video.currentTime !== lastTime) {
       lastTime = video.currentTime;
       lastMove = now;

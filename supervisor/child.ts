@@ -101,7 +101,7 @@ async function stop(child: ChildProcess, logger: Logger): Promise<void> {
 }
 
 /** Kills what is left of a process group: a crashed worker's ffmpeg, for one. */
-function killGroup(leader: number): void {
+export function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {

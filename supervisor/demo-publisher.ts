@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PipelineError } from '../common/errors.ts';
 import type { Closable } from '../common/lifecycle.ts';
 import { clipPath } from '../demo/clip-path.ts';
-import { superviseChild, type ChildHost } from './child.ts';
+import { killGroup, superviseChild, type ChildHost } from './child.ts';
 import { spawnGuarded } from './guardian.ts';
 import { eachLine } from './lines.ts';
 
@@ -20,13 +20,14 @@ export interface DemoOptions {
 export interface DemoRender extends Closable {
   /** The finished clip; rejects with `INTERNAL` when it cannot be made. */
   readonly clip: Promise<string>;
+  readonly isDone: () => boolean;
 }
 
 /** Renders the clip unless it is there. */
 export function renderDemo(options: DemoOptions, host: ChildHost): DemoRender {
   const path = clipPath(options.dataDir);
   if (existsSync(path)) {
-    return { clip: Promise.resolve(path), close: () => Promise.resolve() };
+    return { clip: Promise.resolve(path), isDone: () => true, close: () => Promise.resolve() };
   }
   const child = spawnGuarded({
     program: process.execPath,
@@ -52,6 +53,7 @@ export function renderDemo(options: DemoOptions, host: ChildHost): DemoRender {
   });
   const clip = ended.then(() => {
     if (pid !== undefined) {
+      killGroup(pid);
       host.onEnd(pid);
     }
     if (!existsSync(path)) {
@@ -63,6 +65,7 @@ export function renderDemo(options: DemoOptions, host: ChildHost): DemoRender {
   clip.catch(() => undefined);
   return {
     clip,
+    isDone: () => child.exitCode !== null,
     close: async () => {
       child.kill('SIGTERM');
       await ended;

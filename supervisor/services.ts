@@ -95,7 +95,12 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
   const plan = (service: ServiceName, name: string = service): ServicePlan => ({
     name,
     service,
-    env: { ...systemEnvironment(env), ...pick(whole, SERVICE_SETTINGS[service]) },
+    env: {
+      ...systemEnvironment(env),
+      // Libraries then answer errors without stack traces.
+      NODE_ENV: 'production',
+      ...pick(whole, SERVICE_SETTINGS[service]),
+    },
   });
   const workers = Array.from({ length: config.WORKERS }, (_, index) =>
     plan('transcoder', `transcoder-${index + 1}`),

@@ -122,6 +122,9 @@ async function start(config: SupervisorConfig, deps: SupervisorDeps, run: Run): 
   });
   const streamKey = streamKeyOf(config, 'main', journal);
   if (render !== undefined) {
+    if (!render.isDone()) {
+      deps.print('The services are up; the demo is being rendered, which happens once …');
+    }
     const key = streamKeyOf(config, 'demo', journal);
     const target = `rtmp://${localHost(config)}:${ports.RTMP_PORT}/live/${key}`;
     lifecycle.own('demo publisher', publishDemo(await render.clip, target, system, host));

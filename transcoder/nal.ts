@@ -17,7 +17,10 @@ export function* nalUnits(sample: Uint8Array): Generator<Uint8Array> {
   while (at < sample.byteLength) {
     const size = at + 4 <= sample.byteLength ? view.getUint32(at) : Infinity;
     if (at + 4 + size > sample.byteLength) {
-      throw new PipelineError('BAD_MEDIA', `NAL unit at ${at} of ${sample.byteLength} does not fit`);
+      throw new PipelineError(
+        'BAD_MEDIA',
+        `NAL unit at ${at} of ${sample.byteLength} does not fit`,
+      );
     }
     if (size > 0) {
       yield sample.subarray(at + 4, at + 4 + size);

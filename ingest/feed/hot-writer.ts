@@ -31,8 +31,8 @@ type Step =
   | { readonly entry: IngestEntry }
   | { readonly frames: readonly PlacedFrame[]; hasBytes: boolean; readonly bytes: number };
 
-/** Clock milliseconds in which frames gather before they are sent. */
-const GATHER = 40;
+/** Clock milliseconds in which frames gather before they are sent: a pipeline costs as much as its frames. */
+const GATHER = 100;
 /** Bytes in one pipeline. */
 const BATCH_BYTES = 4 << 20;
 /** Bytes waiting for Redis, and in the hot stream. */

@@ -13,7 +13,8 @@ const MOST_ADDRESSES = 10_000;
 const digest = (value: string): Buffer => createHash('sha256').update(value).digest();
 
 /** Compares two secrets in a time that tells nothing about them, their lengths included. */
-export const isSameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
+export const isSameSecret = (a: string, b: string): boolean =>
+  timingSafeEqual(digest(a), digest(b));
 
 /** The value of a cookie of a request. */
 function cookieOf(headers: IncomingHttpHeaders, name: string): string | undefined {

@@ -81,7 +81,10 @@ export class ChannelService {
     const isOnAir = (await this.#air(id)) !== undefined;
     if (body.fps !== undefined && body.fps !== channel.fps) {
       if (isOnAir) {
-        throw new PipelineError('CONFLICT', 'fps: can be changed only while the channel is off air');
+        throw new PipelineError(
+          'CONFLICT',
+          'fps: can be changed only while the channel is off air',
+        );
       }
       await this.#assertNumbersRise(channel, body.fps);
       // Ingest keeps a detected rate there until the channel's record has it.
@@ -164,7 +167,7 @@ export class ChannelService {
 
   async broadcasts(id: string): Promise<readonly Broadcast[]> {
     this.#deps.catalogue.get(id);
-    return await readBroadcasts(this.#deps.store, id);
+    return readBroadcasts(this.#deps.store, id);
   }
 
   #air(id: string): Promise<Broadcast | undefined> {

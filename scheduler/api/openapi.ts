@@ -55,7 +55,8 @@ const OPERATIONS: readonly Operation[] = [
   {
     method: 'patch',
     path: '/v1/channels/{id}',
-    summary: 'Change a channel; its ladder counts from the next broadcast, its frame rate only off air',
+    summary:
+      'Change a channel; its ladder counts from the next broadcast, its frame rate only off air',
     body: patchBodySchema,
     status: 200,
     answer: channelViewSchema,

@@ -36,8 +36,7 @@ const page = (title: string, head: Html, body: Html): string =>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <title>${title}</title>
-      ${head}
-      ${new Html(`<style>${STYLE}</style>`)}
+      ${head} ${new Html(`<style>${STYLE}</style>`)}
     </head>
     <body>
       ${body}
@@ -51,7 +50,10 @@ export const loginPage = (problem?: string): string =>
     html``,
     html`<form class="login" method="post" action="/login">
       <h1>Touchline control room</h1>
-      <label>Admin token <input type="password" name="token" autocomplete="current-password" required autofocus /></label>
+      <label
+        >Admin token
+        <input type="password" name="token" autocomplete="current-password" required autofocus
+      /></label>
       ${problem === undefined ? html`` : html`<p class="warning" role="alert">${problem}</p>`}
       <button>Log in</button>
     </form>`,
@@ -73,9 +75,11 @@ export const controlRoomPage = ({ channels, services, missing, edge }: ControlRo
     html`<meta http-equiv="refresh" content="${REFRESH_SECONDS}" />`,
     html`<header>
         <h1>Touchline</h1>
-        ${missing.length === 0
-          ? html`<span class="good">ready for a stream</span>`
-          : html`<span class="bad">waiting for ${missing.join(', ')}</span>`}
+        ${
+          missing.length === 0
+            ? html`<span class="good">ready for a stream</span>`
+            : html`<span class="bad">waiting for ${missing.join(', ')}</span>`
+        }
         <form method="post" action="/logout"><button>Log out</button></form>
       </header>
       <main>
@@ -88,8 +92,8 @@ function channelSection(channel: ChannelView, status: StatusView, edge: string |
   const feeds = status.feeds.map((feed) =>
     feed.connected
       ? html`<p>
-          Feed ${feed.slot}: ${(feed.bitrateBps / 1e6).toFixed(1)} Mb/s, ${feed.width}×${feed.height},
-          ${feed.fps.toFixed(2)} fps, keyframe every
+          Feed ${feed.slot}: ${(feed.bitrateBps / 1e6).toFixed(1)} Mb/s,
+          ${feed.width}×${feed.height}, ${feed.fps.toFixed(2)} fps, keyframe every
           ${feed.keyframeSeconds === null ? '?' : feed.keyframeSeconds.toFixed(1)} s
           <span class="dim">${feed.encoder}</span>
         </p>`
@@ -100,9 +104,11 @@ function channelSection(channel: ChannelView, status: StatusView, edge: string |
       ${channel.name}
       ${status.onAir ? html`<span class="tag live">ON AIR</span>` : html`<span class="tag">off air</span>`}
       <span class="dim">${channel.id} · ${status.fps ?? 'rate from the first feed'}</span>
-      ${edge === undefined
-        ? html``
-        : html`<a href="${edge}/watch/${channel.id}" rel="noreferrer">watch</a>`}
+      ${
+        edge === undefined
+          ? html``
+          : html`<a href="${edge}/watch/${channel.id}" rel="noreferrer">watch</a>`
+      }
     </h2>
     ${feeds.length === 0 ? html`<p class="dim">No feed yet.</p>` : feeds}
     ${status.onAir ? renditionTable(status) : html``}
@@ -145,7 +151,9 @@ const servicesSection = (services: readonly ServiceRecord[]): Html =>
             html`<tr>
               <td>${service}</td>
               <td>${id}</td>
-              <td>${ready ? html`<span class="good">ready</span>` : html`<span class="bad">not ready</span>`}</td>
+              <td>
+                ${ready ? html`<span class="good">ready</span>` : html`<span class="bad">not ready</span>`}
+              </td>
               <td class="dim">${url}</td>
             </tr>`,
         )}

@@ -1,8 +1,17 @@
 /** What the control API takes and gives: one schema each, for validation and for OpenAPI alike. */
 import { z } from 'zod';
-import { channelIdSchema, channelSchema, fpsSchema, ladderSchema } from '../../common/contracts/channel.ts';
+import {
+  channelIdSchema,
+  channelSchema,
+  fpsSchema,
+  ladderSchema,
+} from '../../common/contracts/channel.ts';
 import { broadcastSchema } from '../../common/contracts/segment.ts';
-import { feedStatusSchema, serviceRecordSchema, warningSchema } from '../../common/contracts/status.ts';
+import {
+  feedStatusSchema,
+  serviceRecordSchema,
+  warningSchema,
+} from '../../common/contracts/status.ts';
 import { PipelineError } from '../../common/errors.ts';
 
 const { name, dvrSeconds, reconnectSeconds } = channelSchema.shape;

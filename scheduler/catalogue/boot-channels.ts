@@ -43,7 +43,14 @@ export async function makeBootChannels(
     if (channel === undefined) {
       const ladder = id === 'demo' ? DEMO_LADDER : DEFAULT_LADDER;
       const createdAt = now.toISOString();
-      await catalogue.create({ ...CHANNEL_DEFAULTS, id, name: id, ladder, streamKeyHash, createdAt });
+      await catalogue.create({
+        ...CHANNEL_DEFAULTS,
+        id,
+        name: id,
+        ladder,
+        streamKeyHash,
+        createdAt,
+      });
       logger.info({ channel: id }, 'channel made');
     } else if (channel.streamKeyHash !== streamKeyHash) {
       await catalogue.update(id, (present) => ({ ...present, streamKeyHash }));

@@ -69,14 +69,17 @@ export class Catalogue {
   create(channel: Channel): Promise<Channel> {
     return this.#change(async () => {
       if (this.#channels.size >= MOST_CHANNELS) {
-        throw new PipelineError('CONFLICT', `there are ${MOST_CHANNELS} channels: delete one first`);
+        throw new PipelineError(
+          'CONFLICT',
+          `there are ${MOST_CHANNELS} channels: delete one first`,
+        );
       }
       const key = storeKeys.channel(channel.id);
       const answer = await this.#deps.store.put(key, bodyOf(channel), { ifAbsent: true });
       if (answer === 'exists') {
         throw new PipelineError('CONFLICT', `id: there is a channel ${channel.id} already`);
       }
-      return await this.#publish(channel);
+      return this.#publish(channel);
     });
   }
 
@@ -88,7 +91,7 @@ export class Catalogue {
     return this.#change(async () => {
       const channel = change(this.get(id));
       await this.#deps.store.put(storeKeys.channel(id), bodyOf(channel));
-      return await this.#publish(channel);
+      return this.#publish(channel);
     });
   }
 

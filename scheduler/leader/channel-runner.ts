@@ -1,9 +1,5 @@
 /** One channel under the leader: its log is folded, what follows from it is given out, and its marks are decided. */
-import {
-  appendMarks,
-  type Lease,
-  type LogRecord,
-} from '../../common/channel-log.ts';
+import { appendMarks, type Lease, type LogRecord } from '../../common/channel-log.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Channel } from '../../common/contracts/channel.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';

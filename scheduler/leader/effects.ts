@@ -1,6 +1,10 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { QUEUES, redisKeys } from '../../common/contracts/names.ts';
-import { publishedSchema, type Broadcast, type SegmentJob } from '../../common/contracts/segment.ts';
+import {
+  publishedSchema,
+  type Broadcast,
+  type SegmentJob,
+} from '../../common/contracts/segment.ts';
 import type { Closable } from '../../common/lifecycle.ts';
 import type { Logger } from '../../common/logger.ts';
 import { openQueue } from '../../common/queues.ts';

@@ -19,7 +19,7 @@ const WAIT_MS = 200;
 /** Longest wait when no channel has anything going, real milliseconds. */
 const IDLE_WAIT_MS = 1_000;
 /** News are gathered this long, clock milliseconds, so that 77 entries a second do not wake us 77 times. */
-const GATHER_MS = 60;
+const GATHER_MS = 150;
 const READ_COUNT = 1_000;
 const RETRY_MS = 500;
 

@@ -28,10 +28,7 @@ export interface TranscodeQueue extends Closable {
 }
 
 /** Opens the queue and takes up what the leader before left in it. */
-export async function openTranscodeQueue(
-  redis: Redis,
-  logger: Logger,
-): Promise<TranscodeQueue> {
+export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<TranscodeQueue> {
   const queue = openQueue(QUEUES.transcode, redis, logger);
   const jobs = new Map<string, string>();
   const counts = new Map<string, number>();

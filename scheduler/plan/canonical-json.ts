@@ -2,13 +2,7 @@
 
 /** A JSON value; `undefined` properties are left out, as JSON.stringify does. */
 type Json =
-  | string
-  | number
-  | boolean
-  | null
-  | undefined
-  | readonly Json[]
-  | { readonly [key: string]: Json };
+  string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
 
 /** Keys sorted by code unit, no white space (RFC 8785 for the values that occur here: no fractions, no lone surrogates). */
 export function canonicalJson(value: Json): string {

@@ -95,12 +95,7 @@ class Airing {
   /** The first frame after the last that was shown. */
   readonly #gapFrom: number;
 
-  constructor(
-    air: AirState,
-    current: Current,
-    session: SessionState,
-    settings: DecideSettings,
-  ) {
+  constructor(air: AirState, current: Current, session: SessionState, settings: DecideSettings) {
     this.#air = air;
     this.#current = current;
     this.#session = session;

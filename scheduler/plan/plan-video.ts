@@ -3,7 +3,7 @@ import type { VideoSpan } from '../../common/contracts/task.ts';
 import { firstFrame, gridOf, type Grid } from '../../common/grid.ts';
 import { segmentNumber } from '../../common/time.ts';
 import { stretchesOf } from './sources.ts';
-import { firstShowable, lastShowable, type Showable } from './start-points.ts';
+import { firstShowable, lastShowable, searchFrames, type Showable } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
 
 /**
@@ -57,14 +57,19 @@ function heldFrame(session: SessionState, grid: Grid, gapFrom: number): VideoSpa
   return held && spanOf(session, held, gapFrom);
 }
 
-/** Frames of `[from, to)`, and of the last place before that has one if `from` has none. */
+/**
+ * Frames of `[from, to)`, and of the last place before that has one if `from` has none. Undefined when there is none,
+ * or when decoding would have to begin too far back.
+ */
 function sessionSpan(
   session: SessionState,
   grid: Grid,
   from: number,
   to: number,
 ): (VideoSpan & { kind: 'session' }) | undefined {
-  const showable = lastShowable(session, grid, from) ?? firstShowable(session, grid, from);
+  const before = lastShowable(session, grid, from);
+  const isNear = before !== undefined && from - before.start.index <= searchFrames(grid);
+  const showable = isNear ? before : firstShowable(session, grid, from);
   return showable === undefined || showable.frame.index >= to
     ? undefined
     : spanOf(session, showable, to);

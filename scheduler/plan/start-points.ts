@@ -37,11 +37,7 @@ export function firstShowable(
 }
 
 /** The last frame, in presentation order, at or before `max` that is not late and can be decoded. */
-export function lastShowable(
-  session: SessionState,
-  grid: Grid,
-  max: number,
-): Showable | undefined {
+export function lastShowable(session: SessionState, grid: Grid, max: number): Showable | undefined {
   return best(session, grid, (frame, chosen) => {
     return frame.index <= max && (chosen === undefined || frame.index > chosen.index);
   });

@@ -3,7 +3,7 @@ import { gridOf, aacFramesOf } from '../../common/grid.ts';
 import { boxes, shiftDecodeTimes, splitInit } from '../../common/mp4/read.ts';
 import { initSegment, mediaFragment } from '../../common/mp4/write.ts';
 import { segmentNumber, type SegmentNumber } from '../../common/time.ts';
-import { run } from '../helpers/child.ts';
+import { run, words } from '../helpers/child.ts';
 
 /** The grid of the media. */
 export const GRID = gridOf('30');
@@ -37,19 +37,17 @@ async function ffmpeg(args: readonly string[]): Promise<Buffer> {
   return stdout;
 }
 
-const picture = (width: number, height: number): string[] => [
-  ...['-f', 'lavfi', '-i', `testsrc2=size=${width}x${height}:rate=30:duration=${SECONDS}`],
-];
+const picture = (width: number, height: number): string[] =>
+  words`-f lavfi -i testsrc2=size=${width}x${height}:rate=30:duration=${SECONDS}`;
 
 async function makeVideo(height: number, bitrateBps: number): Promise<MediaRendition> {
   const width = (height * 16) / 9;
   const bytes = await ffmpeg([
     ...picture(width, height),
-    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-level', '3.1'],
-    ...['-g', '60', '-keyint_min', '60', '-sc_threshold', '0', '-b:v', String(bitrateBps)],
-    ...['-pix_fmt', 'yuv420p', '-video_track_timescale', String(GRID.timescale), '-f', 'mp4'],
-    ...['-movflags', '+cmaf+empty_moov+default_base_moof+frag_keyframe+skip_sidx'],
-    ...['-use_editlist', '0'],
+    ...words`-c:v libx264 -preset ultrafast -profile:v baseline -level 3.1 -pix_fmt yuv420p
+      -g ${GRID.segmentFrames} -keyint_min ${GRID.segmentFrames} -sc_threshold 0 -b:v ${bitrateBps}
+      -video_track_timescale ${GRID.timescale} -use_editlist 0 -f mp4
+      -movflags +cmaf+empty_moov+default_base_moof+frag_keyframe+skip_sidx`,
   ]);
   const { init, media } = splitInit(bytes);
   const fragments: Buffer[] = [];
@@ -79,13 +77,13 @@ async function makeVideo(height: number, bitrateBps: number): Promise<MediaRendi
 }
 
 async function makeAudio(): Promise<MediaRendition> {
-  const adts = await ffmpeg([
-    ...['-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${SECONDS}`],
-    ...['-ac', '2', '-c:a', 'aac', '-b:a', '64k', '-f', 'adts'],
-  ]);
+  const adts = await ffmpeg(
+    words`-f lavfi -i sine=frequency=440:sample_rate=48000:duration=${SECONDS}
+      -ac 2 -c:a aac -b:a 64k -f adts`,
+  );
   const frames: Buffer[] = [];
-  for (let at = 0; at + 7 <= adts.length; ) {
-    const length = ((adts.readUInt32BE(at + 2) >> 5) & 0x1fff) || adts.length;
+  for (let at = 0; at + 7 <= adts.length;) {
+    const length = (adts.readUInt32BE(at + 2) >> 5) & 0x1fff || adts.length;
     frames.push(adts.subarray(at + 7, at + length));
     at += length;
   }
@@ -114,7 +112,7 @@ async function makeAudio(): Promise<MediaRendition> {
 export async function makeWatchMedia(): Promise<WatchMedia> {
   return {
     renditions: [await makeVideo(720, 1_500_000), await makeVideo(360, 500_000), await makeAudio()],
-    still: await ffmpeg([...picture(640, 360), '-frames:v', '1', '-f', 'mjpeg']),
+    still: await ffmpeg([...picture(640, 360), ...words`-frames:v 1 -f mjpeg`]),
   };
 }
 

@@ -136,7 +136,7 @@ describe("the origin's HTTP", () => {
       // The request is on its way.
     }
     gone.abort();
-    await expect(held).rejects.toThrow();
+    await expect(held).rejects.toThrow('aborted');
     while (!(await heldNow()).endsWith(' 0')) {
       // Its end is on its way.
     }

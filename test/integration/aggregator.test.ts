@@ -63,7 +63,7 @@ describe('the origin', () => {
     await harness.begin(broadcast);
     await harness.make(broadcast, n, objectsOf(broadcast, n, { v720: { shift: 1 } }));
     await harness.make(broadcast, n + 1);
-    await eventually('it', async () =>
+    await eventually('the result to be refused', async () =>
       /rejected_results_total\{.*BAD_MEDIA.*\} 1/.test(await (await fetch(`${url}/metrics`)).text())
         ? true
         : undefined,
@@ -78,7 +78,7 @@ describe('the origin', () => {
     const broadcast = harness.newBroadcast();
     const n = broadcast.broadcast;
     await harness.begin(broadcast);
-    await eventually('it', async () => {
+    await eventually('the broadcast to be known', async () => {
       const path = `/live/${broadcast.channel}/v720/${n}.m3u8`;
       return (await fetch(`${url}${path}`)).status === 200 ? true : undefined;
     });
@@ -120,9 +120,11 @@ describe('the origin', () => {
     await listed(url, broadcast, n + 1);
     const commitOf = (number: number) => () =>
       harness.store.get(storeKeys.commit(channel, segmentNumber(n), segmentNumber(number)));
-    const record = JSON.parse((await eventually('it', commitOf(n))).toString()) as unknown;
+    const record = JSON.parse(
+      (await eventually('the commit record', commitOf(n))).toString(),
+    ) as unknown;
     expect(record).toMatchObject({ n, broadcast: n, fingerprint: 'test' });
-    await eventually('it', commitOf(n + 1));
+    await eventually('the commit record', commitOf(n + 1));
     const written = await harness.store.get(
       storeKeys.segment(channel, 'v720', segmentNumber(n + 1)),
     );
@@ -142,7 +144,7 @@ describe('the origin', () => {
     // Accepted and not yet published: number n + 3 is missing.
     await harness.make(broadcast, n + 4);
     const before = await listed(url, broadcast, n + 2);
-    await eventually('it', async () =>
+    await eventually('the later result to be accepted', async () =>
       (await harness.redis.hlen(`accepted:{${broadcast.channel}}`)) === 1 ? true : undefined,
     );
     const manifest = await (await fetch(`${url}/live/${broadcast.channel}/index.mpd`)).text();
@@ -171,16 +173,16 @@ describe('the origin', () => {
       await harness.keep(broadcast, await harness.make(broadcast, number));
     }
     await harness.end(broadcast, n + 2);
-    const playlist = await eventually('it', async () => {
+    const playlist = await eventually('the playlist to end', async () => {
       const text = await playlistOf(url, broadcast, 'a128');
       return text.includes('#EXT-X-ENDLIST') ? text : undefined;
     });
     expect(numbersIn(playlist)).toEqual([n, n + 1, n + 2]);
-    await eventually('it', async () => {
+    await eventually('the static manifest', async () => {
       const text = await (await fetch(`${url}/live/${channel}/index.mpd`)).text();
       return text.includes('type="static"') ? text : undefined;
     });
-    const recording = await eventually('it', async () => {
+    const recording = await eventually('the recording', async () => {
       const response = await fetch(`${url}/vod/${channel}/${n}/index.mpd`);
       return response.status === 200 ? response.text() : undefined;
     });

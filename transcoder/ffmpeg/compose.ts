@@ -40,10 +40,12 @@ export function composeArguments(command: Command): string[] {
     fluent.output(output.target).outputOptions([...output.options]);
   }
   const composed = [...command.global, ...fluent._getArguments()];
-  const split = [...command.global, command.graph].concat(
-    ...command.inputs.map((input) => [...input.options, input.source]),
-    ...command.outputs.map((output) => [...output.options, output.target]),
-  ).find((argument) => argument.includes(' '));
+  const split = [...command.global, command.graph]
+    .concat(
+      ...command.inputs.map((input) => [...input.options, input.source]),
+      ...command.outputs.map((output) => [...output.options, output.target]),
+    )
+    .find((argument) => argument.includes(' '));
   if (split !== undefined) {
     throw new PipelineError('INTERNAL', `ffmpeg argument contains a space: ${split}`);
   }

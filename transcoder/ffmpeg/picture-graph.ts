@@ -34,7 +34,9 @@ function fit(sources: readonly SourcePicture[], frame: { width: number; height: 
   const { width, height } = frame;
   const isBt709 = sources.every((s) => s.matrix === BT709 || s.matrix === UNSPECIFIED);
   const isPlain = isBt709 && sources.every((s) => s.isPlain && !s.isFullRange);
-  const knownMatrix = sources.every((s) => s.matrix === UNSPECIFIED) ? ':in_color_matrix=bt709' : '';
+  const knownMatrix = sources.every((s) => s.matrix === UNSPECIFIED)
+    ? ':in_color_matrix=bt709'
+    : '';
   const colour = isPlain ? '' : `${knownMatrix}:out_color_matrix=bt709:out_range=tv`;
   const isUnchanged = sources.every((s) => s.width === width && s.height === height);
   if (sources.every((s) => fills(s, frame))) {
@@ -71,7 +73,8 @@ export function pictureGraph(
   let shape = sources;
   sorted.forEach((rendition, i) => {
     const { width, height } = rendition;
-    const labels = 'setsar=1,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709';
+    const labels =
+      'setsar=1,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709';
     const next = i === sorted.length - 1 ? '[small]' : `[next${i}]`;
     parts.push(
       `${i === 0 ? '' : `[next${i - 1}]`}${fit(shape, rendition)},${labels},split=2${videoPad(rendition)}${next}`,

@@ -148,11 +148,7 @@ function feed(pipe: Pipe, bytes: Uint8Array): void {
   pipe.end(bytes);
 }
 
-function collect(
-  pipe: Pipe,
-  limit: number,
-  onError: (error: PipelineError) => void,
-): () => Buffer {
+function collect(pipe: Pipe, limit: number, onError: (error: PipelineError) => void): () => Buffer {
   const chunks: Buffer[] = [];
   let size = 0;
   if (pipe instanceof Readable) {

@@ -7,7 +7,7 @@ import { PANORAMA } from '../../../demo/camera.ts';
 import { flashPatch, meanOf, readStamp } from '../../helpers/frame-stamp.ts';
 
 const AREA = { x: 0, y: 0, width: 1280, height: 720 };
-const WHOLE_MATCH = 120;
+const WHOLE_MATCH = 64;
 
 describe('the demo’s picture', () => {
   test.each([0, 1, 29, 3_599, 0xabcdef, 0xffffff])('bears frame number %i', (frame) => {

@@ -19,11 +19,18 @@ describe('a ladder', () => {
   });
 
   test('keeps the aspect of upright and wide sources, in even sizes the contract allows', () => {
-    for (const [width, height] of [[1080, 1920], [2560, 1080], [720, 576], [4096, 100]] as const) {
+    for (const [width, height] of [
+      [1080, 1920],
+      [2560, 1080],
+      [720, 576],
+      [4096, 100],
+    ] as const) {
       for (const rendition of renditionsOf(DEFAULT_LADDER, { width, height }, gridOf('50'))) {
         renditionSchema.parse(rendition);
         if (rendition.kind === 'video') {
-          expect(Math.abs(rendition.width / rendition.height / (width / height) - 1)).toBeLessThan(0.02);
+          expect(Math.abs(rendition.width / rendition.height / (width / height) - 1)).toBeLessThan(
+            0.02,
+          );
         }
       }
     }

@@ -9,20 +9,20 @@ import { edgeSettings } from '../../edge/config.ts';
 import { startEdge } from '../../edge/edge.ts';
 
 /** A running edge. */
-export interface WatchEdge {
+export interface RunningEdge {
   readonly url: string;
   readonly close: () => Promise<void>;
 }
 
 /** Starts an edge before an upstream; `services` are the values of Redis' hash of that name. */
-export async function startWatchEdge(
+export async function runEdge(
   upstream: string,
   options: {
     readonly env?: Readonly<Record<string, string>>;
     readonly services?: () => readonly string[];
   } = {},
-): Promise<WatchEdge> {
-  const logger = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
+): Promise<RunningEdge> {
+  const logger = pino({ level: 'silent' });
   const lifecycle = new Lifecycle(logger);
   const metrics = new Registry();
   let isReady = false;

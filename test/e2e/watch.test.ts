@@ -1,0 +1,171 @@
+/** The watch page in Chromium, by both engines: before, during and after a broadcast, and over an outage. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import { startChromium, type Chromium } from '../helpers/chromium.ts';
+import { eventually } from '../helpers/poll.ts';
+import { runEdge, type RunningEdge } from '../integration/edge-run.ts';
+import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
+import { startWatchOrigin, type WatchOrigin } from './watch-origin.ts';
+
+/** What of `window.__touchline` the tests read. */
+interface Seen {
+  readonly engine: string | undefined;
+  readonly state: string;
+  readonly broadcast: number | undefined;
+  readonly currentTime: number;
+  readonly latency: number | undefined;
+  readonly isAtLive: boolean;
+  readonly muted: boolean;
+  readonly paused: boolean;
+  readonly frames: number;
+  readonly height: number;
+  readonly qualities: readonly number[];
+}
+
+let media: WatchMedia;
+let chromium: Chromium;
+let origin: WatchOrigin;
+let edge: RunningEdge;
+let page: Page;
+let mistakes: string[];
+
+beforeAll(async () => {
+  const player = path.join(import.meta.dirname, '../../player');
+  if (!existsSync(path.join(player, 'dist/manifest.json'))) {
+    execFileSync(process.execPath, [path.join(player, 'build.mjs')]);
+  }
+  media = await makeWatchMedia();
+  chromium = await startChromium({ width: 1440, height: 900 });
+}, 60_000);
+
+afterAll(async () => {
+  await chromium.close();
+});
+
+beforeEach(async () => {
+  origin = await startWatchOrigin(media);
+  edge = await runEdge(origin.url);
+  page = await chromium.context.newPage();
+  mistakes = [];
+  page.on('pageerror', (error) => mistakes.push(error.message));
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) {
+      mistakes.push(message.text());
+    }
+  });
+});
+
+afterEach(async () => {
+  await page.close();
+  await edge.close();
+  await origin.close();
+  expect(mistakes).toEqual([]);
+});
+
+const look = async (): Promise<Seen> =>
+  JSON.parse(
+    await page.evaluate<string>(
+      `JSON.stringify({ engine: __touchline.engine, state: __touchline.state, ...__touchline.stats() })`,
+    ),
+  ) as Seen;
+
+const until = (what: string, isSo: (seen: Seen) => boolean): Promise<Seen> =>
+  eventually(what, async () => {
+    const seen = await look();
+    return isSo(seen) ? seen : undefined;
+  });
+
+const text = (name: string): Promise<string> => page.locator(`[data-part="${name}"]`).innerText();
+
+describe.each(['hls', 'dash'])('the watch page by %s', (engine) => {
+  test('waits, starts by itself, goes back and returns to live, ends, replays, and goes over to the next broadcast', async () => {
+    await page.goto(`${edge.url}/watch/main?player=${engine}`);
+    await until('the page to wait', ({ state }) => state === 'waiting');
+    expect(await text('message-title')).toBe('Not on air yet');
+
+    const first = origin.goOnAir(30);
+    const live = await until('the broadcast to play', (seen) => seen.frames > 30);
+    expect(live).toMatchObject({ engine, state: 'live', broadcast: first, muted: true });
+    expect(live.isAtLive).toBe(true);
+    expect(live.latency).toBeGreaterThan(2);
+    expect(live.latency).toBeLessThan(15);
+    expect([...live.qualities].sort((a, b) => b - a)).toEqual([720, 360]);
+    expect(await text('badge')).toBe('LIVE');
+
+    await page.locator('[data-part="unmute"]').click();
+    expect((await look()).muted).toBe(false);
+    for (let i = 0; i < 3; i += 1) {
+      await page.keyboard.press('ArrowLeft');
+    }
+    await until('the past to play', (seen) => !seen.isAtLive && (seen.latency ?? 0) > 25);
+    await page.locator('[data-part="live"]').click();
+    await until('live again', (seen) => seen.isAtLive && (seen.latency ?? 99) < 15);
+
+    origin.end();
+    await until('the end', ({ state }) => state === 'ended');
+    await page.getByRole('button', { name: 'Watch the recording' }).click();
+    const replay = await until('the recording', (seen) => seen.frames > 10);
+    expect(replay).toMatchObject({ state: 'recording', broadcast: first });
+    expect(replay.latency).toBeUndefined();
+
+    const second = origin.goOnAir(5);
+    await page.getByRole('button', { name: 'Watch live' }).click({ timeout: 20_000 });
+    await until('the next broadcast', (seen) => seen.broadcast === second && seen.frames > 10);
+    origin.end();
+    await until('the next end', ({ state }) => state === 'ended');
+    const third = origin.goOnAir(8);
+    await until('the third by itself', (seen) => seen.broadcast === third && seen.frames > 10);
+  }, 120_000);
+
+  test('plays on over an outage of the origin', async () => {
+    origin.goOnAir(30);
+    await page.goto(`${edge.url}/watch/main?player=${engine}`);
+    const before = await until('the broadcast to play', (seen) => seen.frames > 30);
+    origin.setDown(true);
+    await until('the buffer to be used', (seen) => seen.currentTime > before.currentTime + 4);
+    origin.setDown(false);
+    const after = await until('more', (seen) => seen.currentTime > before.currentTime + 12);
+    expect(after).toMatchObject({ state: 'live', engine });
+  }, 60_000);
+});
+
+test('quality and engine are chosen in the menu and the engine is remembered', async () => {
+  origin.goOnAir(30);
+  await page.goto(`${edge.url}/watch/main`);
+  await until('the broadcast to play', (seen) => seen.frames > 30 && seen.height === 720);
+  await page.locator('[data-part="settings"]').click();
+  await page.getByRole('radio', { name: '360p' }).check();
+  await until('the chosen quality', ({ height }) => height === 360);
+  await page.getByRole('radio', { name: 'DASH' }).check();
+  await until('the other engine', (seen) => seen.engine === 'dash' && seen.frames > 30);
+  await page.reload();
+  await until('the engine again', (seen) => seen.engine === 'dash' && seen.frames > 10);
+  await page.evaluate('localStorage.clear()');
+}, 60_000);
+
+test('keys play, mute and pause; the embed has the same player alone', async () => {
+  origin.goOnAir(30);
+  await page.goto(`${edge.url}/embed/main`);
+  await until('the broadcast to play', (seen) => seen.frames > 30);
+  expect(await page.locator('header').count()).toBe(0);
+  await page.keyboard.press('k');
+  await until('a pause', ({ paused }) => paused);
+  await page.keyboard.press(' ');
+  await until('no pause', ({ paused }) => !paused);
+  await page.keyboard.press('m');
+  expect((await look()).muted).toBe(false);
+  await page.evaluate('localStorage.clear()');
+}, 60_000);
+
+test('fits a window of 390 pixels without scrolling sideways', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${edge.url}/watch/main`);
+  await until('the page to wait', ({ state }) => state === 'waiting');
+  const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+  const box = await page.locator('[data-part="player"]').boundingBox();
+  expect(width).toBe(390);
+  expect(box).toMatchObject({ x: 0, width: 390 });
+}, 30_000);

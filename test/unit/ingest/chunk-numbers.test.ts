@@ -1,0 +1,27 @@
+import { describe, expect, test } from '@jest/globals';
+import { gridOf } from '../../../common/grid.ts';
+import { ChunkNumbers } from '../../../ingest/raw/chunk-numbers.ts';
+
+const GRID = gridOf('30');
+const SEGMENT_TICKS = GRID.frameTicks * GRID.segmentFrames;
+const N = 897_738_835;
+
+describe('the raw chunk of a frame', () => {
+  test('changes with the first picture of the next segment, and sound goes with the picture', () => {
+    const chunks = new ChunkNumbers(GRID);
+    expect(chunks.ofPicture(N * SEGMENT_TICKS)).toBe(N);
+    expect(chunks.ofPicture((N + 1) * SEGMENT_TICKS - 1)).toBe(N);
+    expect(chunks.ofSound((N + 1) * GRID.segmentSamples + 500)).toBe(N);
+    expect(chunks.ofPicture((N + 1) * SEGMENT_TICKS)).toBe(N + 1);
+    expect(chunks.ofSound((N + 1) * GRID.segmentSamples - 500)).toBe(N + 1);
+  });
+
+  test('is decided by sound while no picture comes, and never goes back', () => {
+    const chunks = new ChunkNumbers(GRID);
+    expect(chunks.ofSound(N * GRID.segmentSamples)).toBe(N);
+    chunks.ofPicture(N * SEGMENT_TICKS);
+    expect(chunks.ofSound((N + 3) * GRID.segmentSamples)).toBe(N + 3);
+    expect(chunks.ofPicture((N + 1) * SEGMENT_TICKS)).toBe(N + 3);
+    expect(chunks.ofSound((N + 1) * GRID.segmentSamples)).toBe(N + 3);
+  });
+});
