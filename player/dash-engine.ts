@@ -49,6 +49,7 @@ export function startDashEngine(options: EngineOptions): Engine {
   player.on(names.ERROR, ({ error }) => {
     events.onFailed(typeof error === 'string' ? error : `dash error ${error.code}`);
   });
+  const stopNudging = nudgeFirstFrame(video);
   player.initialize(video, new URL(`${presentation}.mpd`, location.href).href, false);
   const qualities = (): readonly Quality[] =>
     player.isReady()
@@ -100,7 +101,30 @@ export function startDashEngine(options: EngineOptions): Engine {
     bandwidth: () =>
       player.isReady() ? player.getAverageThroughput('video') * 1000 || undefined : undefined,
     destroy: () => {
+      stopNudging();
       player.destroy();
     },
+  };
+}
+
+/** Less than a frame at 60 fps. */
+const NUDGE_SECONDS = 0.015;
+
+/**
+ * Chromium stays at HAVE_METADATA, with data at hand, when playback is to begin at exactly the first sample of
+ * both tracks on a time line as far from 0 as the epoch's; any seek inside the data wakes it.
+ */
+function nudgeFirstFrame(video: HTMLVideoElement): () => void {
+  const nudge = (): void => {
+    const { buffered, currentTime, readyState, seeking } = video;
+    const hasData =
+      buffered.length > 0 && buffered.start(0) <= currentTime && buffered.end(0) > currentTime + 1;
+    if (readyState === HTMLMediaElement.HAVE_METADATA && !seeking && hasData) {
+      video.currentTime = currentTime + NUDGE_SECONDS;
+    }
+  };
+  const timer = setInterval(nudge, 500);
+  return () => {
+    clearInterval(timer);
   };
 }

@@ -19,6 +19,8 @@ type LockContent = z.infer<typeof lockSchema>;
 
 /** A held lock. */
 export interface Lock extends Closable {
+  /** Whether the last holder went without giving it back. */
+  readonly isTakenOver: boolean;
   /** Notes the leader of a process group that must be gone before another supervisor starts here. */
   readonly addChild: (pid: number) => void;
   readonly removeChild: (pid: number) => void;
@@ -31,6 +33,7 @@ export interface Lock extends Closable {
 export async function takeLock(folder: string): Promise<Lock> {
   const path = join(folder, 'lock');
   const self = identify(process.pid) ?? { pid: process.pid, started: '' };
+  let isTakenOver = false;
   while (!create(path, { ...self, children: [] })) {
     const held = read(path);
     if (held !== undefined && isRunning(held)) {
@@ -39,13 +42,14 @@ export async function takeLock(folder: string): Promise<Lock> {
         `another instance (process ${held.pid}) runs in ${folder}: stop it, or set DATA_DIR to another folder`,
       );
     }
+    isTakenOver = true;
     removeStale(path, held);
     await waitForEnd(held?.children ?? []);
   }
-  return hold(path, self);
+  return hold(path, self, isTakenOver);
 }
 
-function hold(path: string, self: ProcessIdentity): Lock {
+function hold(path: string, self: ProcessIdentity, isTakenOver: boolean): Lock {
   const children = new Map<number, ProcessIdentity>();
   const save = (): void => {
     const draft = `${path}.${self.pid}`;
@@ -53,6 +57,7 @@ function hold(path: string, self: ProcessIdentity): Lock {
     renameSync(draft, path);
   };
   return {
+    isTakenOver,
     addChild: (pid) => {
       const identity = identify(pid);
       if (identity !== undefined) {

@@ -13,7 +13,7 @@ import type { SupervisorConfig } from './config.ts';
 import { publishDemo, renderDemo } from './demo-publisher.ts';
 import { Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
-import { settlePorts } from './ports.ts';
+import { settlePorts, type Ports } from './ports.ts';
 import { startPrivateRedis, waitForRedis } from './private-redis.ts';
 import { waitUntilReady } from './readiness.ts';
 import { keepSecret, readSecret, streamKeyFile } from './secrets.ts';
@@ -78,7 +78,9 @@ export async function runSupervisor(config: SupervisorConfig, deps: SupervisorDe
     onEnd: lock.removeChild,
   };
   try {
-    await start({ ...config, DATA_DIR: dataDir }, deps, { journal, logger, lifecycle, host });
+    const ports = await settlePorts(config, lock.isTakenOver ? PORT_PATIENCE_MS : 0);
+    const run = { journal, logger, lifecycle, host };
+    await start({ ...config, DATA_DIR: dataDir }, ports, deps, run);
     await untilAborted(deps.signal);
   } catch (error) {
     if (!deps.signal.aborted) {
@@ -96,9 +98,13 @@ interface Run {
   readonly host: ChildHost;
 }
 
-async function start(config: SupervisorConfig, deps: SupervisorDeps, run: Run): Promise<void> {
+async function start(
+  config: SupervisorConfig,
+  ports: Ports,
+  deps: SupervisorDeps,
+  run: Run,
+): Promise<void> {
   const { journal, lifecycle, host } = run;
-  const ports = await settlePorts(config, PORT_PATIENCE_MS);
   const system = systemEnvironment(deps.env);
   const adminToken = config.ADMIN_TOKEN ?? keepSecret(config.DATA_DIR, 'admin-token');
   journal.hide(adminToken);

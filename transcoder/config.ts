@@ -1,18 +1,19 @@
 /** The transcoder's settings. */
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { baseSettings } from '../common/config.ts';
 
-/** The transcoder's environment. */
+/** A worker's environment. */
 export const transcoderSettings = baseSettings.extend({
-  /** Unique among all workers; made up when unset. */
+  /** Names the worker in results and in the control room; unique. Unset: random. */
   WORKER_ID: z
     .string()
-    .regex(/^[A-Za-z0-9_]{1,40}$/, 'must be 1 to 40 of A-Z, a-z, 0-9 and _')
-    .optional(),
-  /** The ffmpeg to run: a path, or a name looked up in PATH. */
-  FFMPEG_PATH: z.string().min(1).default('ffmpeg'),
-  /** One run of ffmpeg longer than this is stopped, real milliseconds. */
-  FFMPEG_WALL_MS: z.coerce.number().int().min(1_000).max(600_000).default(60_000),
+    .regex(/^[a-z0-9][a-z0-9-]{0,39}$/)
+    .default(() => `w-${randomBytes(4).toString('hex')}`),
+  /** ffmpeg's name or path. */
+  FFMPEG: z.string().min(1).default('ffmpeg'),
+  /** Real seconds that one task may take. */
+  TASK_MAX_SECONDS: z.coerce.number().min(1).max(600).default(60),
   /** Address space of one ffmpeg, MiB. */
   FFMPEG_MEMORY_MIB: z.coerce.number().int().min(512).max(65_536).default(4_096),
 });

@@ -7,9 +7,9 @@ await runService({
   service: 'transcoder',
   schema: transcoderSettings,
   env: process.env,
-  id: (config) => config.WORKER_ID ?? `w${process.pid.toString(36)}${Date.now().toString(36)}`,
+  id: (config) => config.WORKER_ID,
   start: async (context) => {
-    context.lifecycle.own('worker', await startWorker(context.config, context));
+    context.lifecycle.own('worker', await startWorker(context));
     context.setReady(true);
   },
 });

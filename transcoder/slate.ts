@@ -1,113 +1,129 @@
-/**
- * The slate: what viewers see once a gap has outlasted the held frame. Coded once, by the first worker that needs
- * it, and kept in the store; from then on it is a session's start point like any other.
- */
+/** The slate: the picture shown when a feed has been gone for a while. Coded once, then kept in the store. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { storeKeys } from '../common/contracts/names.ts';
 import { PipelineError } from '../common/errors.ts';
-import type { Logger } from '../common/logger.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { composeArguments } from './ffmpeg/compose.ts';
 import { GLOBAL_OPTIONS } from './ffmpeg/options.ts';
 import { runFfmpeg } from './ffmpeg/run.ts';
+import { NAL, nalType } from './nal.ts';
 import type { Encoder } from './transcode.ts';
 
+/** `slate/slate.json`: NAL units without lengths, base64; SHA-256 (hex) of the coded sample. */
 const slateSchema = z.strictObject({
-  /** One IDR picture with its parameter sets: NAL units with 4-byte lengths. */
+  sps: z.base64(),
+  pps: z.base64(),
   data: z.base64(),
-  sha256: z.string(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
+type Slate = z.infer<typeof slateSchema>;
 
-const OUTPUT = 3;
-/** U+00A0: arguments are never split at it. */
-const TEXT = 'We will be right back'.replaceAll(' ', '\u00A0');
-const GROUND =
-  'gradients=size=1280x720:c0=0x0b1f2a:c1=0x12394a:x0=0:y0=0:x1=1280:y1=720:nb_colors=2:speed=0.00001:rate=1';
-const RULE = 'drawbox=x=560:y=420:w=160:h=4:color=0x3ddc97:t=fill';
-const LETTERING = `drawtext=text='${TEXT}':fontsize=56:fontcolor=0xf2f6f8:x=(w-tw)/2:y=330`;
+/** A no-break space: an argument with a plain one would be split. */
+const TEXT = 'We will be right back'.replaceAll(' ', '\u{a0}');
+const BACKGROUND = 'color=c=0x10202c:s=1280x720:r=1,trim=end_frame=1';
+const LINE = 'drawbox=x=440:y=410:w=400:h=3:color=0x4fb3a5:t=fill';
+const WORDS = `drawtext=text=${TEXT}:fontcolor=0xe8eef2:fontsize=52:x=(w-text_w)/2:y=332`;
 
-/** The slate's coded picture: read from the store, or made and put there; whoever puts first wins. */
-export async function loadSlate(
-  store: ObjectStore,
+/**
+ * The slate as one coded sample, parameter sets in-band. The first worker makes it and all others use that one, so
+ * that it is the same bytes on every machine whatever fonts it has.
+ */
+export async function openSlate(
+  store: Pick<ObjectStore, 'get' | 'put'>,
   encoder: Encoder,
-  logger: Logger,
-): Promise<Buffer> {
-  const kept = await store.get(storeKeys.slate);
-  if (kept !== undefined) {
-    return parse(kept);
+): Promise<Uint8Array> {
+  let kept = await store.get(storeKeys.slate);
+  if (kept === undefined) {
+    const made = JSON.stringify(await makeSlate(encoder));
+    await store.put(storeKeys.slate, Buffer.from(made), {
+      ifAbsent: true,
+      contentType: 'application/json',
+    });
+    kept = await store.get(storeKeys.slate);
   }
-  const data = await makeSlate(encoder, logger);
-  const sha256 = createHash('sha256').update(data).digest('hex');
-  const body = JSON.stringify({ data: data.toString('base64'), sha256 });
-  await store.put(storeKeys.slate, Buffer.from(body), {
-    ifAbsent: true,
-    contentType: 'application/json',
+  const slate = slateSchema.parse(JSON.parse(kept?.toString('utf8') ?? 'null'));
+  const sample = sampleOf(slate);
+  if (createHash('sha256').update(sample).digest('hex') !== slate.sha256) {
+    throw new PipelineError('BAD_MEDIA', `${storeKeys.slate} is damaged: delete it`);
+  }
+  return sample;
+}
+
+function sampleOf(slate: Pick<Slate, 'sps' | 'pps' | 'data'>): Buffer {
+  const parts = [slate.sps, slate.pps, slate.data].flatMap((base64) => {
+    const unit = Buffer.from(base64, 'base64');
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(unit.byteLength);
+    return [length, unit];
   });
-  const winner = await store.get(storeKeys.slate);
-  if (winner === undefined) {
-    throw new PipelineError('STORE_FAILED', 'the slate was written and cannot be read');
-  }
-  return parse(winner);
+  return Buffer.concat(parts);
 }
 
-function parse(body: Buffer): Buffer {
-  const slate = slateSchema.parse(JSON.parse(body.toString('utf8')));
-  const data = Buffer.from(slate.data, 'base64');
-  if (createHash('sha256').update(data).digest('hex') !== slate.sha256) {
-    throw new PipelineError(
-      'BAD_MEDIA',
-      `the slate in the store is damaged: delete ${storeKeys.slate}`,
-    );
-  }
-  return data;
-}
-
-async function makeSlate(encoder: Encoder, logger: Logger): Promise<Buffer> {
+async function makeSlate(encoder: Encoder): Promise<Slate> {
+  let stream: Buffer;
   try {
-    return await encode(encoder, [GROUND, RULE, LETTERING].join(','));
-  } catch (error) {
-    logger.warn({ error }, 'slate made without lettering: ffmpeg has no font');
-    return encode(encoder, 'color=c=0x0b1f2a:size=1280x720:rate=1');
+    stream = await encodePicture(`${BACKGROUND},${LINE},${WORDS}`, encoder);
+  } catch {
+    // No font, or an ffmpeg without text: the plain picture does.
+    stream = await encodePicture(`${BACKGROUND},${LINE}`, encoder);
   }
+  const units = annexBUnits(stream);
+  const base64 = (type: number): string => {
+    const unit = units.find((candidate) => nalType(candidate) === type);
+    if (unit === undefined) {
+      throw new PipelineError('ENCODER_FAILED', `the slate has no NAL unit of type ${type}`);
+    }
+    return unit.toString('base64');
+  };
+  const coded = { sps: base64(NAL.sps), pps: base64(NAL.pps), data: base64(NAL.idr) };
+  return { ...coded, sha256: createHash('sha256').update(sampleOf(coded)).digest('hex') };
 }
 
-async function encode(encoder: Encoder, graph: string): Promise<Buffer> {
-  const options = ['-map', '[out]', '-frames:v', '1', '-c:v', 'libx264', '-threads', '1'];
+async function encodePicture(filters: string, encoder: Encoder): Promise<Buffer> {
   const args = composeArguments({
     global: GLOBAL_OPTIONS,
     inputs: [],
-    graph: `${graph},format=yuv420p[out]`,
-    outputs: [{ target: `pipe:${OUTPUT}`, options: [...options, '-crf', '16', '-f', 'h264'] }],
+    graph: `${filters},format=yuv420p,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709[slate]`,
+    outputs: [
+      {
+        target: 'pipe:3',
+        options: [
+          ...['-map', '[slate]', '-c:v', 'libx264', '-threads', '1', '-preset', 'medium'],
+          ...['-profile:v', 'high', '-crf', '16', '-x264-params', 'slices=1:bframes=0'],
+          ...['-f', 'h264'],
+        ],
+      },
+    ],
   });
-  const outputs = await runFfmpeg({
-    program: encoder.program,
-    args,
-    inputs: new Map(),
-    outputs: [OUTPUT],
-    limits: encoder.limits,
-  });
-  return lengthPrefixed(outputs.get(OUTPUT) ?? Buffer.alloc(0));
+  const { program, limits } = encoder;
+  const outputs = await runFfmpeg({ program, args, inputs: new Map(), outputs: [3], limits });
+  return outputs.get(3) ?? Buffer.alloc(0);
 }
 
-/** An Annex B byte stream (H.264 annex B) as NAL units with 4-byte lengths. */
-function lengthPrefixed(stream: Buffer): Buffer {
-  const starts: number[] = [];
-  for (let at = stream.indexOf('000001', 0, 'hex'); at !== -1;) {
-    starts.push(at + 3);
-    at = stream.indexOf('000001', at + 3, 'hex');
-  }
-  const parts = starts.flatMap((start, i) => {
-    let end = (starts[i + 1] ?? stream.byteLength + 3) - 3;
-    while (end > start && stream[end - 1] === 0) {
-      end -= 1;
+/** NAL units of a byte stream (Rec. ITU-T H.264 Annex B). */
+function annexBUnits(stream: Buffer): Buffer[] {
+  const units: Buffer[] = [];
+  let begin = -1;
+  for (let at = 0; at + 3 <= stream.byteLength; at += 1) {
+    if (stream.readUIntBE(at, 3) === 1) {
+      if (begin >= 0) {
+        units.push(trimZeros(stream.subarray(begin, at)));
+      }
+      begin = at + 3;
+      at += 2;
     }
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(end - start);
-    return [length, stream.subarray(start, end)];
-  });
-  if (parts.length === 0) {
-    throw new PipelineError('ENCODER_FAILED', 'the slate has no NAL units');
   }
-  return Buffer.concat(parts);
+  if (begin >= 0) {
+    units.push(trimZeros(stream.subarray(begin)));
+  }
+  return units;
+}
+
+function trimZeros(unit: Buffer): Buffer {
+  let end = unit.byteLength;
+  while (end > 0 && unit[end - 1] === 0) {
+    end -= 1;
+  }
+  return unit.subarray(0, end);
 }

@@ -1,156 +1,155 @@
-/** The worker: takes a task, makes its segments, hands them on. It keeps nothing between tasks. */
+/** The worker: takes tasks from the queue, transcodes, hands out the bytes and tells. Keeps no state of its own. */
 import { createHash } from 'node:crypto';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Counter, Histogram } from 'prom-client';
 import { QUEUES } from '../common/contracts/names.ts';
-import type { Made, Result, SegmentJob } from '../common/contracts/segment.ts';
+import type { Result, SegmentJob } from '../common/contracts/segment.ts';
 import { taskSchema, type Task } from '../common/contracts/task.ts';
-import { toPipelineError } from '../common/errors.ts';
+import { PipelineError, toPipelineError } from '../common/errors.ts';
+import { readHotFrames } from '../common/hot-frames.ts';
 import { appendHotSegment } from '../common/hot-segments.ts';
 import type { Closable } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
 import { openQueue, openWorker } from '../common/queues.ts';
-import type { Redis } from '../common/redis.ts';
-import type { Detail } from '../common/service.ts';
-import type { ObjectStore } from '../common/store/store.ts';
+import type { ServiceContext } from '../common/service.ts';
 import type { TranscoderConfig } from './config.ts';
-import { startDelivery, type Delivery } from './delivery.ts';
-import { readFingerprint } from './fingerprint.ts';
+import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
 import type { MadeSegment } from './made-segment.ts';
-import { loadSlate } from './slate.ts';
+import { openSlate } from './slate.ts';
 import { readTaskInput } from './task-input.ts';
 import { transcode, type Encoder } from './transcode.ts';
+import { openWriteBehind } from './write-behind.ts';
 
-/** A task whose worker died runs elsewhere after about this, real milliseconds. */
+/** A lost worker's task is free again after this, real milliseconds. */
 const LOCK_MS = 2_000;
 const STALLED_CHECK_MS = 1_000;
-/** Largest output of one rendition: 40 Mb/s over two seconds, several times. */
-const LARGEST_OUTPUT_BYTES = 64 * 1024 * 1024;
-
-/** What the worker needs. */
-export interface WorkerDeps {
-  readonly id: string;
-  readonly logger: Logger;
-  readonly redis: Redis;
-  readonly hotRedis: Redis;
-  readonly connect: (name: string) => Redis;
-  readonly store: ObjectStore;
-  readonly metrics: Registry;
-  readonly setDetail: (detail: Detail) => void;
-}
+/** A task under way gets this long when the worker closes. */
+const CLOSE_GRACE_MS = 2_000;
+/** No segment of one rendition is larger: 40 Mb/s for 2 s with room. */
+const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/**
- * Starts taking tasks.
- * @throws PipelineError `BAD_CONFIG` when this machine's ffmpeg cannot do the work
- */
-export async function startWorker(config: TranscoderConfig, deps: WorkerDeps): Promise<Closable> {
-  const { id, logger, redis, store, metrics } = deps;
-  const encoder: Encoder = {
-    program: config.FFMPEG_PATH,
-    arch: process.arch,
-    limits: {
-      wallMs: config.FFMPEG_WALL_MS,
-      memoryMiB: config.FFMPEG_MEMORY_MIB,
-      outputBytes: LARGEST_OUTPUT_BYTES,
-    },
+/** Starts a worker. */
+export async function startWorker(context: ServiceContext<TranscoderConfig>): Promise<Closable> {
+  const { config, logger, redis, hotRedis, store, metrics } = context;
+  const limits = {
+    wallMs: config.TASK_MAX_SECONDS * 1_000,
+    memoryMiB: config.FFMPEG_MEMORY_MIB,
+    outputBytes: MAX_OUTPUT_BYTES,
   };
-  const fingerprint = await readFingerprint(config.FFMPEG_PATH);
-  const slate = await loadSlate(store, encoder, logger);
-  const segments = openQueue(QUEUES.segments, redis, logger);
-  const delivery = startDelivery(store, segments, logger);
-  const duration = new Histogram({
-    name: 'touchline_task_seconds',
-    help: 'Real seconds from taking a task to handing its segments on',
-    buckets: [0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 10, 30],
+  const program = await locateProgram(config.FFMPEG);
+  const encoder: Encoder = { program, arch: process.arch, limits };
+  const fingerprint = await encoderFingerprint(program, limits, process.arch);
+  logger.info({ program, fingerprint }, 'encoder found');
+
+  let slate: Promise<Uint8Array> | undefined;
+  const getSlate = async (): Promise<Uint8Array> => {
+    slate ??= openSlate(store, encoder);
+    try {
+      return await slate;
+    } catch (error) {
+      slate = undefined;
+      throw error;
+    }
+  };
+  await getSlate().catch((error: unknown) => {
+    logger.warn({ error: toPipelineError(error) }, 'no slate yet');
+  });
+
+  const outcomes = new Counter({
+    name: 'touchline_tasks_total',
+    help: 'Tasks by outcome',
+    labelNames: ['outcome'],
     registers: [metrics],
   });
-  const failures = new Counter({
-    name: 'touchline_task_failures_total',
-    help: 'Tasks that ended in an error, by its code',
-    labelNames: ['code'],
+  const durations = new Histogram({
+    name: 'touchline_task_seconds',
+    help: 'Real seconds from taking a task to its result',
+    buckets: [0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 10, 20, 60],
     registers: [metrics],
   });
 
-  const run = async (task: Task, signal: AbortSignal): Promise<void> => {
-    const { channel, n } = task;
-    const stop = duration.startTimer();
-    deps.setDetail({ channel, n, fingerprint });
-    try {
-      const input = await readTaskInput(task, { hotRedis: deps.hotRedis, store, slate });
-      const { segments: made, preview } = await transcode(task, input, encoder, signal);
-      signal.throwIfAborted();
-      const result = await announce(task, made, { ...deps, fingerprint, add: addDone });
-      delivery.send({ result, segments: made, preview });
-      logger.debug({ channel, n, seconds: stop() }, 'task done');
-    } catch (error) {
-      failures.inc({ code: toPipelineError(error).code });
-      throw error;
-    } finally {
-      deps.setDetail({ channel: null, n: null, fingerprint });
-    }
+  const queue = openQueue(QUEUES.segments, redis, logger);
+  const tell = async (type: 'done' | 'stored', result: Result): Promise<void> => {
+    const { channel, n, worker } = result;
+    // A task done again is told again: its bytes lie under new ids of the hot stream.
+    const run = result.made[0]?.hotId ?? '0';
+    const job: SegmentJob = { type, result };
+    await queue.add(type, job, { jobId: `${type}-${channel}-${n}-${worker}-${run}` });
   };
-  const addDone = async (result: Result): Promise<void> => {
-    await segments.add('done', { type: 'done', result } satisfies SegmentJob, {
-      jobId: `done-${result.channel}-${result.n}-${result.worker}`,
+  const behind = openWriteBehind(store, logger, (result) => tell('stored', result));
+
+  const handOut = async (task: Task, segment: MadeSegment): Promise<Result['made'][number]> => {
+    const { rendition, init, data, frames, first, end } = segment;
+    const hotId = await appendHotSegment(hotRedis, task.channel, rendition, {
+      n: task.n,
+      init,
+      data,
     });
+    return {
+      ...{ rendition, bytes: data.byteLength, sha256: sha256(data), frames, first, end },
+      ...{ initSha256: sha256(init), hotId },
+    };
   };
-  deps.setDetail({ channel: null, n: null, fingerprint });
+
+  const run = async (task: Task, signal: AbortSignal): Promise<void> => {
+    const input = await readTaskInput(task, {
+      readHot: (channel, session, from, to) => readHotFrames(hotRedis, channel, session, from, to),
+      store,
+      slate: getSlate,
+    });
+    const made = await transcode(task, input, encoder, signal);
+    if (signal.aborted) {
+      throw new PipelineError('ABORTED', 'another worker has the task');
+    }
+    const result: Result = {
+      ...{ channel: task.channel, broadcast: task.broadcast, n: task.n, taskHash: task.hash },
+      ...{ fingerprint, worker: context.id },
+      made: await Promise.all(made.segments.map((segment) => handOut(task, segment))),
+    };
+    await tell('done', result);
+    await behind.add({ result, made });
+  };
+
+  const closing = new AbortController();
   const worker = openWorker(
     QUEUES.transcode,
-    deps.connect('tasks'),
+    context.connect('transcode'),
     logger,
     taskSchema,
-    async (task, _job, signal) => {
-      await run(task, signal);
+    async (task, _job, lost) => {
+      const log = logger.child({ channel: task.channel, n: task.n });
+      const began = performance.now();
+      context.setDetail({ task: `${task.channel}-${task.n}` });
+      try {
+        await run(task, AbortSignal.any([lost, closing.signal]));
+        outcomes.inc({ outcome: 'done' });
+        log.debug({ ms: Math.round(performance.now() - began) }, 'task done');
+      } catch (error) {
+        const { code, message } = toPipelineError(error);
+        outcomes.inc({ outcome: code });
+        if (closing.signal.aborted) {
+          // Neither done nor failed: the lock runs out and another worker takes the task.
+          await new Promise<never>(() => undefined);
+        }
+        log.warn({ code, reason: message }, 'task failed');
+        throw error;
+      } finally {
+        durations.observe((performance.now() - began) / 1_000);
+        context.setDetail({ task: null });
+      }
     },
     { concurrency: 1, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS },
   );
-  logger.info({ id, fingerprint }, 'worker takes tasks');
-  return { close: () => closeAll(worker, delivery, segments) };
-}
 
-/** A task under way is finished before the worker ends. */
-async function closeAll(worker: Closable, delivery: Delivery, segments: Closable): Promise<void> {
-  await worker.close();
-  await delivery.close();
-  await segments.close();
-}
-
-/** Hands the bytes to the hot stream and the result to the origin. */
-async function announce(
-  task: Task,
-  segments: readonly MadeSegment[],
-  deps: WorkerDeps & {
-    readonly fingerprint: string;
-    readonly add: (result: Result) => Promise<void>;
-  },
-): Promise<Result> {
-  const { channel, broadcast, n } = task;
-  const made = await Promise.all(
-    segments.map(async ({ rendition, init, data, frames, first, end }): Promise<Made> => {
-      const hotId = await appendHotSegment(deps.hotRedis, channel, rendition, { n, init, data });
-      return {
-        rendition,
-        bytes: data.byteLength,
-        sha256: sha256(data),
-        frames,
-        first,
-        end,
-        initSha256: sha256(init),
-        hotId,
-      };
-    }),
-  );
-  const result: Result = {
-    channel,
-    broadcast,
-    n,
-    taskHash: task.hash,
-    fingerprint: deps.fingerprint,
-    worker: deps.id,
-    made,
+  return {
+    close: async () => {
+      const done = worker.close();
+      await Promise.race([done, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
+      closing.abort();
+      await worker.close(true);
+      await behind.close();
+      await queue.close();
+    },
   };
-  await deps.add(result);
-  return result;
 }

@@ -18,3 +18,6 @@ export const mp4InputOptions = (codec: 'h264' | 'aac'): string[] => [
   ...['-codec_whitelist', codec, '-probesize', '32', '-analyzeduration', '0', '-threads', '1'],
   ...['-reinit_filter', '0'],
 ];
+
+/** Raised with every change to arguments that changes bytes; part of the encoder's fingerprint. */
+export const ARGUMENT_VERSION = 1;

@@ -51,6 +51,7 @@ describe('the lock of a data folder', () => {
     await (await takeLock(folder)).close();
     expect(existsSync(lockFile())).toBe(false);
     const again = await takeLock(folder);
+    expect(again.isTakenOver).toBe(false);
     expect(statSync(lockFile()).mode & 0o777).toBe(0o600);
     await again.close();
   });
@@ -59,6 +60,7 @@ describe('the lock of a data folder', () => {
     const stale = { pid: await ended(), started: '1', children: [] };
     writeFileSync(lockFile(), JSON.stringify(stale));
     const lock = await takeLock(folder);
+    expect(lock.isTakenOver).toBe(true);
     expect(JSON.parse(readFileSync(lockFile(), 'utf8'))).toMatchObject({ pid: process.pid });
     await lock.close();
   });

@@ -1,0 +1,120 @@
+/** Puts what a task made into the store, after the result is out; bounded, retried, in the background. */
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { storeKeys } from '../common/contracts/names.ts';
+import type { Result } from '../common/contracts/segment.ts';
+import { toPipelineError } from '../common/errors.ts';
+import type { Logger } from '../common/logger.ts';
+import type { ObjectStore } from '../common/store/store.ts';
+import { segmentNumber } from '../common/time.ts';
+import type { Transcoded } from './transcode.ts';
+
+/** A finished task on its way into the store. */
+export interface Delivery {
+  readonly result: Result;
+  readonly made: Transcoded;
+}
+
+/** See {@link openWriteBehind}. */
+export interface WriteBehind {
+  /** Takes charge of a delivery; resolves at once, or when there is room again. */
+  add(delivery: Delivery): Promise<void>;
+  /** Waits a little for what is on its way, then gives the rest up. */
+  close(): Promise<void>;
+}
+
+/** Bytes waiting, at most: some twenty segments of a whole ladder. */
+const MAX_WAITING_BYTES = 96 * 1024 * 1024;
+/** After this the origin, which holds the same bytes, has written them itself. */
+const GIVE_UP_MS = 120_000;
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 5_000;
+const CLOSE_MS = 3_000;
+
+/** First 16 hex digits of an init segment's SHA-256: its name. */
+const initName = (init: Uint8Array): string =>
+  createHash('sha256').update(init).digest('hex').slice(0, 16);
+
+/**
+ * Starts writing behind.
+ * @param onStored called once every object of a result is in the store; its failure is retried like a put's
+ */
+export function openWriteBehind(
+  store: Pick<ObjectStore, 'put'>,
+  logger: Logger,
+  onStored: (result: Result) => Promise<void>,
+): WriteBehind {
+  const stopped = new AbortController();
+  const running = new Set<Promise<void>>();
+  const knownInits = new Set<string>();
+  let waiting = 0;
+
+  const putAll = async ({ result, made }: Delivery, signal: AbortSignal): Promise<void> => {
+    const { channel } = result;
+    const n = segmentNumber(result.n);
+    const puts = made.segments.flatMap(({ rendition, init, data }) => {
+      const initKey = storeKeys.init(channel, rendition, initName(init));
+      return [
+        ...(knownInits.has(initKey) ? [] : [putInit(initKey, init, signal)]),
+        store.put(storeKeys.segment(channel, rendition, n), data, {
+          contentType: 'video/iso.segment',
+          signal,
+        }),
+      ];
+    });
+    if (made.preview !== undefined) {
+      const key = storeKeys.preview(channel, n);
+      puts.push(store.put(key, made.preview, { contentType: 'image/jpeg', signal }));
+    }
+    await Promise.all(puts);
+    await onStored(result);
+  };
+
+  const putInit = async (key: string, init: Buffer, signal: AbortSignal): Promise<'stored'> => {
+    await store.put(key, init, { ifAbsent: true, contentType: 'video/mp4', signal });
+    knownInits.add(key);
+    return 'stored';
+  };
+
+  const deliver = async (delivery: Delivery): Promise<void> => {
+    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(GIVE_UP_MS)]);
+    const { channel, n } = delivery.result;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        await putAll(delivery, signal);
+        return;
+      } catch (error) {
+        const { code, message } = toPipelineError(error);
+        if (signal.aborted) {
+          logger.warn({ channel, n, code, reason: message }, 'segment not stored');
+          return;
+        }
+        logger.debug({ channel, n, attempt, code, reason: message }, 'store is retried');
+        const pause = Math.min(FIRST_RETRY_MS * 2 ** attempt, LAST_RETRY_MS);
+        await delay(pause, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+
+  return {
+    add: async (delivery) => {
+      const bytes = delivery.made.segments.reduce((sum, made) => sum + made.data.byteLength, 0);
+      while (waiting > 0 && waiting + bytes > MAX_WAITING_BYTES) {
+        await Promise.race(running);
+      }
+      waiting += bytes;
+      const run = deliver(delivery).finally(() => {
+        waiting -= bytes;
+        running.delete(run);
+      });
+      running.add(run);
+    },
+    close: async () => {
+      const timer = setTimeout(() => {
+        stopped.abort();
+      }, CLOSE_MS);
+      await Promise.all(running);
+      clearTimeout(timer);
+    },
+  };
+}
