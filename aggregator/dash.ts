@@ -21,6 +21,7 @@ import { SAMPLE_RATE, firstFrame, firstSample, segmentSeconds, type Grid } from 
 import { segmentNumber } from '../common/time.ts';
 import { initFile } from './names.ts';
 import type { Timeline } from './timeline.ts';
+import { expectedOf } from './verify.ts';
 
 /** Live players reload this often at most; a 304 nearly always. */
 export const UPDATE_SECONDS = 2;
@@ -62,28 +63,61 @@ export interface Run {
   readonly last: number | undefined;
 }
 
-/** §5.3.9.4: the same numbers in every rendition. */
+interface Addressing extends Run {
+  /** ffmpeg (5.1) asks for one number too many of a finished template with a constant duration, and calls its 404 an error. */
+  readonly hasOwnDurations: boolean;
+}
+
+/** §5.3.9.6: every segment's exact length, equal ones in a row together. */
+function segmentTimeline(grid: Grid, rendition: Rendition, first: number, last: number): string {
+  const rows: { readonly t: number; readonly d: number; r: number }[] = [];
+  for (let n = first; n <= last; n += 1) {
+    const { samples, sampleDuration, decodeTime } = expectedOf(grid, rendition.kind, n);
+    const duration = samples * sampleDuration;
+    const row = rows.at(-1);
+    if (row?.d === duration) {
+      row.r += 1;
+    } else {
+      rows.push({ t: decodeTime, d: duration, r: 0 });
+    }
+  }
+  // Only the first needs its time; the others follow without a gap.
+  const elements = rows.map(({ t, d, r }, i) =>
+    element('S', { t: i === 0 ? t : undefined, d, r: r === 0 ? undefined : r }),
+  );
+  return element('SegmentTimeline', {}, elements);
+}
+
+/** §5.3.9.4: the same numbers in every rendition; with a constant duration, or each segment's own. */
 function segmentTemplate(
-  grid: Grid,
+  { grid, inits }: Timeline,
   rendition: Rendition,
-  first: number,
-  init: string | undefined,
+  { first, last, hasOwnDurations }: Addressing,
 ): string {
   const n = segmentNumber(first);
   const isVideo = rendition.kind === 'video';
-  return element('SegmentTemplate', {
-    timescale: isVideo ? grid.timescale : SAMPLE_RATE,
-    duration: isVideo ? grid.segmentFrames * grid.frameTicks : grid.segmentSamples,
-    startNumber: first,
-    presentationTimeOffset: isVideo ? firstFrame(grid, n) * grid.frameTicks : firstSample(grid, n),
-    initialization: init === undefined ? undefined : `$RepresentationID$/${initFile(init)}`,
-    media: '$RepresentationID$/$Number$.m4s',
-  });
+  const init = inits.get(rendition.id);
+  const duration = isVideo ? grid.segmentFrames * grid.frameTicks : grid.segmentSamples;
+  const isListed = hasOwnDurations && last !== undefined;
+  return element(
+    'SegmentTemplate',
+    {
+      timescale: isVideo ? grid.timescale : SAMPLE_RATE,
+      duration: isListed ? undefined : duration,
+      startNumber: first,
+      presentationTimeOffset: isVideo
+        ? firstFrame(grid, n) * grid.frameTicks
+        : firstSample(grid, n),
+      initialization: init === undefined ? undefined : `$RepresentationID$/${initFile(init)}`,
+      media: '$RepresentationID$/$Number$.m4s',
+    },
+    isListed ? [segmentTimeline(grid, rendition, first, last)] : [],
+  );
 }
 
 /** §5.3.3 with one Representation (§5.3.5) per picture, the highest first. */
-function videoSet(timeline: Timeline, first: number): string | undefined {
-  const { broadcast, grid, declared, inits } = timeline;
+function videoSet(timeline: Timeline, run: Addressing): string | undefined {
+  const { broadcast, grid, declared } = timeline;
   const pictures = broadcast.renditions
     .filter((rendition): rendition is VideoRendition => rendition.kind === 'video')
     .toSorted((a, b) => b.height - a.height);
@@ -116,15 +150,15 @@ function videoSet(timeline: Timeline, first: number): string | undefined {
             height: picture.height,
             sar: '1:1',
           },
-          [segmentTemplate(grid, picture, first, inits.get(picture.id))],
+          [segmentTemplate(timeline, picture, run)],
         ),
       ),
     ],
   );
 }
 
-function audioSet(timeline: Timeline, first: number): string | undefined {
-  const { broadcast, grid, declared, inits } = timeline;
+function audioSet(timeline: Timeline, run: Addressing): string | undefined {
+  const { broadcast, declared } = timeline;
   const sounds = broadcast.renditions.filter(
     (rendition): rendition is AudioRendition => rendition.kind === 'audio',
   );
@@ -155,7 +189,7 @@ function audioSet(timeline: Timeline, first: number): string | undefined {
             bandwidth: declared.rates[sound.id]?.peak ?? sound.bitrateBps,
             codecs: sound.codecs,
           },
-          [segmentTemplate(grid, sound, first, inits.get(sound.id))],
+          [segmentTemplate(timeline, sound, run)],
         ),
       ),
     ],
@@ -165,12 +199,12 @@ function audioSet(timeline: Timeline, first: number): string | undefined {
 /** §5.3.2. */
 function period(
   timeline: Timeline,
-  run: Run,
+  run: Addressing,
   startSamples: number,
 ): { readonly text: string; readonly samples: number | undefined } {
   const samples =
     run.last === undefined ? undefined : (run.last - run.first + 1) * timeline.grid.segmentSamples;
-  const sets = [videoSet(timeline, run.first), audioSet(timeline, run.first)];
+  const sets = [videoSet(timeline, run), audioSet(timeline, run)];
   const text = element(
     'Period',
     {
@@ -202,7 +236,7 @@ export function liveManifest(timeline: Timeline): string {
   const last = broadcast.last ?? undefined;
   const first = broadcast.broadcast;
   const start = first * grid.segmentSamples;
-  const { text, samples } = period(timeline, { first, last }, start);
+  const { text, samples } = period(timeline, { first, last, hasOwnDurations: false }, start);
   const delay = (DELAY_SEGMENTS + declared.lateSegments) * segmentSeconds(grid);
   const live: Attributes = {
     minimumUpdatePeriod: secondsOf(UPDATE_SECONDS),
@@ -236,7 +270,7 @@ export function liveManifest(timeline: Timeline): string {
 export function recordingManifest(timeline: Timeline, base: string, runs: readonly Run[]): string {
   let start = 0;
   const periods = runs.map((run) => {
-    const { text, samples = 0 } = period(timeline, run, start);
+    const { text, samples = 0 } = period(timeline, { ...run, hasOwnDurations: true }, start);
     start += samples;
     return text;
   });

@@ -18,7 +18,8 @@ export interface Lease {
 /** One entry of the log with its stream id. */
 export interface LogRecord {
   readonly id: string;
-  readonly entry: LogEntry;
+  /** Null when it is no entry of ours: readers skip it, for it will never become one. */
+  readonly entry: LogEntry | null;
 }
 
 /** The lease's value in Redis. */
@@ -92,5 +93,9 @@ export async function readLog(
 }
 
 function parseRecord([id, fields]: [string, string[]]): LogRecord {
-  return { id, entry: logEntrySchema.parse(JSON.parse(fields[1] ?? 'null')) };
+  try {
+    return { id, entry: logEntrySchema.parse(JSON.parse(fields[1] ?? 'null')) };
+  } catch {
+    return { id, entry: null };
+  }
 }

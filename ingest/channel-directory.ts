@@ -15,6 +15,8 @@ export interface ChannelDirectory {
   byId(id: string): Channel | undefined;
   /** Calls back whenever a channel's key changed or the channel is gone. */
   watch(onChange: (id: string) => void): void;
+  /** Calls back whenever a channel's publisher must be disconnected. */
+  watchDrops(onDrop: (id: string) => void): void;
   close(): Promise<void>;
 }
 
@@ -31,6 +33,7 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
   const channels = new Map<string, Channel>();
   const byHash = new Map<string, string>();
   const watchers: ((id: string) => void)[] = [];
+  const droppers: ((id: string) => void)[] = [];
 
   const set = (id: string, json: string | null | undefined): void => {
     const before = channels.get(id);
@@ -65,12 +68,18 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
     logger.warn({ error }, 'channels cannot be read');
   };
 
-  subscriber.on('message', (_channel, id) => {
+  subscriber.on('message', (topic, id) => {
+    if (topic === redisKeys.dropFeed) {
+      droppers.forEach((onDrop) => {
+        onDrop(id);
+      });
+      return;
+    }
     redis.hget(redisKeys.channels, id).then((json) => {
       set(id, json);
     }, warn);
   });
-  await subscriber.subscribe(redisKeys.channelChanged);
+  await subscriber.subscribe(redisKeys.channelChanged, redisKeys.dropFeed);
   await refresh();
   const timer = setInterval(() => {
     if (redis.status === 'ready') {
@@ -85,6 +94,9 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
     byId: (id) => channels.get(id),
     watch: (onChange) => {
       watchers.push(onChange);
+    },
+    watchDrops: (onDrop) => {
+      droppers.push(onDrop);
     },
     close: async () => {
       clearInterval(timer);

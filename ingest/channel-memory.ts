@@ -3,16 +3,17 @@ import type { Channel } from '../common/contracts/channel.ts';
 import { fpsSchema } from '../common/contracts/channel.ts';
 import { logEntrySchema } from '../common/contracts/log.ts';
 import { redisKeys } from '../common/contracts/names.ts';
-import type { FpsName } from '../common/grid.ts';
+import type { Clock } from '../common/clock.ts';
+import { gridOf, placeOfTime, type FpsName } from '../common/grid.ts';
 import { withDeadline } from '../common/lifecycle.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Redis } from '../common/redis.ts';
-import { frameIndex, type FrameIndex } from '../common/time.ts';
+import { frameIndex, milliseconds, type FrameIndex } from '../common/time.ts';
 
-/** Hash: channel id to the rate its first feed decided, until its record has it. */
-const CHANNEL_FPS = 'channel-fps';
 /** Real milliseconds that Redis has to answer; a session does not wait longer to begin. */
 const DEADLINE_MS = 2000;
+/** Farther ahead of the clock than any feed's frames are taken. */
+const MOST_AHEAD_MS = 600_000;
 /** Entries of the log looked at for the last frame: a few seconds of a feed and its marks. */
 const LOOK_BACK = 400;
 /** The rate of a channel of which nothing is known. */
@@ -21,11 +22,13 @@ const FALLBACK_FPS: FpsName = '30';
 /** See the head of this file. */
 export class ChannelMemory {
   readonly #redis: Redis;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #last = new Map<string, FrameIndex>();
 
-  constructor(redis: Redis, logger: Logger) {
+  constructor(redis: Redis, clock: Clock, logger: Logger) {
     this.#redis = redis;
+    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -48,11 +51,17 @@ export class ChannelMemory {
       channel.fps ?? this.#ask(this.#settleFps(channel.id, detected), detected ?? FALLBACK_FPS),
       this.#last.get(channel.id) ?? this.#ask(this.#readLast(channel.id), undefined),
     ]);
-    return { fps, floor };
+    return { fps, floor: this.#isOfRate(fps, floor) ? floor : undefined };
+  }
+
+  /** An index far ahead of the clock was counted at another rate, which the owner has changed since. */
+  #isOfRate(fps: FpsName, floor: FrameIndex | undefined): boolean {
+    const ahead = milliseconds(this.#clock.now() + MOST_AHEAD_MS);
+    return floor !== undefined && floor <= placeOfTime(gridOf(fps), ahead);
   }
 
   async #settleFps(channel: string, detected: FpsName | undefined): Promise<FpsName> {
-    const key = CHANNEL_FPS;
+    const key = redisKeys.detectedFps;
     if (detected !== undefined) {
       await this.#redis.hsetnx(key, channel, detected);
     }

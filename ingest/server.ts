@@ -46,7 +46,7 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
   const uploader = new ChunkUploader({ ...deps, spool }, config.SPOOL_MAX_BYTES);
   await recover(spool, uploader, deps);
 
-  const memory = new ChannelMemory(redis, logger);
+  const memory = new ChannelMemory(redis, clock, logger);
   const subscriber = deps.connect('channels');
   const directory = await openChannelDirectory({ redis, subscriber, logger });
   const feeds = new Feeds({
@@ -77,7 +77,10 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
     onEnded: (channel, session) => spool.closeSession(channel, session),
   });
   directory.watch((id) => {
-    feeds.drop(id);
+    feeds.checkKey(id);
+  });
+  directory.watchDrops((id) => {
+    feeds.drop(id, 'the broadcast was ended');
   });
   const listener = await startRtmpListener(
     {

@@ -1,8 +1,12 @@
 /** What is on a channel, told by its playlists: nothing, a broadcast on air, or one that has ended. */
 
-/** See the head of this file; `unreachable` says nothing about the channel. */
+/**
+ * See the head of this file. `beginning` is on air, but too short to play without stalling; `unreachable` says
+ * nothing about the channel.
+ */
 export type OnAir =
   | { readonly kind: 'nothing' }
+  | { readonly kind: 'beginning' }
   | { readonly kind: 'live'; readonly broadcast: number }
   | { readonly kind: 'ended'; readonly broadcast: number }
   | { readonly kind: 'unreachable' };
@@ -25,6 +29,12 @@ export function firstVariant(
   }
   return undefined;
 }
+
+/** Segments that players keep between themselves and live. */
+const ENOUGH_SEGMENTS = 3;
+
+/** Segments that a media playlist lists. */
+const countSegments = (text: string): number => text.match(/^#EXTINF:/gm)?.length ?? 0;
 
 /** Whether a media playlist will not grow any more (RFC 8216bis §4.4.3.4). */
 export const hasEnded = (text: string): boolean => /^#EXT-X-ENDLIST\s*$/m.test(text);
@@ -56,7 +66,12 @@ export async function lookForBroadcast(
     if (media === undefined) {
       return { kind: 'unreachable' };
     }
-    return { kind: hasEnded(media) ? 'ended' : 'live', broadcast };
+    if (hasEnded(media)) {
+      return { kind: 'ended', broadcast };
+    }
+    return countSegments(media) < ENOUGH_SEGMENTS
+      ? { kind: 'beginning' }
+      : { kind: 'live', broadcast };
   } catch {
     return { kind: 'unreachable' };
   }

@@ -111,8 +111,8 @@ export function startDashEngine(options: EngineOptions): Engine {
 const NUDGE_SECONDS = 0.015;
 
 /**
- * Chromium stays at HAVE_METADATA, with data at hand, when playback is to begin at exactly the first sample of
- * both tracks on a time line as far from 0 as the epoch's; any seek inside the data wakes it.
+ * When playback is to begin at exactly the first sample of both tracks, dash.js leaves the element where it is and
+ * Chromium, which knows of no seek, stays at HAVE_METADATA with the data at hand. Any seek inside the data wakes it.
  */
 function nudgeFirstFrame(video: HTMLVideoElement): () => void {
   const nudge = (): void => {

@@ -21,6 +21,7 @@ export interface SessionOptions {
   readonly onChange: () => void;
 }
 
+const BEGINNING_POLL_MS = 1_000;
 const WAITING_POLL_MS = 2_500;
 const OVER_POLL_MS = 4_000;
 const FIRST_RETRY_MS = 1_000;
@@ -166,6 +167,12 @@ export class Session {
           this.#set('ended');
         }
         this.#lookAgain(OVER_POLL_MS);
+        return;
+      case 'beginning':
+        if (!isWatching) {
+          this.#set('starting');
+        }
+        this.#lookAgain(BEGINNING_POLL_MS);
         return;
       case 'nothing':
         if (!isWatching) {

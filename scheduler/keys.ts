@@ -6,8 +6,4 @@ export const schedulerKeys = {
   air: 'scheduler:air',
   /** Pub/sub: the id of a channel whose broadcast the operator ends. */
   endAsked: 'scheduler:end',
-  /** Pub/sub, heard by ingest: the id of a channel whose publisher must be disconnected. */
-  dropFeed: 'feeds:drop',
-  /** Hash: channel id to the rate ingest detected, until the channel's record has it. */
-  detectedFps: 'channel-fps',
 } as const;

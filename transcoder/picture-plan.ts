@@ -70,6 +70,7 @@ export function planPictures(
       ? [{ data: source.data, index: 0, place: Math.max(0, source.from - first) + FIRST_PLACE }]
       : selectFrames(source, first, end, i === 0),
   );
+  keepLaterSources(decoded);
   // Presentation order over all sources; each source is sorted by itself, they follow one another.
   const presented = decoded.flatMap((list) => list.toSorted((a, b) => a.index - b.index));
   if (presented.every((picture) => picture.place === undefined)) {
@@ -91,6 +92,20 @@ export function planPictures(
     timescale: grid.num * perFrame,
     startSeconds: ((FIRST_PLACE * grid.den) / grid.num).toFixed(9),
   };
+}
+
+/** Where two sources have a picture for the same place, the later source has it from its first picture on. */
+function keepLaterSources(decoded: readonly Candidate[][]): void {
+  let limit = Infinity;
+  for (const list of decoded.toReversed()) {
+    const places = list.flatMap((picture) => picture.place ?? []);
+    for (const picture of list) {
+      if (picture.place !== undefined && picture.place >= limit) {
+        picture.place = undefined;
+      }
+    }
+    limit = Math.min(limit, ...places);
+  }
 }
 
 /**
@@ -139,7 +154,7 @@ function chooseShown(
     }
     if (frame.index >= from && frame.index < to) {
       byIndex.set(frame.index, frame);
-    } else if (frame.index < from && frame.index >= (before?.index ?? 0)) {
+    } else if (frame.index < Math.min(from, source.to) && frame.index >= (before?.index ?? 0)) {
       before = frame;
     }
   }

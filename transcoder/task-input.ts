@@ -42,7 +42,9 @@ export async function readTaskInput(task: Task, sources: InputSources): Promise<
     (sessions.get(span.session) ?? []).filter(
       (frame) => frame.seq >= span.fromSeq && frame.seq <= span.toSeq,
     );
-  const slate = task.video.some((span) => span.kind === 'slate') ? await sources.slate() : undefined;
+  const slate = task.video.some((span) => span.kind === 'slate')
+    ? await sources.slate()
+    : undefined;
   return {
     pictures: task.video.map((span) =>
       span.kind === 'slate'
@@ -93,8 +95,7 @@ async function readStretch(
   }
   const total = toSeq - fromSeq + 1;
   for (let chunk = stretch.fromChunk; frames.size < total && chunk <= stretch.toChunk; chunk += 1) {
-    const isWanted = (seq: number): boolean =>
-      seq >= fromSeq && seq <= toSeq && !frames.has(seq);
+    const isWanted = (seq: number): boolean => seq >= fromSeq && seq <= toSeq && !frames.has(seq);
     for (const frame of await readRawFrames(sources.store, { channel, session, chunk, isWanted })) {
       frames.set(frame.seq, frame);
     }

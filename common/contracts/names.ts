@@ -20,6 +20,10 @@ export const redisKeys = {
   channels: 'channels',
   /** Pub/sub: the id of a channel that changed. */
   channelChanged: 'channels:changed',
+  /** Pub/sub, heard by ingest: the id of a channel whose publisher must be disconnected. */
+  dropFeed: 'feeds:drop',
+  /** Hash: channel id to the rate ingest detected, until the channel's record has it. */
+  detectedFps: 'channel-fps',
   /** Hash: channel id to JSON {@link FeedStatus}, written by ingest about once a second. */
   feeds: 'feeds',
   /** Hash: channel id to JSON {@link OriginStatus}, written by the aggregator as it publishes. */

@@ -71,12 +71,17 @@ export class Feeds {
   };
 
   /** Ends the feed of a channel whose key changed or that is gone. */
-  drop(channelId: string): void {
+  checkKey(channelId: string): void {
     const feed = this.#active.get(channelId);
     const channel = this.#deps.directory.byId(channelId);
     if (feed !== undefined && channel?.streamKeyHash !== feed.session.channel.streamKeyHash) {
       feed.request.close('the stream key is no longer valid');
     }
+  }
+
+  /** Disconnects a channel's publisher; it may come back and begins a new session. */
+  drop(channelId: string, reason: string): void {
+    this.#active.get(channelId)?.request.close(reason);
   }
 
   /** Ends all feeds and waits until they are written. */

@@ -88,7 +88,7 @@ export class ChannelService {
       }
       await this.#assertNumbersRise(channel, body.fps);
       // Ingest keeps a detected rate there until the channel's record has it.
-      await this.#deps.redis.hdel(schedulerKeys.detectedFps, id);
+      await this.#deps.redis.hdel(redisKeys.detectedFps, id);
     }
     const changes = Object.fromEntries(
       Object.entries(body).filter(([, value]) => value !== undefined),
@@ -107,8 +107,8 @@ export class ChannelService {
     }
     await this.#deps.catalogue.remove(id);
     const { redis } = this.#deps;
-    await redis.publish(schedulerKeys.dropFeed, id);
-    await redis.hdel(schedulerKeys.detectedFps, id);
+    await redis.publish(redisKeys.dropFeed, id);
+    await redis.hdel(redisKeys.detectedFps, id);
     await redis.hdel(redisKeys.feeds, id);
     await redis.del(schedulerKeys.checkpoint(id), redisKeys.log(id));
   }
@@ -124,7 +124,7 @@ export class ChannelService {
       ...present,
       streamKeyHash: hashOfStreamKey(streamKey),
     }));
-    await redis.publish(schedulerKeys.dropFeed, id);
+    await redis.publish(redisKeys.dropFeed, id);
     return { ...viewOf(channel, (await this.#air(id)) !== undefined), streamKey };
   }
 

@@ -112,6 +112,11 @@ export class ChannelRunner {
   /** Folds what the log brought. */
   take(records: readonly LogRecord[]): void {
     for (const { id, entry } of records) {
+      if (entry === null) {
+        this.#deps.logger.error({ id }, 'log entry is none of ours, skipped');
+        this.#lastId = id;
+        continue;
+      }
       const before = this.#state.air;
       const n = before?.next;
       fold(this.#state, entry);

@@ -59,7 +59,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       }
     },
     dropFeed: async (channel) => {
-      await redis.publish(schedulerKeys.dropFeed, channel);
+      await redis.publish(redisKeys.dropFeed, channel);
     },
     settle: async (channel) => {
       await redis.hdel(schedulerKeys.air, channel);

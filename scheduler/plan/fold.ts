@@ -25,7 +25,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
       return;
     case 'end': {
       const session = sessionOf(state, entry.session);
-      if (session !== undefined) {
+      if (session !== undefined && session.ended === null) {
         session.ended = { clean: entry.clean, at: entry.at };
       }
       return;
@@ -66,6 +66,7 @@ function foldSession(state: ChannelState, entry: EntryOf<'session'>): void {
     height: entry.video.height,
     video: [],
     sound: [],
+    lastSeq: { video: -1, sound: -1 },
     highest: -1,
     lastShown: -1,
     soundEnd: 0,
@@ -84,7 +85,12 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
     return;
   }
   const closed = state.air?.closed ?? { frame: 0, sample: 0 };
+  const known = { ...session.lastSeq };
   for (const [seq, index, chunk, , flags] of entry.v) {
+    if (seq <= known.video) {
+      continue;
+    }
+    session.lastSeq.video = Math.max(session.lastSeq.video, seq);
     const late = index < closed.frame;
     session.video.push({ seq, index, chunk, flags, late });
     session.highest = Math.max(session.highest, index);
@@ -93,6 +99,10 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
     }
   }
   for (const [seq, origin, k, rate, channels, chunk] of entry.a) {
+    if (seq <= known.sound) {
+      continue;
+    }
+    session.lastSeq.sound = Math.max(session.lastSeq.sound, seq);
     const late = positionInRun(origin, rate, k * AAC_FRAME_SAMPLES) < closed.sample;
     session.sound.push({ seq, origin, k, rate, channels, chunk, late });
     const end = positionInRun(origin, rate, (k + 1) * AAC_FRAME_SAMPLES);

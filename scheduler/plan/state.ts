@@ -43,6 +43,8 @@ const sessionStateSchema = z.strictObject({
   /** Frames in decode order. */
   video: z.array(videoPlaceSchema),
   sound: z.array(soundPlaceSchema),
+  /** Highest seq folded of each track: what comes again after a broken connection is known already. */
+  lastSeq: z.strictObject({ video: int, sound: int }),
   /** Highest index passed, and highest that was not late; -1 before the first. */
   highest: int,
   lastShown: int,

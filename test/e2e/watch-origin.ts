@@ -10,8 +10,8 @@ const SEGMENT_MS = 2_000;
 /** What a test can do with it. */
 export interface WatchOrigin {
   readonly url: string;
-  /** Begins a broadcast; with segments of the past, as if it had begun earlier. */
-  readonly goOnAir: (pastSegments?: number) => number;
+  /** Begins a broadcast; with segments of the past, as if it had begun earlier, at a multiple of a number. */
+  readonly goOnAir: (pastSegments?: number, multipleOf?: number) => number;
   readonly end: () => void;
   /** While down every request gets 500. */
   readonly setDown: (isDown: boolean) => void;
@@ -68,8 +68,9 @@ export async function startWatchOrigin(media: WatchMedia, channel = 'main'): Pro
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    goOnAir: (past = 0) => {
-      onAir = { broadcast: segmentAt(Date.now()) - past, last: undefined };
+    goOnAir: (past = 0, multipleOf = 1) => {
+      const first = segmentAt(Date.now()) - past;
+      onAir = { broadcast: first - (first % multipleOf), last: undefined };
       return onAir.broadcast;
     },
     end: () => {

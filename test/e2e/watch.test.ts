@@ -120,6 +120,14 @@ describe.each(['hls', 'dash'])('the watch page by %s', (engine) => {
     await until('the third by itself', (seen) => seen.broadcast === third && seen.frames > 10);
   }, 120_000);
 
+  test('starts with the broadcast itself, wherever on the sound grid that is', async () => {
+    await page.goto(`${edge.url}/watch/main?player=${engine}`);
+    // Every fourth segment of sound begins exactly with its picture.
+    const first = origin.goOnAir(1, 4);
+    const seen = await until('the broadcast to play', ({ frames }) => frames > 30);
+    expect(seen).toMatchObject({ state: 'live', broadcast: first });
+  }, 60_000);
+
   test('plays on over an outage of the origin', async () => {
     origin.goOnAir(30);
     await page.goto(`${edge.url}/watch/main?player=${engine}`);

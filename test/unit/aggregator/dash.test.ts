@@ -97,6 +97,15 @@ describe("a recording's manifest", () => {
     expect(attribute(text, 'Period', 'start')).toBe('PT0S');
     expect(attribute(text, 'SegmentTemplate', 'startNumber')).toBe(String(first));
     expect(text).toContain('<BaseURL>../../../live/final/</BaseURL>');
+    const picture = `<S t="${first * 60 * 1001}" d="60060" r="2"/>`;
+    expect(text).toContain(picture);
+    // Sound: whole frames, which follow each other and last as long as the picture, to one frame.
+    const [, sound = ''] = text.split('contentType="audio"');
+    const rows = [...sound.matchAll(/<S (?:t="(\d+)" )?d="(\d+)"(?: r="(\d+)")?/g)];
+    const total = rows.reduce((sum, [, , d, r]) => sum + Number(d) * (1 + Number(r ?? 0)), 0);
+    expect(Number(rows[0]?.[1]) % 1024).toBe(0);
+    expect(total % 1024).toBe(0);
+    expect(Math.abs(total - 3 * 96_096)).toBeLessThan(1024);
   });
 
   test('leaves out what was lost: a Period for each unbroken run', () => {

@@ -10,7 +10,7 @@ v360/897500000.m3u8
 `;
 const ADDRESS = 'http://edge.example/live/main/index.m3u8';
 const MEDIA = 'http://edge.example/live/main/v720/897500000.m3u8';
-const LIVE = '#EXTM3U\n#EXTINF:2,\n897500000.m4s\n';
+const LIVE = `#EXTM3U\n${'#EXTINF:2,\nn.m4s\n'.repeat(3)}`;
 
 const reading =
   (texts: Readonly<Record<string, string | undefined>>, asked: string[] = []) =>
@@ -42,6 +42,14 @@ describe('lookForBroadcast', () => {
     });
     const ended = reading({ [ADDRESS]: MASTER, [MEDIA]: `${LIVE}#EXT-X-ENDLIST\n` });
     expect(await lookForBroadcast(ADDRESS, ended)).toEqual({ kind: 'ended', broadcast });
+  });
+
+  test('a broadcast of fewer segments than players keep is only beginning', async () => {
+    const short = LIVE.replace('#EXTINF:2,\nn.m4s\n', '');
+    const read = reading({ [ADDRESS]: MASTER, [MEDIA]: short });
+    expect(await lookForBroadcast(ADDRESS, read)).toEqual({ kind: 'beginning' });
+    const over = reading({ [ADDRESS]: MASTER, [MEDIA]: `${short}#EXT-X-ENDLIST\n` });
+    expect(await lookForBroadcast(ADDRESS, over)).toMatchObject({ kind: 'ended' });
   });
 
   test('a broadcast known to be over costs one small request', async () => {
