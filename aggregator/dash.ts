@@ -236,7 +236,8 @@ export function liveManifest(timeline: Timeline): string {
   const last = broadcast.last ?? undefined;
   const first = broadcast.broadcast;
   const start = first * grid.segmentSamples;
-  const { text, samples } = period(timeline, { first, last, hasOwnDurations: false }, start);
+  const run = { first, last, hasOwnDurations: timeline.isStatic };
+  const { text, samples } = period(timeline, run, start);
   const delay = (DELAY_SEGMENTS + declared.lateSegments) * segmentSeconds(grid);
   const live: Attributes = {
     minimumUpdatePeriod: secondsOf(UPDATE_SECONDS),

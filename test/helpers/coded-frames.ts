@@ -30,7 +30,7 @@ function samplesOf(file: string, map: string): { init: Buffer; samples: RawSampl
   const all = ffmpegOutput([
     ...['-i', file, '-map', map, '-c', 'copy', '-f', 'mp4', '-use_editlist', '0'],
     ...['-movflags', 'empty_moov+default_base_moof+negative_cts_offsets+skip_trailer'],
-    ...['-frag_duration', '1000000000', 'pipe:1'],
+    ...['-frag_duration', '5000000', 'pipe:1'],
   ]);
   const { init, media } = splitInit(all);
   const info = readFragment(media);

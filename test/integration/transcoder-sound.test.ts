@@ -30,7 +30,7 @@ async function makeSound(
 ): Promise<{ pcm: Float32Array; inits: Set<string>; datas: Buffer[] }> {
   const inits = new Set<string>();
   const datas: Buffer[] = [];
-  let init = Buffer.alloc(0);
+  let init: Buffer = Buffer.alloc(0);
   // Two at a time: a worker's machine does no less.
   for (let i = 0; i < count; i += 2) {
     const pair = [i, i + 1].filter((at) => at < count).map((at) => SEGMENT + at);
@@ -96,6 +96,7 @@ describe('sound of separately made segments', () => {
       );
       const report = noiseAround(pcm, wanted, joins(count));
       expect(report.places).toBe(JOINS);
+      console.log(report, noiseAround(pcm, wanted, joins(count).map((p) => p + 30_000)), joins(count).map((p) => noiseAround(pcm, wanted, [p]).worstDb.toFixed(0)).join(' '));
       expect(report.worstDb).toBeGreaterThan(30);
     },
     60_000,
