@@ -1,5 +1,9 @@
 /** Running programs: one call that collects output, one that shows it. */
 import { spawn } from 'node:child_process';
+import process from 'node:process';
+
+/** @type {readonly NodeJS.Signals[]} */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Runs a program and collects what it prints; a program that cannot be started counts as code 127.
@@ -24,7 +28,7 @@ export function capture(program, args, options = {}) {
 }
 
 /**
- * Runs a program in this terminal.
+ * Runs a program in this terminal. Signals that would end this process go to the program instead, which ends first.
  * @param {string} program
  * @param {readonly string[]} args
  * @param {{ env?: NodeJS.ProcessEnv, cwd?: string }} [options]
@@ -33,7 +37,19 @@ export function capture(program, args, options = {}) {
 export function run(program, args, options = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options });
-    child.on('error', () => resolve(127));
-    child.on('close', (code) => resolve(code ?? 1));
+    /** @param {NodeJS.Signals} signal */
+    const pass = (signal) => void child.kill(signal);
+    /** @param {number} code */
+    const end = (code) => {
+      for (const signal of SIGNALS) {
+        process.off(signal, pass);
+      }
+      resolve(code);
+    };
+    for (const signal of SIGNALS) {
+      process.on(signal, pass);
+    }
+    child.on('error', () => end(127));
+    child.on('close', (code) => end(code ?? 1));
   });
 }

@@ -31,7 +31,7 @@ export const SERVICE_SETTINGS = {
     'FEED_MAX_BITRATE',
     'SPOOL_MAX_BYTES',
   ],
-  transcoder: [...BASE, ...REDIS, ...STORE],
+  transcoder: [...BASE, ...REDIS, ...STORE, 'FFMPEG', 'FFMPEG_MEMORY_MIB', 'TASK_MAX_SECONDS'],
   edge: [
     ...BASE,
     ...REDIS,

@@ -7,6 +7,8 @@ export interface DecodedSound {
   readonly rate: number;
   /** Decoded samples for each core sample: 2 with SBR. */
   readonly factor: 1 | 2;
+  /** One channel, which parametric stereo has not made two. */
+  readonly isMono: boolean;
 }
 
 /** Table 1.18: sampling frequency index. */
@@ -50,21 +52,21 @@ export function decodedSound(config: Uint8Array): DecodedSound {
     }
     return rate;
   };
-  const withSbr = (core: number, rate: number): DecodedSound =>
-    rate === 2 * core ? { rate, factor: 2 } : { rate: core, factor: 1 };
 
   const type = objectType();
   const core = frequency();
-  bits(4);
+  const isMono = bits(4) === 1 && type !== PS;
+  const withSbr = (rate: number): DecodedSound =>
+    rate === 2 * core ? { rate, factor: 2, isMono } : { rate: core, factor: 1, isMono };
   if (type === SBR || type === PS) {
-    return withSbr(core, frequency());
+    return withSbr(frequency());
   }
   // GASpecificConfig of the plain types: frameLengthFlag, dependsOnCoreCoder, extensionFlag.
   if (left() >= 3 + 16) {
     bits(3);
     if (bits(11) === SYNC_EXTENSION && objectType() === SBR && left() >= 5 && bits(1) === 1) {
-      return withSbr(core, frequency());
+      return withSbr(frequency());
     }
   }
-  return { rate: core, factor: 1 };
+  return { rate: core, factor: 1, isMono };
 }

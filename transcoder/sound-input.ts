@@ -11,7 +11,7 @@ export function writeSoundInput(piece: SpanPiece): Buffer {
       id: 1,
       timescale: piece.coreRate,
       rate: piece.coreRate,
-      channels: piece.channels,
+      channels: piece.isMono ? 1 : 2,
       config: piece.config,
     },
   ]);

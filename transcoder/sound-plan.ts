@@ -24,7 +24,7 @@ export interface SpanPiece {
   readonly config: Uint8Array;
   readonly coreRate: number;
   readonly decodedRate: number;
-  readonly channels: number;
+  readonly isMono: boolean;
   /** Decoded samples left out before the resampler. */
   readonly skipDecoded: number;
   /** 48 kHz samples left out after it. */
@@ -98,7 +98,7 @@ function placeSpan(
   if (config === undefined) {
     return undefined;
   }
-  const { rate, factor } = decodedSound(config);
+  const { rate, factor, isMono } = decodedSound(config);
   const divisor = gcd(rate, SAMPLE_RATE);
   const inputStep = rate / divisor;
   const outputStep = SAMPLE_RATE / divisor;
@@ -123,7 +123,7 @@ function placeSpan(
       config,
       coreRate: span.rate,
       decodedRate: rate,
-      channels: span.channels,
+      isMono,
       skipDecoded: block * inputStep - decodedStart,
       skip: from - resampledStart,
       samples,

@@ -8,8 +8,10 @@ import { SERVICE_SETTINGS } from '../../supervisor/services.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const SERVICES = ['scheduler', 'aggregator', 'ingest', 'transcoder', 'edge'] as const;
-/** Set by hand for a service that runs alone; under the supervisor each takes a free port. */
-const NEVER_PASSED = ['HEALTH_PORT'];
+/** Set by hand for a process that runs alone; under the supervisor each takes a free port and an id of its own. */
+const NEVER_PASSED = ['HEALTH_PORT', 'WORKER_ID'];
+/** Their defaults differ from machine to machine and from run to run. */
+const WITHOUT_FIXED_DEFAULT = ['WORKERS', 'WORKER_ID'];
 /** The edge reaches no store, and the supervisor tells it the origin's whole address. */
 const KEPT_FROM_EDGE = [
   'ORIGIN_PORT',
@@ -39,17 +41,18 @@ function example(): Map<string, string> {
   return new Map(lines.map(([, name = '', value = '']) => [name, value]));
 }
 
-/** A setting's default as somebody would type it; undefined if there is none that is the same everywhere. */
-function defaultOf(schema: unknown): string | undefined {
-  if (!(schema instanceof z.ZodDefault) || schema === supervisorSettings.shape.WORKERS) {
-    return undefined;
+/** A setting's default as somebody would type it; empty if there is none. */
+function defaultOf(schema: unknown): string {
+  if (schema instanceof z.ZodPipe) {
+    return defaultOf(schema.in);
   }
-  return String(schema.def.defaultValue);
+  return schema instanceof z.ZodDefault ? String(schema.def.defaultValue) : '';
 }
 
 const shapes = await Promise.all(SERVICES.map(settingsOf));
+/** The supervisor's come last: where it knows better than a service that runs alone, its default counts. */
 const all = new Map(
-  [supervisorSettings.shape, ...shapes].flatMap((shape) => Object.entries(shape)),
+  [...shapes, supervisorSettings.shape].flatMap((shape) => Object.entries(shape)),
 );
 
 describe('.env.example', () => {
@@ -59,11 +62,8 @@ describe('.env.example', () => {
 
   test('shows the defaults that are in the schemas', () => {
     const wrong = [...example()].flatMap(([name, value]) => {
-      const expected = shapes.map((shape) => defaultOf(shape[name])).find((v) => v !== undefined);
-      const isSupervised = name === 'REDIS_URL';
-      return isSupervised || (expected ?? '') === value
-        ? []
-        : [`${name}=${value}, not ${expected}`];
+      const expected = WITHOUT_FIXED_DEFAULT.includes(name) ? '' : defaultOf(all.get(name));
+      return expected === value ? [] : [`${name}=${value}, not ${expected}`];
     });
     expect(wrong).toEqual([]);
   });

@@ -37,7 +37,12 @@ export async function recordClip(
     ...(options.fps === undefined ? {} : { fps: options.fps }),
   });
   const target = { port: pipeline.rtmpPort, key };
-  const publication = await publishClip(clip.path, target, pace);
+  // Ingest hears of a new key a moment after the API's answer; encoders try again, and so does this.
+  const publication = await eventually(
+    `the stream key of ${channel} to be accepted`,
+    async () => publishClip(clip.path, target, pace),
+    { timeoutMs: 3000 },
+  );
   try {
     const onAir = waitForAir(pipeline, channel);
     await publication.sent;

@@ -103,7 +103,7 @@ export function codedAudio(file: string, origin: number, firstSeq = 0): AudioFra
     origin: samplePosition(origin),
     k,
     rate: stsd.readUInt16BE(mp4a + 24),
-    channels: stsd.readUInt16BE(mp4a + 16),
+    channels: ((config[1] ?? 0) >> 3) & 15,
     config,
     data: Buffer.from(sample.data),
   }));

@@ -17,6 +17,8 @@ const BLACK = 16;
 const MIN_CONTRAST = 90;
 /** No cell may lie nearer to the middle than this share of the contrast. */
 const MIN_CERTAINTY = 0.15;
+/** Inside a cell pixels may differ from its mean by this share of the contrast, on average: no border runs through it. */
+const MAX_UNEVENNESS = 0.15;
 
 /** Where a picture lies inside a frame, in pixels; fractions come from letterboxing. */
 export interface PictureArea {
@@ -65,16 +67,20 @@ export function drawStamp(plane: GrayPlane, frame: number): void {
 export function readStamp(plane: GrayPlane, area: PictureArea): number | undefined {
   const unit = area.height / UNITS_OF_HEIGHT;
   const means: number[] = [];
+  let unevenness = 0;
   for (let cell = 0; cell < 2 * COLUMNS; cell++) {
     const x = area.x + (MARGIN_UNITS + ((cell % COLUMNS) + 0.25) * CELL_UNITS) * unit;
     const y = area.y + (MARGIN_UNITS + (Math.floor(cell / COLUMNS) + 0.25) * CELL_UNITS) * unit;
     const size = (CELL_UNITS / 2) * unit;
-    means.push(meanOf(plane, { x, y, width: size, height: size }));
+    const cellArea = { x, y, width: size, height: size };
+    const mean = meanOf(plane, cellArea);
+    means.push(mean);
+    unevenness = Math.max(unevenness, meanOf(plane, cellArea, mean));
   }
   const high = Math.max(...means);
   const low = Math.min(...means);
   const middle = (high + low) / 2;
-  if (high - low < MIN_CONTRAST) {
+  if (high - low < MIN_CONTRAST || unevenness > MAX_UNEVENNESS * (high - low)) {
     return undefined;
   }
   let bits = 0;
@@ -88,8 +94,11 @@ export function readStamp(plane: GrayPlane, area: PictureArea): number | undefin
   return stampBits(frame) === bits ? frame : undefined;
 }
 
-/** Mean of a plane over an area, rounded outwards to at least one pixel and clipped to the plane. */
-export function meanOf(plane: GrayPlane, area: PictureArea): number {
+/**
+ * Mean over an area, rounded to whole pixels, at least one, and clipped to the plane.
+ * @param from what is averaged is each pixel's distance from this
+ */
+export function meanOf(plane: GrayPlane, area: PictureArea, from = 0): number {
   const left = Math.max(0, Math.round(area.x));
   const right = Math.min(plane.width, Math.max(left + 1, Math.round(area.x + area.width)));
   const top = Math.max(0, Math.round(area.y));
@@ -97,7 +106,7 @@ export function meanOf(plane: GrayPlane, area: PictureArea): number {
   let sum = 0;
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) {
-      sum += plane.data[y * plane.width + x] ?? 0;
+      sum += Math.abs((plane.data[y * plane.width + x] ?? 0) - from);
     }
   }
   return sum / Math.max(1, (right - left) * (bottom - top));

@@ -96,7 +96,6 @@ describe('sound of separately made segments', () => {
       );
       const report = noiseAround(pcm, wanted, joins(count));
       expect(report.places).toBe(JOINS);
-      console.log(report, noiseAround(pcm, wanted, joins(count).map((p) => p + 30_000)), joins(count).map((p) => noiseAround(pcm, wanted, [p]).worstDb.toFixed(0)).join(' '));
       expect(report.worstDb).toBeGreaterThan(30);
     },
     60_000,

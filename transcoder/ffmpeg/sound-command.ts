@@ -17,7 +17,7 @@ function spanFilters(piece: SpanPiece): string {
     ...(decodedRate <= 24_000 ? [`aresample=${decodedRate}`] : []),
     ...(skipDecoded > 0 ? [`atrim=start_sample=${skipDecoded}`, 'asetpts=N/SR/TB'] : []),
     ...(decodedRate === SAMPLE_RATE ? [] : [`aresample=${SAMPLE_RATE}:exact_rational=1`]),
-    ...(piece.channels === 1 ? [MONO_TO_STEREO] : []),
+    ...(piece.isMono ? [MONO_TO_STEREO] : []),
     FORMAT,
     `apad=whole_len=${skip + samples}`,
     `atrim=start_sample=${skip}:end_sample=${skip + samples}`,
