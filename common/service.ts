@@ -67,7 +67,7 @@ export async function runService<S extends z.ZodType<BaseConfig>>(
   } catch (error) {
     createLogger(options.service, 'info').fatal({ error }, 'settings are wrong');
     process.exitCode = 1;
-    process.disconnect?.();
+    leaveSupervisor();
     return;
   }
   const logger = createLogger(options.service, config.LOG_LEVEL);
@@ -82,8 +82,14 @@ export async function runService<S extends z.ZodType<BaseConfig>>(
   }
   await lifecycle.close();
   logger.info('service stopped');
-  // The IPC channel alone would keep the process alive.
-  process.disconnect?.();
+  leaveSupervisor();
+}
+
+/** The IPC channel alone would keep the process alive; a supervisor that is gone has closed it already. */
+function leaveSupervisor(): void {
+  if (process.connected) {
+    process.disconnect?.();
+  }
 }
 
 function stopOnSignals(logger: Logger): Promise<void> {
