@@ -17,7 +17,12 @@ import { recordClip } from '../test/helpers/broadcast-run.ts';
 import { runOk, words } from '../test/helpers/child.ts';
 import { startPipeline, type Pipeline } from '../test/helpers/pipeline.ts';
 import { eventually } from '../test/helpers/poll.ts';
-import { childTicks, processTree, TICKS_PER_SECOND } from '../test/helpers/process-tree.ts';
+import {
+  childTicks,
+  processTree,
+  ticksByName,
+  TICKS_PER_SECOND,
+} from '../test/helpers/process-tree.ts';
 import { publishClip } from '../test/helpers/publish-clip.ts';
 import { freePort } from '../test/helpers/redis-server.ts';
 import { markdownTable, type Row } from '../test/helpers/report-table.ts';
@@ -49,15 +54,24 @@ const recipe = (keyframes: number): ClipRecipe => ({
 /** CPU seconds for each second of media made. */
 type Cost = number;
 
+/** What each service and its programs cost, added up over all runs. */
+const shares = new Map<string, Cost>();
+
 async function pipelineCost(pipeline: Pipeline, clip: Clip, channel: string): Promise<Cost> {
-  const ticks = (): number =>
-    processTree(pipeline.pid).reduce((sum, entry) => sum + entry.ticks, 0);
+  const ticks = (): Map<string, number> => ticksByName(processTree(pipeline.pid));
   const before = ticks();
   const recorded = await recordClip(pipeline, clip, { channel, ladder: LADDER });
-  const spent = (ticks() - before) / TICKS_PER_SECOND;
+  const after = ticks();
   const listed = await downloadBroadcast(recorded.hls);
   const count = listed.renditions[0]?.segments.length ?? 0;
-  return spent / ((count * GRID.segmentFrames * GRID.den) / GRID.num);
+  const seconds = (count * GRID.segmentFrames * GRID.den) / GRID.num;
+  let cost = 0;
+  for (const [name, ticksAfter] of after) {
+    const share = (ticksAfter - (before.get(name) ?? 0)) / TICKS_PER_SECOND / seconds;
+    shares.set(name, (shares.get(name) ?? 0) + share);
+    cost += share;
+  }
+  return cost;
 }
 
 async function singleCost(clip: Clip, threads: string): Promise<Cost> {
@@ -139,3 +153,9 @@ try {
   await pipeline.close();
 }
 console.log(markdownTable(rows));
+const total = [...shares.values()].reduce((sum, share) => sum + share, 0);
+const parts = [...shares]
+  .filter(([, share]) => share > total / 1000)
+  .sort(([, a], [, b]) => b - a)
+  .map(([name, share]) => `${name} ${((100 * share) / total).toFixed(1)} %`);
+console.log(`\nThe pipeline's CPU: ${parts.join(', ')}.`);

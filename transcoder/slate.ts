@@ -5,7 +5,7 @@ import { storeKeys } from '../common/contracts/names.ts';
 import { PipelineError } from '../common/errors.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { composeArguments } from './ffmpeg/compose.ts';
-import { GLOBAL_OPTIONS } from './ffmpeg/options.ts';
+import { globalOptions } from './ffmpeg/options.ts';
 import { runFfmpeg } from './ffmpeg/run.ts';
 import { NAL, nalType } from './nal.ts';
 import type { Encoder } from './transcode.ts';
@@ -82,9 +82,11 @@ async function makeSlate(encoder: Encoder): Promise<Slate> {
 
 async function encodePicture(filters: string, encoder: Encoder): Promise<Buffer> {
   const args = composeArguments({
-    global: GLOBAL_OPTIONS,
+    global: globalOptions(encoder.arch),
     inputs: [],
-    graph: `${filters},format=yuv420p,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709[slate]`,
+    graphs: [
+      `${filters},format=yuv420p,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709[slate]`,
+    ],
     outputs: [
       {
         target: 'pipe:3',

@@ -1,17 +1,18 @@
-/** One task, its coded input at hand, to finished segments. Two ffmpeg processes: picture, and sound. */
+/** One task, its coded input at hand, to finished segments. */
 import type { AudioRendition, VideoRendition } from '../common/contracts/rendition.ts';
 import type { Task } from '../common/contracts/task.ts';
 import { firstFrame, gridOf, type Grid } from '../common/grid.ts';
 import { segmentNumber, type SegmentNumber } from '../common/time.ts';
-import { composeArguments } from './ffmpeg/compose.ts';
+import { composeArguments, joinCommands, type Command } from './ffmpeg/compose.ts';
+import { globalOptions } from './ffmpeg/options.ts';
 import { pictureCommand } from './ffmpeg/picture-command.ts';
 import { runFfmpeg, type RunLimits } from './ffmpeg/run.ts';
-import { soundCommand } from './ffmpeg/sound-command.ts';
+import { soundCommand, type Taken } from './ffmpeg/sound-command.ts';
 import { pictureSegment, soundSegment, type MadeSegment } from './made-segment.ts';
 import { writePictureInput } from './picture-input.ts';
 import { planPictures, type PictureSource } from './picture-plan.ts';
 import { writeSoundInput } from './sound-input.ts';
-import { planSound, type SoundSource } from './sound-plan.ts';
+import { planSound, type SoundPlan, type SoundSource } from './sound-plan.ts';
 
 /** The coded input of a task: for each of its spans the frames, in order of arrival. */
 export interface TaskInput {
@@ -34,8 +35,20 @@ export interface Transcoded {
   readonly preview: Buffer | undefined;
 }
 
+/** What one ffmpeg process does for a part of the task, and what becomes of its outputs. */
+interface Part {
+  readonly command: Omit<Command, 'global'>;
+  readonly inputs: ReadonlyMap<number, Uint8Array>;
+  readonly outputs: readonly number[];
+  readonly finish: (outputOf: (descriptor: number) => Buffer) => Transcoded;
+}
+
+/** First descriptor free for pipes: 0 is the pictures' input, 1 is unused, 2 is for errors. */
+const FIRST_DESCRIPTOR = 3;
+
 /**
- * Makes every rendition of the task's segment. The bytes depend on task, input and encoder alone.
+ * Makes every rendition of the task's segment. The bytes depend on task, input and encoder alone. One process makes
+ * pictures and sound: starting an ffmpeg costs a twentieth of what a segment costs.
  * @throws PipelineError as {@link runFfmpeg} does; `INPUT_MISSING`, `BAD_MEDIA` when the input does not suffice
  */
 export async function transcode(
@@ -47,85 +60,69 @@ export async function transcode(
   const grid = gridOf(task.fps);
   const n = segmentNumber(task.n);
   const video = task.renditions.filter((rendition) => rendition.kind === 'video');
-  const audio = task.renditions.filter((rendition) => rendition.kind === 'audio');
-  // The first failure stops the other processes; nothing is left running behind an error.
-  const others = new AbortController();
-  const either = signal === undefined ? others.signal : AbortSignal.any([signal, others.signal]);
-  const runs = [
-    ...(video.length > 0 ? [makePictures(grid, n, video, input.pictures, encoder, either)] : []),
-    ...audio.map((rendition) => makeSound(grid, n, rendition, input.sounds, encoder, either)),
-  ].map(async (run) => {
-    try {
-      return await run;
-    } catch (error) {
-      others.abort();
-      throw error;
+  const parts: Part[] = video.length > 0 ? [picturePart(grid, n, video, input.pictures)] : [];
+  for (const rendition of task.renditions) {
+    if (rendition.kind === 'audio') {
+      parts.push(soundPart(planSound(grid, n, input.sounds), rendition, takenBy(parts)));
     }
-  });
-  const settled = await Promise.allSettled(runs);
-  const failed = settled.find((run) => run.status === 'rejected');
-  if (failed !== undefined) {
-    throw failed.reason;
   }
-  const made = settled.flatMap((run) => (run.status === 'fulfilled' ? [run.value] : []));
+  const command = joinCommands(parts.map((part) => part.command));
+  const outputs = await runFfmpeg({
+    program: encoder.program,
+    args: composeArguments({ global: globalOptions(encoder.arch), ...command }),
+    inputs: new Map(parts.flatMap((part) => [...part.inputs])),
+    outputs: parts.flatMap((part) => part.outputs),
+    limits: encoder.limits,
+    signal,
+  });
+  const finished = parts.map((part) =>
+    part.finish((descriptor) => outputs.get(descriptor) ?? Buffer.alloc(0)),
+  );
   return {
-    segments: made.flatMap((run) => run.segments),
-    preview: made.find((run) => run.preview !== undefined)?.preview,
+    segments: finished.flatMap(({ segments }) => segments),
+    preview: finished.find(({ preview }) => preview !== undefined)?.preview,
   };
 }
 
-async function makePictures(
+function takenBy(parts: readonly Part[]): Taken {
+  const descriptors = parts.flatMap((part) => [...part.inputs.keys(), ...part.outputs]);
+  return {
+    inputs: parts.reduce((sum, part) => sum + part.inputs.size, 0),
+    descriptor: Math.max(FIRST_DESCRIPTOR - 1, ...descriptors) + 1,
+  };
+}
+
+function picturePart(
   grid: Grid,
   n: SegmentNumber,
   renditions: readonly VideoRendition[],
   sources: readonly PictureSource[],
-  encoder: Encoder,
-  signal: AbortSignal,
-): Promise<Transcoded> {
+): Part {
   const plan = planPictures(grid, firstFrame(grid, n), sources);
   const input = writePictureInput(plan);
-  const { command, descriptors, previewDescriptor } = pictureCommand(
-    grid,
-    plan.startSeconds,
-    input.pictures,
-    renditions,
-  );
-  const outputs = await runFfmpeg({
-    program: encoder.program,
-    args: composeArguments(command),
-    inputs: new Map([[0, input.bytes]]),
-    outputs: [...descriptors.values(), previewDescriptor],
-    limits: encoder.limits,
-    signal,
-  });
-  const outputOf = (descriptor: number | undefined): Buffer =>
-    outputs.get(descriptor ?? -1) ?? Buffer.alloc(0);
+  const made = pictureCommand(grid, plan.startSeconds, input.pictures, renditions);
   return {
-    segments: renditions.map((rendition) =>
-      pictureSegment(grid, n, rendition, outputOf(descriptors.get(rendition.id))),
-    ),
-    preview: outputOf(previewDescriptor),
+    command: made.command,
+    inputs: new Map([[0, input.bytes]]),
+    outputs: [...made.descriptors.values(), made.previewDescriptor],
+    finish: (outputOf) => ({
+      segments: renditions.map((rendition) =>
+        pictureSegment(grid, n, rendition, outputOf(made.descriptors.get(rendition.id) ?? -1)),
+      ),
+      preview: outputOf(made.previewDescriptor),
+    }),
   };
 }
 
-async function makeSound(
-  grid: Grid,
-  n: SegmentNumber,
-  rendition: AudioRendition,
-  sources: readonly SoundSource[],
-  encoder: Encoder,
-  signal: AbortSignal,
-): Promise<Transcoded> {
-  const plan = planSound(grid, n, sources);
-  const { command, inputs, outputDescriptor } = soundCommand(plan, rendition, encoder.arch);
-  const outputs = await runFfmpeg({
-    program: encoder.program,
-    args: composeArguments(command),
+function soundPart(plan: SoundPlan, rendition: AudioRendition, taken: Taken): Part {
+  const { command, inputs, outputDescriptor } = soundCommand(plan, rendition, taken);
+  return {
+    command,
     inputs: new Map(inputs.map(({ descriptor, piece }) => [descriptor, writeSoundInput(piece)])),
     outputs: [outputDescriptor],
-    limits: encoder.limits,
-    signal,
-  });
-  const stream = outputs.get(outputDescriptor) ?? Buffer.alloc(0);
-  return { segments: [soundSegment(plan, rendition, stream)], preview: undefined };
+    finish: (outputOf) => ({
+      segments: [soundSegment(plan, rendition, outputOf(outputDescriptor))],
+      preview: undefined,
+    }),
+  };
 }

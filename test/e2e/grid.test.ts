@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import {
   CLEAN_CASES,
   faultsOf,
+  makeClips,
   runCase,
   SOUND_CASES,
   SOURCE_CASES,
@@ -15,16 +16,26 @@ import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 /** Feeds at a time: as many as two cores carry. */
 const PARALLEL = 3;
 const SECONDS = 22;
+/** Fifty joins: over fewer, an encoder's bits wander by more than what is asked of them. */
+const SOUND_SECONDS = 112;
 const TIMEOUT_MS = 600_000;
+
+const secondsOf = (gridCase: GridCase): number =>
+  SOUND_CASES.includes(gridCase) ? SOUND_SECONDS : SECONDS;
 
 let pipeline: Pipeline;
 const outcomes = new Map<GridCase, Promise<GridOutcome>>();
 
 beforeAll(async () => {
+  const cases = [...SOURCE_CASES, ...CLEAN_CASES, ...SOUND_CASES];
+  await makeClips(cases, secondsOf);
   pipeline = await startPipeline();
   const limit = pLimit(PARALLEL);
-  for (const gridCase of [...SOURCE_CASES, ...CLEAN_CASES, ...SOUND_CASES]) {
-    const outcome = limit(async () => runCase(pipeline, gridCase, SECONDS));
+  for (const gridCase of cases) {
+    const start = async (): Promise<GridOutcome> =>
+      runCase(pipeline, gridCase, secondsOf(gridCase));
+    // Sounds come with next to no picture: they run beside all the others.
+    const outcome = SOUND_CASES.includes(gridCase) ? start() : limit(start);
     // Its own test reports the error; the others go on.
     outcome.catch(() => undefined);
     outcomes.set(gridCase, outcome);
@@ -55,10 +66,7 @@ describe('a clean feed with rounding, jitter and drift loses and repeats nothing
   test.each(CLEAN_CASES)(
     'in $name',
     async (gridCase) => {
-      const { driftPpm: _, ...pace } = gridCase.pace;
-      const outcome = await outcomes.get(gridCase);
-      // Twenty seconds are too short for a whole frame of drift: not one frame may be missing.
-      expect(outcome && faultsOf({ ...gridCase, pace }, outcome)).toEqual([]);
+      expect(await faults(gridCase)).toEqual([]);
     },
     TIMEOUT_MS,
   );

@@ -9,6 +9,7 @@ import { markdownTable, reportRow, type Row } from '../helpers/report-table.ts';
 import {
   CLEAN_CASES,
   faultsOf,
+  makeClips,
   runCase,
   SOUND_CASES,
   SOURCE_CASES,
@@ -61,6 +62,7 @@ async function runOne(pipeline: Pipeline, gridCase: GridCase, settings: Settings
 }
 
 async function runAll(cases: readonly GridCase[], settings: Settings): Promise<Row[]> {
+  await makeClips(cases, (gridCase) => secondsOf(gridCase, settings.seconds));
   const pipeline = await startPipeline(fastClock(settings.rate));
   const rows = new Map<GridCase, Row>();
   const waiting = [...cases];

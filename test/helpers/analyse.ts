@@ -1,4 +1,6 @@
 /** Judges a broadcast from outside: what an edge serves, against the grid and against the clip that was published. */
+import { fileURLToPath } from 'node:url';
+import { deserialize } from 'node:v8';
 import {
   gridOf,
   AAC_FRAME_SAMPLES,
@@ -13,7 +15,7 @@ import {
   type ListedBroadcast,
   type ListedRendition,
 } from './broadcast-download.ts';
-import { run, words } from './child.ts';
+import { run, runOk, words } from './child.ts';
 import { readFrames, readSound } from './decode.ts';
 import { letterboxArea } from './frame-stamp.ts';
 import {
@@ -52,13 +54,25 @@ export interface BroadcastReport {
   readonly sound: JoinReport | undefined;
 }
 
-/** Downloads and judges a broadcast. */
-export async function analyseBroadcast(
-  url: string,
-  fps: FpsName,
-  clip: Clip,
-): Promise<BroadcastReport> {
+/** What to judge: a multivariant playlist's URL, against the clip that was published. */
+export interface JudgeOrder {
+  readonly url: string;
+  readonly fps: FpsName;
+  readonly clip: Clip;
+}
+
+/** Downloads and judges a broadcast here. It keeps this process busy for seconds. */
+export async function analyseBroadcast({ url, fps, clip }: JudgeOrder): Promise<BroadcastReport> {
   return judgeBroadcast(await downloadBroadcast(url), gridOf(fps), clip);
+}
+
+/** The same in a process of its own: for tests that publish meanwhile. */
+export async function analyseApart(order: JudgeOrder): Promise<BroadcastReport> {
+  const program = fileURLToPath(new URL('judge-main.ts', import.meta.url));
+  const { stdout } = await runOk(process.execPath, ['--import', 'tsx', program], {
+    input: [Buffer.from(JSON.stringify(order))],
+  });
+  return deserialize(stdout) as BroadcastReport;
 }
 
 /** Judges what has been downloaded. */

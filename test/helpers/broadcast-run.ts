@@ -44,9 +44,10 @@ export async function recordClip(
     { timeoutMs: 3000 },
   );
   try {
-    const onAir = waitForAir(pipeline, channel);
-    await publication.sent;
-    const { broadcast, fps } = await onAir;
+    const [{ broadcast, fps }] = await Promise.all([
+      waitForAir(pipeline, channel),
+      publication.sent,
+    ]);
     await publication.publisher.stop();
     return await waitForRecording(pipeline, channel, broadcast, fps);
   } finally {

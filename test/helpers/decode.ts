@@ -4,10 +4,11 @@ import {
   flashPatch,
   meanOf,
   readStamp,
+  stampMargin,
   STAMP_HEIGHT_SHARE,
   type PictureArea,
 } from './frame-stamp.ts';
-import { PICTURE_MAX_LUMA } from './picture.ts';
+import { PICTURE_MAX_LUMA, PICTURE_MIN_LUMA } from './picture.ts';
 
 /** What a decoded picture says. */
 export interface SeenFrame {
@@ -15,6 +16,8 @@ export interface SeenFrame {
   readonly isFlash: boolean;
 }
 
+/** Between black and the darkest luma of the moving picture. */
+const DARKEST_MARGIN = (16 + PICTURE_MIN_LUMA) / 2;
 const FLASH_THRESHOLD = (PICTURE_MAX_LUMA + 235) / 2;
 
 /**
@@ -63,7 +66,9 @@ function readFrame(
 ): SeenFrame {
   for (const area of areas) {
     const stamp = readStamp(plane, area);
-    if (stamp !== undefined) {
+    // A stamp may read as another one from a place some cells off, with the black beside the picture as zeros.
+    const isPicture = areas.length === 1 || meanOf(plane, stampMargin(area)) > DARKEST_MARGIN;
+    if (stamp !== undefined && isPicture) {
       return { stamp, isFlash: meanOf(plane, flashPatch(area)) > FLASH_THRESHOLD };
     }
   }

@@ -125,6 +125,17 @@ export function flashPatch(area: PictureArea): PictureArea {
   };
 }
 
+/** The picture left of the stamp. */
+export function stampMargin(area: PictureArea): PictureArea {
+  const unit = area.height / UNITS_OF_HEIGHT;
+  return {
+    x: area.x + (MARGIN_UNITS / 4) * unit,
+    y: area.y + MARGIN_UNITS * unit,
+    width: (MARGIN_UNITS / 2) * unit,
+    height: 2 * CELL_UNITS * unit,
+  };
+}
+
 /** The share of a picture's height, from its top, that holds stamp and flash patch. */
 export const STAMP_HEIGHT_SHARE = (2 * MARGIN_UNITS + 2 * CELL_UNITS) / UNITS_OF_HEIGHT;
 

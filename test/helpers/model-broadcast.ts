@@ -95,7 +95,7 @@ async function sound(
 function adtsFrames(stream: Buffer): Buffer[] {
   const frames: Buffer[] = [];
   for (let at = 0; at + 7 <= stream.length;) {
-    const length = ((stream.readUInt32BE(at + 3) >>> 13) & 0x1fff) as number;
+    const length = (stream.readUInt32BE(at + 3) >>> 13) & 0x1fff;
     frames.push(stream.subarray(at + 7, at + length));
     at += length;
   }

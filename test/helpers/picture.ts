@@ -4,8 +4,9 @@ import { seeded } from './seeded.ts';
 
 /** Luma of the moving picture stays below this; a flash is far above it. */
 export const PICTURE_MAX_LUMA = 160;
+/** And above this, far from black. */
+export const PICTURE_MIN_LUMA = 40;
 const FLASH_LUMA = 235;
-const PICTURE_MIN_LUMA = 40;
 const TEXTURE_MARGIN = 256;
 const BLOB = 16;
 

@@ -7,8 +7,10 @@ export interface ProcessEntry {
   readonly parent: number;
   readonly name: string;
   readonly started: number;
-  /** Clock ticks of CPU: its own, and those of children that ended and were waited for. */
-  readonly ticks: number;
+  /** Clock ticks of CPU: its own. */
+  readonly ownTicks: number;
+  /** Those of children that ended and were waited for. */
+  readonly childTicks: number;
 }
 
 /** Clock ticks a second: USER_HZ, 100 on every Linux that runs Node. */
@@ -24,19 +26,35 @@ export function readProcess(pid: number): ProcessEntry | undefined {
       .split(' ')
       .map(Number);
     const isZombie = stat.charAt(close + 2) === 'Z';
-    const ticks = [11, 12, 13, 14].reduce((sum, field) => sum + (fields[field] ?? 0), 0);
     return isZombie
       ? undefined
       : {
           pid,
           parent: fields[1] ?? 0,
-          name: stat.slice(stat.indexOf('(') + 1, close),
+          name: nameOf(pid, stat.slice(stat.indexOf('(') + 1, close)),
           started: fields[19] ?? 0,
-          ticks,
+          ownTicks: (fields[11] ?? 0) + (fields[12] ?? 0),
+          childTicks: (fields[13] ?? 0) + (fields[14] ?? 0),
         };
   } catch {
     return undefined;
   }
+}
+
+/** The service whose program a process runs, or the program's own name. */
+function nameOf(pid: number, command: string): string {
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  return /\/([a-z]+)\/main\.js/.exec(words)?.[1] ?? command;
+}
+
+/** Clock ticks of CPU by name; what a service's ended children used stands beside it as `name's programs`. */
+export function ticksByName(entries: readonly ProcessEntry[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { name, ownTicks, childTicks } of entries) {
+    sums.set(name, (sums.get(name) ?? 0) + ownTicks);
+    sums.set(`${name}'s programs`, (sums.get(`${name}'s programs`) ?? 0) + childTicks);
+  }
+  return sums;
 }
 
 /** The process with this id and everything under it, itself first. */
@@ -56,11 +74,4 @@ export const survivors = (entries: readonly ProcessEntry[]): ProcessEntry[] =>
   entries.filter((entry) => readProcess(entry.pid)?.started === entry.started);
 
 /** Clock ticks of CPU that this process's children spent which ended and were waited for. */
-export function childTicks(): number {
-  const stat = readFileSync('/proc/self/stat', 'latin1');
-  const fields = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number);
-  return (fields[13] ?? 0) + (fields[14] ?? 0);
-}
+export const childTicks = (): number => readProcess(process.pid)?.childTicks ?? 0;

@@ -4,7 +4,8 @@
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-ffmpeg -v error -nostdin -i "$3" -t "$4" -vn "$work/sound.wav"
+# The clip's sound begins one access unit before its pictures: its encoder's priming.
+ffmpeg -v error -nostdin -i "$3" -t "$4" -vn -af atrim=start_sample=1024 "$work/sound.wav"
 mkfifo "$work/pictures"
 ffmpeg -v error -nostdin -i "$3" -t "$4" -an -pix_fmt yuv420p -f yuv4mpegpipe -y "$work/pictures" &
 gst-launch-1.0 -q -e \

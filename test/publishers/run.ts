@@ -35,7 +35,7 @@ async function publishWith(pipeline: Pipeline, name: string, seconds: number): P
   process.stdout.write(outcome.stdout);
   process.stderr.write(outcome.stderr);
   const recorded = await waitForRecording(pipeline, channel, broadcast, fps);
-  const report = await analyseBroadcast(recorded.hls, fps, clip);
+  const report = await analyseBroadcast({ url: recorded.hls, fps, clip });
   const complaints = [await playerComplaints(recorded.hls), await playerComplaints(recorded.dash)];
   for (const text of [...report.problems, ...complaints].filter((line) => line !== '')) {
     console.error(`${name}: ${text.trim()}`);

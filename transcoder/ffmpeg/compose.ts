@@ -21,10 +21,19 @@ export interface CommandOutput {
 export interface Command {
   readonly global: readonly string[];
   readonly inputs: readonly CommandInput[];
-  /** `-filter_complex`. */
-  readonly graph: string;
+  /** Each a `-filter_complex` of its own: what shares a graph waits for one another. */
+  readonly graphs: readonly string[];
   readonly outputs: readonly CommandOutput[];
 }
+
+/** One command that does what several do, in one process. Their descriptors and input numbers must fit together. */
+export const joinCommands = (
+  parts: readonly Omit<Command, 'global'>[],
+): Omit<Command, 'global'> => ({
+  inputs: parts.flatMap(({ inputs }) => inputs),
+  graphs: parts.flatMap(({ graphs }) => graphs),
+  outputs: parts.flatMap(({ outputs }) => outputs),
+});
 
 /**
  * The argument list of a command, without the program.
@@ -35,19 +44,21 @@ export function composeArguments(command: Command): string[] {
   for (const input of command.inputs) {
     fluent.input(input.source).inputOptions([...input.options]);
   }
-  fluent.complexFilter(command.graph);
+  const [first, ...others] = command.graphs;
+  if (first !== undefined) {
+    fluent.complexFilter(first);
+  }
   for (const output of command.outputs) {
     fluent.output(output.target).outputOptions([...output.options]);
   }
-  const composed = [...command.global, ...fluent._getArguments()];
-  const split = [...command.global, command.graph]
-    .concat(
-      ...command.inputs.map((input) => [...input.options, input.source]),
-      ...command.outputs.map((output) => [...output.options, output.target]),
-    )
-    .find((argument) => argument.includes(' '));
-  if (split !== undefined) {
-    throw new PipelineError('INTERNAL', `ffmpeg argument contains a space: ${split}`);
+  // fluent-ffmpeg knows of one graph only; the option is global and may stand anywhere.
+  const ahead = [...command.global, ...others.flatMap((graph) => ['-filter_complex', graph])];
+  const composed = [...ahead, ...fluent._getArguments()];
+  const split = composed.find((argument) => argument.includes(' '));
+  const given = [command.inputs, command.outputs].flat().flatMap(({ options }) => options);
+  const bad = split ?? given.find((option) => option.includes(' '));
+  if (bad !== undefined) {
+    throw new PipelineError('INTERNAL', `ffmpeg argument contains a space: ${bad}`);
   }
   return composed;
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { PipelineError } from '../../common/errors.ts';
-import { ARGUMENT_VERSION, GLOBAL_OPTIONS } from './options.ts';
+import { ARGUMENT_VERSION, globalOptions } from './options.ts';
 import { runFfmpeg, type RunLimits } from './run.ts';
 
 /** x264 names itself in an SEI message of every stream. */
@@ -49,7 +49,7 @@ export async function encoderFingerprint(
   const version = await run(['-version'], 1);
   const stream = await run(
     [
-      ...GLOBAL_OPTIONS,
+      ...globalOptions(arch),
       ...['-filter_complex', 'color=s=32x32:r=1,trim=end_frame=1[v]', '-map', '[v]'],
       ...['-c:v', 'libx264', '-threads', '1', '-f', 'h264', 'pipe:3'],
     ],

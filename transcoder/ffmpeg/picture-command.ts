@@ -3,7 +3,7 @@ import type { VideoRendition } from '../../common/contracts/rendition.ts';
 import type { Grid } from '../../common/grid.ts';
 import type { SourcePicture } from '../sps.ts';
 import type { Command } from './compose.ts';
-import { GLOBAL_OPTIONS, mp4InputOptions } from './options.ts';
+import { mp4InputOptions } from './options.ts';
 import { pictureGraph, PREVIEW_PAD, videoPad } from './picture-graph.ts';
 
 /** Quality at which x264 stops spending bits; the peak rate caps it. */
@@ -55,7 +55,7 @@ function renditionOptions(grid: Grid, rendition: VideoRendition): string[] {
 
 /** The command and which of its outputs is what. */
 export interface PictureCommand {
-  readonly command: Command;
+  readonly command: Omit<Command, 'global'>;
   /** File descriptors, by rendition id. */
   readonly descriptors: ReadonlyMap<string, number>;
   readonly previewDescriptor: number;
@@ -78,9 +78,8 @@ export function pictureCommand(
   const previewDescriptor = FIRST_DESCRIPTOR + renditions.length;
   return {
     command: {
-      global: GLOBAL_OPTIONS,
       inputs: [{ source: 'pipe:0', options: [...mp4InputOptions('h264'), '-strict', 'strict'] }],
-      graph: pictureGraph(grid, startSeconds, sources, renditions),
+      graphs: [pictureGraph(grid, startSeconds, sources, renditions)],
       outputs: [
         ...renditions.map((rendition, i) => ({
           target: `pipe:${FIRST_DESCRIPTOR + i}`,

@@ -3,7 +3,7 @@ import type { AudioRendition } from '../../common/contracts/rendition.ts';
 import { SAMPLE_RATE } from '../../common/grid.ts';
 import type { SoundPiece, SoundPlan, SpanPiece } from '../sound-plan.ts';
 import type { Command } from './compose.ts';
-import { GLOBAL_OPTIONS, mp4InputOptions } from './options.ts';
+import { mp4InputOptions } from './options.ts';
 
 /** The encoder's format, for every piece. */
 const FORMAT = `aformat=sample_fmts=fltp:sample_rates=${SAMPLE_RATE}:channel_layouts=stereo`;
@@ -32,46 +32,46 @@ const pieceFilters = (piece: SoundPiece, input: number): string =>
 
 /** The command, and the descriptors of its inputs (one per span, in order) and output. */
 export interface SoundCommand {
-  readonly command: Command;
+  readonly command: Omit<Command, 'global'>;
   readonly inputs: readonly { readonly descriptor: number; readonly piece: SpanPiece }[];
   readonly outputDescriptor: number;
 }
 
-/** 0 and 1 stay unused, 2 is for errors. */
-const OUTPUT_DESCRIPTOR = 3;
+/** What the rest of the process has taken already. */
+export interface Taken {
+  /** Number of inputs. */
+  readonly inputs: number;
+  /** First free descriptor. */
+  readonly descriptor: number;
+}
 
-/**
- * Composes the command. ffmpeg's AAC encoder and resampler give different bytes with different vector
- * instructions, so on x86 they are held to what every x86-64 has.
- * @param arch `process.arch` of the machine
- */
+/** Composes the command; its descriptors follow one another from the first free one, the output's first. */
 export function soundCommand(
   plan: SoundPlan,
   rendition: AudioRendition,
-  arch: string,
+  taken: Taken,
 ): SoundCommand {
   const inputs = plan.pieces
     .filter((piece) => piece.kind === 'span')
-    .map((piece, i) => ({ descriptor: OUTPUT_DESCRIPTOR + 1 + i, piece }));
-  let span = -1;
+    .map((piece, i) => ({ descriptor: taken.descriptor + 1 + i, piece }));
+  let input = taken.inputs - 1;
   const parts = plan.pieces.map((piece, i) => {
-    span += piece.kind === 'span' ? 1 : 0;
-    return `${pieceFilters(piece, span)}[p${i}]`;
+    input += piece.kind === 'span' ? 1 : 0;
+    return `${pieceFilters(piece, input)}[${rendition.id}p${i}]`;
   });
-  const join = `${plan.pieces.map((_, i) => `[p${i}]`).join('')}concat=n=${plan.pieces.length}:v=0:a=1,asetpts=N/SR/TB[sound]`;
+  const join = `${plan.pieces.map((_, i) => `[${rendition.id}p${i}]`).join('')}concat=n=${plan.pieces.length}:v=0:a=1,asetpts=N/SR/TB[${rendition.id}]`;
   return {
     command: {
-      global: [...(arch === 'x64' ? ['-cpuflags', 'sse2'] : []), ...GLOBAL_OPTIONS],
       inputs: inputs.map(({ descriptor }) => ({
         source: `pipe:${descriptor}`,
         options: mp4InputOptions('aac'),
       })),
-      graph: [...parts, join].join(';'),
+      graphs: [[...parts, join].join(';')],
       outputs: [
         {
-          target: `pipe:${OUTPUT_DESCRIPTOR}`,
+          target: `pipe:${taken.descriptor}`,
           options: [
-            ...['-map', '[sound]', '-c:a', 'aac', '-b:a', String(rendition.bitrateBps)],
+            ...['-map', `[${rendition.id}]`, '-c:a', 'aac', '-b:a', String(rendition.bitrateBps)],
             // Noise substitution stays on (the default): without it the encoder's rate control takes far longer to
             // settle, and three frames of context leave joins 8 dB worse on a tone.
             ...['-threads', '1', '-flags', '+bitexact', '-fflags', '+bitexact'],
@@ -81,6 +81,6 @@ export function soundCommand(
       ],
     },
     inputs,
-    outputDescriptor: OUTPUT_DESCRIPTOR,
+    outputDescriptor: taken.descriptor,
   };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { VideoRendition } from '../../../common/contracts/rendition.ts';
 import { gridOf } from '../../../common/grid.ts';
-import { composeArguments } from '../../../transcoder/ffmpeg/compose.ts';
+import { composeArguments, joinCommands } from '../../../transcoder/ffmpeg/compose.ts';
+import { globalOptions } from '../../../transcoder/ffmpeg/options.ts';
 import { pictureCommand } from '../../../transcoder/ffmpeg/picture-command.ts';
 import { soundCommand } from '../../../transcoder/ffmpeg/sound-command.ts';
 import type { SourcePicture } from '../../../transcoder/sps.ts';
@@ -25,7 +26,8 @@ const HD: SourcePicture = {
 
 function picture(sources: readonly SourcePicture[]): { args: string[]; graph: string } {
   const { command } = pictureCommand(gridOf('30000/1001'), '0.0667', sources, LADDER);
-  return { args: composeArguments(command), graph: command.graph };
+  const args = composeArguments({ global: globalOptions('x64'), ...command });
+  return { args, graph: command.graphs.join(';') };
 }
 const following = (args: readonly string[], option: string): (string | undefined)[] =>
   args.flatMap((argument, i) => (argument === option ? [args[i + 1]] : []));
@@ -75,7 +77,7 @@ describe('the command for pictures', () => {
   });
 
   test('refuses an argument that would be split', () => {
-    const command = { global: [], inputs: [], graph: 'null', outputs: [] };
+    const command = { global: [], inputs: [], graphs: ['null'], outputs: [] };
     expect(() =>
       composeArguments({ ...command, outputs: [{ target: 'x', options: ['-a b'] }] }),
     ).toThrow('contains a space');
@@ -96,16 +98,27 @@ describe('the command for sound', () => {
     codecs: 'mp4a.40.2',
   } as const;
 
-  test('holds x86 to what every x86-64 has, and leaves other machines alone', () => {
-    const of = (arch: string): string[] =>
-      composeArguments(soundCommand(plan, rendition, arch).command);
-    expect(following(of('x64'), '-cpuflags')).toEqual(['sse2']);
-    expect(of('arm64')).not.toContain('-cpuflags');
-  });
+  const command = (first: { inputs: number; descriptor: number }) =>
+    soundCommand(plan, rendition, first);
 
   test('makes silence without any input', () => {
-    const { command, inputs } = soundCommand(plan, rendition, 'x64');
+    const { command: made, inputs } = command({ inputs: 0, descriptor: 3 });
     expect(inputs).toEqual([]);
-    expect(command.graph).toContain('anullsrc=r=48000:cl=stereo,atrim=end_sample=96000');
+    expect(made.graphs.join()).toContain('anullsrc=r=48000:cl=stereo,atrim=end_sample=96000');
+  });
+
+  test('goes into the process of the pictures, in a graph of its own', () => {
+    const pictures = pictureCommand(gridOf('30'), '0.0667', [HD], LADDER).command;
+    const sound = command({ inputs: 1, descriptor: 6 }).command;
+    const args = composeArguments({ global: [], ...joinCommands([pictures, sound]) });
+    expect(new Set(following(args, '-filter_complex'))).toEqual(
+      new Set([...pictures.graphs, ...sound.graphs]),
+    );
+    expect(args.at(-1)).toBe('pipe:6');
+  });
+
+  test('is held on x86 to what every x86-64 has; other machines are left alone', () => {
+    expect(following(globalOptions('x64'), '-cpuflags')).toEqual(['sse2']);
+    expect(globalOptions('arm64')).not.toContain('-cpuflags');
   });
 });
