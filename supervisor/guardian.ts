@@ -4,13 +4,21 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 
-/** `$1`: tenths of a second to wait before the program is told to end; the rest is the program and its arguments. */
+/**
+ * The trap is set before the program starts: a SIGTERM that came in between would end the guardian alone.
+ * `$1`: tenths of a second to wait before the program is told to end; the rest is the program and its
+ * arguments.
+ */
 const GUARDIAN = `
 wait_tenths=$1
 shift
+child=
+asked=
+trap 'asked=1; if [ -n "$child" ]; then kill -TERM "$child" 2>/dev/null; fi' TERM INT HUP
 exec 4<&0
 "$@" 0<&4 3<&- 4<&- &
 child=$!
+if [ -n "$asked" ]; then kill -TERM "$child" 2>/dev/null; fi
 exec 4<&-
 (
   read -r _ <&3
@@ -29,7 +37,6 @@ exec 4<&-
 ) </dev/null >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
-trap 'kill -TERM "$child" 2>/dev/null' TERM INT HUP
 wait "$child"
 code=$?
 while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do
