@@ -1,5 +1,8 @@
 /** Options that every ffmpeg of ours is started with. */
 
+/** Vector instructions of every x86-64. Each must be named: `sse2` alone leaves out the others. */
+const BASELINE_X64 = 'mmx+mmxext+sse+sse2';
+
 /**
  * Once per command: quiet, no keyboard, one thread for each graph. ffmpeg's AAC encoder and its resamplers give
  * different bytes with different vector instructions, so on x86 they are held to what every x86-64 has. That costs
@@ -7,7 +10,7 @@
  * @param arch `process.arch` of the machine
  */
 export const globalOptions = (arch: string): string[] => [
-  ...(arch === 'x64' ? ['-cpuflags', 'sse2'] : []),
+  ...(arch === 'x64' ? ['-cpuflags', BASELINE_X64] : []),
   ...['-hide_banner', '-nostdin', '-loglevel', 'error', '-y'],
   ...['-filter_threads', '1', '-filter_complex_threads', '1', '-copyts'],
 ];
@@ -26,4 +29,4 @@ export const mp4InputOptions = (codec: 'h264' | 'aac'): string[] => [
 ];
 
 /** Raised with every change to arguments that changes bytes; part of the encoder's fingerprint. */
-export const ARGUMENT_VERSION = 1;
+export const ARGUMENT_VERSION = 2;
