@@ -1,4 +1,4 @@
-/** `npm run check`: types, lint, format, the list of files and `npm test`. Every step runs, so that one look shows all that is wrong. */
+/** `npm run check`: types, lint, format and `npm test`. Every step runs, so that one look shows all that is wrong. */
 import './node-version.mjs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -11,7 +11,6 @@ const steps = [
   { name: 'types', program: node, args: ['scripts/types.mjs'] },
   { name: 'lint', program: binary('oxlint'), args: ['--deny-warnings'] },
   { name: 'format', program: binary('prettier'), args: ['--check', '--log-level=warn', '.'] },
-  { name: 'files', program: node, args: ['scripts/files-list.mjs', '--check'] },
   { name: 'test', program: node, args: ['scripts/test.mjs', ...process.argv.slice(2)] },
 ];
 const failed = [];
