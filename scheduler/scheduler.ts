@@ -2,13 +2,20 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Gauge } from 'prom-client';
-import { redisKeys, storeKeys } from '../common/contracts/names.ts';
+import { QUEUES, redisKeys, storeKeys } from '../common/contracts/names.ts';
 import { withDeadline } from '../common/lifecycle.ts';
 import { closesServer, listen } from '../common/listen.ts';
+import { openQueue } from '../common/queues.ts';
 import type { ServiceContext } from '../common/service.ts';
 import { createApp } from './api/app.ts';
 import { ChannelService } from './api/channel-service.ts';
+import { EdgeViews } from './api/edge-views.ts';
 import { readServices } from './api/live-state.ts';
+import { Previews } from './api/previews.ts';
+import { queueBoard } from './api/queue-board.ts';
+import { readQueue } from './api/queue-views.ts';
+import { readRoomFiles } from './api/room-files.ts';
+import { Room } from './api/room.ts';
 import { missingFor } from './api/status.ts';
 import { makeBootChannels } from './catalogue/boot-channels.ts';
 import { Catalogue } from './catalogue/catalogue.ts';
@@ -96,11 +103,39 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     bootChannels: config.BOOT_CHANNELS,
     folder: config.DATA_DIR,
   });
+  const names = Object.values(QUEUES);
+  const queues = names.map((name) => lifecycle.own(name, openQueue(name, redis, logger)));
+  const edges = new EdgeViews();
+  const room = lifecycle.own(
+    'control room',
+    new Room(
+      {
+        now: () => clock.now(),
+        channels: () => channels.room(),
+        queues: () =>
+          Promise.all(
+            queues.map((queue, at) => readQueue(queue, names[at] ?? 'chunks', redis, Date.now())),
+          ),
+        services,
+        edges: (records) => edges.of(records),
+        missing,
+      },
+      logger,
+    ),
+  );
+  const files = await readRoomFiles();
+  if (files === undefined) {
+    logger.warn('control room is not built');
+  }
   const app = createApp({
     adminToken: config.ADMIN_TOKEN,
     channels,
     services,
-    missing,
+    edges,
+    room,
+    files,
+    previews: new Previews(services),
+    board: (base) => queueBoard(queues, base, logger),
     now: Date.now,
     logger,
   });
@@ -120,6 +155,8 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
   );
   await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
   lifecycle.own('control api', closesServer(server));
+  // Streams without an end would keep the server from closing.
+  lifecycle.own('listeners', room.events);
   gauges(context, unfinished, () => leader !== undefined);
   context.setReady(true);
   return { port: (server.address() as AddressInfo).port };

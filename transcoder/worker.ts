@@ -15,6 +15,7 @@ import type { TranscoderConfig } from './config.ts';
 import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
 import type { MadeSegment } from './made-segment.ts';
 import { openSlate } from './slate.ts';
+import { Tally } from './tally.ts';
 import { readTaskInput } from './task-input.ts';
 import { transcode, type Encoder } from './transcode.ts';
 import { openWriteBehind } from './write-behind.ts';
@@ -111,6 +112,8 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     await behind.add({ result, made });
   };
 
+  const tally = new Tally();
+  context.setDetail(tally.detail(null));
   const closing = new AbortController();
   const worker = openWorker(
     QUEUES.transcode,
@@ -120,10 +123,11 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     async (task, _job, lost) => {
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
-      context.setDetail({ task: `${task.channel}-${task.n}` });
+      context.setDetail(tally.detail(task));
       try {
         await run(task, AbortSignal.any([lost, closing.signal]));
         outcomes.inc({ outcome: 'done' });
+        tally.done(task, performance.now() - began);
         log.debug({ ms: Math.round(performance.now() - began) }, 'task done');
       } catch (error) {
         const { code, message } = toPipelineError(error);
@@ -132,11 +136,12 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
           // Neither done nor failed: the lock runs out and another worker takes the task.
           await new Promise<never>(() => undefined);
         }
+        tally.failed();
         log.warn({ code, reason: message }, 'task failed');
         throw error;
       } finally {
         durations.observe((performance.now() - began) / 1_000);
-        context.setDetail({ task: null });
+        context.setDetail(tally.detail(null));
       }
     },
     { concurrency: 1, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS },

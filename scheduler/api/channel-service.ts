@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Clock } from '../../common/clock.ts';
 import type { Channel } from '../../common/contracts/channel.ts';
+import type { ChannelView, StatusView } from '../../common/contracts/channel-status.ts';
+import type { RoomChannel } from '../../common/contracts/control-room.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
 import { redisKeys } from '../../common/contracts/names.ts';
 import { PipelineError } from '../../common/errors.ts';
@@ -15,8 +17,15 @@ import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/strea
 import { schedulerKeys } from '../keys.ts';
 import { readBroadcasts } from '../leader/broadcast-records.ts';
 import type { StoredChunks } from '../stored-chunks.ts';
-import { readAir, readFeed, readOnAir, readOrigin } from './live-state.ts';
-import type { ChannelView, StatusView, createBodySchema, patchBodySchema } from './schemas.ts';
+import {
+  readAir,
+  readEverything,
+  readFeed,
+  readOnAir,
+  readOrigin,
+  type LiveState,
+} from './live-state.ts';
+import type { createBodySchema, patchBodySchema } from './schemas.ts';
 import { statusOf } from './status.ts';
 
 const END_WAIT_MS = 5_000;
@@ -147,20 +156,36 @@ export class ChannelService {
   }
 
   async status(id: string): Promise<StatusView> {
-    const { redis, clock, catalogue, chunks, unfinished } = this.#deps;
+    const { redis, catalogue } = this.#deps;
     const channel = catalogue.get(id);
     const [air, feed, origin] = await Promise.all([
       this.#air(id),
       readFeed(redis, id),
       readOrigin(redis, id),
     ]);
+    return this.#statusOf(channel, { air, feed, origin });
+  }
+
+  /** Every channel with its status, by three questions to Redis however many channels there are. */
+  async room(): Promise<readonly RoomChannel[]> {
+    const known = await readEverything(this.#deps.redis);
+    return this.#deps.catalogue.list().map((channel) => {
+      const live = known(channel.id);
+      return {
+        channel: viewOf(channel, live.air !== undefined),
+        status: this.#statusOf(channel, live),
+        startedAt: live.air?.startedAt ?? null,
+      };
+    });
+  }
+
+  #statusOf(channel: Channel, live: LiveState): StatusView {
+    const { clock, chunks, unfinished } = this.#deps;
     return statusOf({
+      ...live,
       channel,
-      air,
-      feed,
-      origin,
-      unfinished: unfinished().get(id) ?? 0,
-      rawStored: feed && chunks.newest(id, feed.session),
+      unfinished: unfinished().get(channel.id) ?? 0,
+      rawStored: live.feed && chunks.newest(channel.id, live.feed.session),
       now: clock.now(),
     });
   }

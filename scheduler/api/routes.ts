@@ -3,19 +3,22 @@ import { Router, type Request } from 'express';
 import { channelIdSchema } from '../../common/contracts/channel.ts';
 import type { ServiceRecord } from '../../common/contracts/status.ts';
 import type { ChannelService } from './channel-service.ts';
+import type { EdgeViews } from './edge-views.ts';
 import { openApiDocument } from './openapi.ts';
 import { createBodySchema, parseInput, patchBodySchema } from './schemas.ts';
+import { workerViews } from './worker-views.ts';
 
 /** What the routes act upon. */
 export interface RouteDeps {
   readonly channels: ChannelService;
   readonly services: () => Promise<readonly ServiceRecord[]>;
+  readonly edges: EdgeViews;
 }
 
 const idOf = (request: Request): string => parseInput(channelIdSchema, request.params['id']);
 
 /** Everything below `/v1`. */
-export function apiRoutes({ channels, services }: RouteDeps): Router {
+export function apiRoutes({ channels, services, edges }: RouteDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const document = openApiDocument();
 
@@ -63,14 +66,11 @@ export function apiRoutes({ channels, services }: RouteDeps): Router {
   router.get('/services', async (_request, response) => {
     response.json({ services: await services() });
   });
-  for (const [path, service] of [
-    ['workers', 'transcoder'],
-    ['edges', 'edge'],
-  ] as const) {
-    router.get(`/${path}`, async (_request, response) => {
-      const all = await services();
-      response.json({ [path]: all.filter((record) => record.service === service) });
-    });
-  }
+  router.get('/workers', async (_request, response) => {
+    response.json({ workers: workerViews(await services()) });
+  });
+  router.get('/edges', async (_request, response) => {
+    response.json({ edges: edges.of(await services()) });
+  });
   return router;
 }

@@ -1,5 +1,6 @@
 /** A channel's status, put together from what its services tell. Pure. */
 import type { Channel } from '../../common/contracts/channel.ts';
+import type { StatusView } from '../../common/contracts/channel-status.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
 import type {
   FeedStatus,
@@ -7,7 +8,8 @@ import type {
   ServiceRecord,
   Warning,
 } from '../../common/contracts/status.ts';
-import type { StatusView } from './schemas.ts';
+import { gridOf, timeOfSegment, type FpsName } from '../../common/grid.ts';
+import { segmentNumber } from '../../common/time.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
@@ -42,7 +44,7 @@ export function statusOf(known: Known): StatusView {
         id: rendition.id,
         ...(rendition.kind === 'video' ? { height: rendition.height } : {}),
         published: made?.published ?? null,
-        lagMs: made?.lagMs ?? null,
+        lagMs: air === undefined || made === undefined ? null : lagOf(made, air.fps, known.now),
       };
     }),
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
@@ -50,6 +52,16 @@ export function statusOf(known: Known): StatusView {
     rawStored: known.rawStored ?? null,
     warnings: [...(connected ? feed.warnings : []), ...ownWarnings(air, connected, unfinished)],
   };
+}
+
+/** The lag of the last publication, or that of the next one once it is later: a lag must not stand still with the pipeline. */
+function lagOf(
+  { published, lagMs }: { readonly published: number; readonly lagMs: number },
+  fps: FpsName,
+  now: number,
+): number {
+  const nextEnds = timeOfSegment(gridOf(fps), segmentNumber(published + 2));
+  return Math.max(lagMs, Math.round(now - nextEnds));
 }
 
 const feedView = (feed: FeedStatus, connected: boolean): StatusView['feeds'][number] => ({
