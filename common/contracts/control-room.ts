@@ -21,7 +21,7 @@ export const workerViewSchema = shared.extend({
 /** See {@link workerViewSchema}. */
 export type WorkerView = z.infer<typeof workerViewSchema>;
 
-/** An edge: `GET /v1/edges`. Counters are of all time since its start, rates of the last half minute. */
+/** An edge: `GET /v1/edges`. Counters are of all time since its start, rates of the last ten seconds. */
 export const edgeViewSchema = shared.extend({
   /** Where viewers reach it. */
   publicUrl: z.string(),

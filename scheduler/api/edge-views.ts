@@ -4,7 +4,7 @@ import type { EdgeView } from '../../common/contracts/control-room.ts';
 import type { ServiceRecord } from '../../common/contracts/status.ts';
 
 /** Rates are over this long, real milliseconds: enough heartbeats to be steady, few enough to be of now. */
-const WINDOW_MS = 30_000;
+const WINDOW_MS = 10_000;
 
 const count = z.int().min(0).nullable().catch(null);
 const detailSchema = z.object({
@@ -50,7 +50,8 @@ export class EdgeViews {
 
 function withBeat(beats: Beat[], beat: Beat): Beat[] {
   const last = beats.at(-1);
-  if (last?.at === beat.at) {
+  // An edge that has just started beats before it counts.
+  if (last?.at === beat.at || beat.counters.requests === null) {
     return beats;
   }
   // Counters begin anew with the process.

@@ -2,7 +2,11 @@
 import { z } from 'zod';
 import { channelIdSchema } from '../../common/contracts/channel.ts';
 import { channelViewSchema, statusViewSchema } from '../../common/contracts/channel-status.ts';
-import { edgeViewSchema, snapshotSchema, workerViewSchema } from '../../common/contracts/control-room.ts';
+import {
+  edgeViewSchema,
+  snapshotSchema,
+  workerViewSchema,
+} from '../../common/contracts/control-room.ts';
 import { serviceRecordSchema } from '../../common/contracts/status.ts';
 import {
   broadcastsViewSchema,

@@ -49,6 +49,7 @@ export const loginPage = (problem?: string): string =>
         <form method="post" action="/login">
           <h1>Control room</h1>
           <p id="hint">The terminal that runs <code>npm start</code> shows the admin token.</p>
+          <input type="text" name="username" autocomplete="username" value="admin" hidden />
           <label for="token">Admin token</label>
           <input
             id="token"

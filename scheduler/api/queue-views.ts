@@ -1,5 +1,5 @@
 /** Queues as operators see them: jobs by state, and how long the oldest has been waiting. */
-import { QUEUES } from '../../common/contracts/names.ts';
+import type { QUEUES } from '../../common/contracts/names.ts';
 import type { QueueView } from '../../common/contracts/control-room.ts';
 import type { Queue } from '../../common/queues.ts';
 import { execute, type Redis } from '../../common/redis.ts';
