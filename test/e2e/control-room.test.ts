@@ -146,7 +146,10 @@ test(
   async () => {
     const picture = page.getByRole('img', { name: 'What is on air on final' });
     await picture.waitFor();
-    expect(await picture.evaluate<number>('(image) => image.naturalWidth')).toBe(320);
+    const width = await page.evaluate<number>(
+      `document.querySelector('.preview img').naturalWidth`,
+    );
+    expect(width).toBe(320);
     expect(await page.locator('.graph canvas').count()).toBe(4);
     expect(await faultsAtBothWidths()).toEqual([]);
     for (const name of ['New channel', 'Connect OBS of final', 'Settings of final']) {

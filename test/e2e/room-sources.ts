@@ -1,7 +1,7 @@
 /** What the control room should be showing, read from where its figures come from: API, Redis, metrics, queues. */
 import { z } from 'zod';
 import { channelViewSchema, statusViewSchema } from '../../common/contracts/channel-status.ts';
-import { QUEUES, redisKeys } from '../../common/contracts/names.ts';
+import { redisKeys } from '../../common/contracts/names.ts';
 import { broadcastSchema } from '../../common/contracts/segment.ts';
 import {
   originStatusSchema,
