@@ -170,7 +170,7 @@ test(
     await page.getByRole('button', { name: 'New channel' }).click();
     await page.getByRole('button', { name: 'Create channel' }).click();
     expect(await page.locator('#id-problem').innerText()).toContain('id');
-    expect(await page.evaluate<string>('document.activeElement.id')).toBe('id');
+    await page.locator('#id:focus').waitFor();
     await page.getByLabel('Id', { exact: true }).fill('training');
     await page.getByLabel('Name', { exact: true }).fill('Training ground');
     await page.keyboard.press('Enter');
@@ -197,7 +197,7 @@ test(
     expect(await confirm.isDisabled()).toBe(true);
     await page.getByLabel('Type training to delete it').fill('training');
     await confirm.click();
-    await page.getByRole('heading', { name: 'Second pitch' }).waitFor({ state: 'detached' });
+    await page.locator('#name-training').waitFor({ state: 'detached' });
     expect(await page.evaluate('window.isSamePage')).toBe(true);
   },
   TIMEOUT_MS,
@@ -215,6 +215,7 @@ test(
     await outage.waitFor();
     expect(await outage.innerText()).toContain('No connection');
     await outage.waitFor({ state: 'hidden' });
+  await page.getByText('Ready for a stream').waitFor();
     await page.getByRole('button', { name: 'End broadcast of final' }).click();
     await page.getByRole('button', { name: 'End broadcast', exact: true }).click();
     await page.getByRole('button', { name: 'Delete of final' }).waitFor();
