@@ -10,6 +10,7 @@ import type { ServiceContext } from '../common/service.ts';
 import { createApp } from './api/app.ts';
 import { ChannelService } from './api/channel-service.ts';
 import { EdgeViews } from './api/edge-views.ts';
+import { EndedSessions } from './api/ended-sessions.ts';
 import { readServices } from './api/live-state.ts';
 import { Previews } from './api/previews.ts';
 import { queueBoard } from './api/queue-board.ts';
@@ -82,7 +83,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
   });
   lifecycle.own('leadership', lease);
   const chunks = lifecycle.own('chunks', openStoredChunks(redis, logger));
-  await listenToOthers(context, catalogue, () => leader);
+  const endedSessions = await EndedSessions.open(redis, logger, Date.now());
 
   const unfinished = (): ReadonlyMap<string, number> => leader?.unfinished() ?? new Map();
   const services = (): ReturnType<typeof readServices> =>
@@ -103,8 +104,10 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     bootChannels: config.BOOT_CHANNELS,
     folder: config.DATA_DIR,
   });
-  const names = Object.values(QUEUES);
-  const queues = names.map((name) => lifecycle.own(name, openQueue(name, redis, logger)));
+  const queues = Object.values(QUEUES).map((name) => ({
+    name,
+    queue: lifecycle.own(`queue ${name}`, openQueue(name, redis, logger)),
+  }));
   const edges = new EdgeViews();
   const room = lifecycle.own(
     'control room',
@@ -113,9 +116,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
         now: () => clock.now(),
         channels: () => channels.room(),
         queues: () =>
-          Promise.all(
-            queues.map((queue, at) => readQueue(queue, names[at] ?? 'chunks', redis, Date.now())),
-          ),
+          Promise.all(queues.map(({ name, queue }) => readQueue(queue, name, redis, Date.now()))),
         services,
         edges: (records) => edges.of(records),
         missing,
@@ -123,19 +124,31 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
       logger,
     ),
   );
+  await listenToOthers(context, catalogue, {
+    end: (id) => leader?.end(id),
+    sessionEnded: (message) => {
+      room.events.endSession(endedSessions.heard(message));
+    },
+  });
   const files = await readRoomFiles();
   if (files === undefined) {
     logger.warn('control room is not built');
   }
   const app = createApp({
     adminToken: config.ADMIN_TOKEN,
+    endedSessions,
     channels,
     services,
     edges,
     room,
     files,
     previews: new Previews(services),
-    board: (base) => queueBoard(queues, base, logger),
+    board: (base) =>
+      queueBoard(
+        queues.map(({ queue }) => queue),
+        base,
+        logger,
+      ),
     now: Date.now,
     logger,
   });
@@ -166,19 +179,27 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
 async function listenToOthers(
   { connect, logger }: SchedulerContext,
   catalogue: Catalogue,
-  leader: () => Leader | undefined,
+  on: {
+    readonly end: (channel: string) => void;
+    readonly sessionEnded: (message: string) => void;
+  },
 ): Promise<void> {
   const subscriptions = connect('subscriptions');
   subscriptions.on('message', (topic: string, id: string) => {
     if (topic === schedulerKeys.endAsked) {
-      leader()?.end(id);
+      on.end(id);
+      return;
+    }
+    if (topic === schedulerKeys.sessionEnded) {
+      on.sessionEnded(id);
       return;
     }
     catalogue.refresh(id).catch((error: unknown) => {
       logger.warn({ error, channel: id }, 'channel not refreshed');
     });
   });
-  await subscriptions.subscribe(redisKeys.channelChanged, schedulerKeys.endAsked);
+  const { endAsked, sessionEnded } = schedulerKeys;
+  await subscriptions.subscribe(redisKeys.channelChanged, endAsked, sessionEnded);
 }
 
 /** Whether the store answers; asked at most once in a while. */

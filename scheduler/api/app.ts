@@ -3,7 +3,7 @@ import express, { type Express, type Router } from 'express';
 import { PipelineError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import { admissionOf, admitted } from './admission.ts';
-import { Gate } from './auth.ts';
+import { Gate, type Ended } from './auth.ts';
 import { errorHandler, sendError, withRequestId } from './errors.ts';
 import { loginRoutes } from './login.ts';
 import { roomRoutes, type RoomRouteDeps } from './room-routes.ts';
@@ -14,6 +14,7 @@ const BODY_LIMIT = '64kb';
 /** What the application acts upon. */
 export interface AppDeps extends RouteDeps, RoomRouteDeps {
   readonly adminToken: string;
+  readonly endedSessions: Ended;
   /** The queue board for that path. */
   readonly board: (base: string) => Router;
   readonly logger: Logger;
@@ -22,7 +23,7 @@ export interface AppDeps extends RouteDeps, RoomRouteDeps {
 /** Builds the application; health paths are answered in front of it. */
 export function createApp(deps: AppDeps): Express {
   const { logger, now, room } = deps;
-  const gate = new Gate(deps.adminToken);
+  const gate = new Gate(deps.adminToken, deps.endedSessions);
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');

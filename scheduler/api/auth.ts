@@ -31,6 +31,12 @@ export interface Session {
 export type Admission =
   { readonly kind: 'bearer' } | ({ readonly kind: 'cookie' } & Session) | undefined;
 
+/** Sessions that were logged out. */
+export interface Ended {
+  has(id: string): boolean;
+  add(session: Session, now: number): void;
+}
+
 /**
  * Checks requests against one token. The cookie carries the session's expiry, its id and their signature, never the
  * token, so it outlives a restart; a session that was logged out is refused from then on.
@@ -39,11 +45,11 @@ export class Gate {
   readonly #token: string;
   /** Browsers do not keep cookies of two ports apart; two instances on one machine need two names. */
   readonly #cookie: string;
-  /** Sessions logged out, by id, with their expiry. */
-  readonly #ended = new Map<string, number>();
+  readonly #ended: Ended;
 
-  constructor(token: string) {
+  constructor(token: string, ended: Ended) {
     this.#token = token;
+    this.#ended = ended;
     this.#cookie = `touchline-${this.#sign('cookie name').slice(0, 8)}`;
   }
 
@@ -77,12 +83,7 @@ export class Gate {
 
   /** Ends a session; returns the `Set-Cookie` that makes its browser forget it. */
   end(session: Session, now: number): string {
-    for (const [id, until] of this.#ended) {
-      if (until <= now) {
-        this.#ended.delete(id);
-      }
-    }
-    this.#ended.set(session.id, session.until);
+    this.#ended.add(session, now);
     return `${this.#cookie}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`;
   }
 

@@ -215,7 +215,7 @@ test(
     await outage.waitFor();
     expect(await outage.innerText()).toContain('No connection');
     await outage.waitFor({ state: 'hidden' });
-  await page.getByText('Ready for a stream').waitFor();
+    await page.getByText('Ready for a stream').waitFor();
     await page.getByRole('button', { name: 'End broadcast of final' }).click();
     await page.getByRole('button', { name: 'End broadcast', exact: true }).click();
     await page.getByRole('button', { name: 'Delete of final' }).waitFor();

@@ -9,6 +9,7 @@ import { openQueue } from '../../common/queues.ts';
 import { connectRedis, type Redis } from '../../common/redis.ts';
 import { createApp, type AppDeps } from '../../scheduler/api/app.ts';
 import { EdgeViews } from '../../scheduler/api/edge-views.ts';
+import { EndedSessions } from '../../scheduler/api/ended-sessions.ts';
 import { queueBoard } from '../../scheduler/api/queue-board.ts';
 import { Room } from '../../scheduler/api/room.ts';
 import { startRedis } from '../helpers/redis-server.ts';
@@ -80,6 +81,7 @@ beforeAll(async () => {
   const channels = new Proxy({}, { get: () => refused }) as AppDeps['channels'];
   app = createApp({
     adminToken: TOKEN,
+    endedSessions: await EndedSessions.open(redis, logger, clock),
     channels,
     services: none,
     edges: new EdgeViews(),

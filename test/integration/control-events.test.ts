@@ -14,7 +14,13 @@ import { createLogger } from '../../common/logger.ts';
 import { EventStream } from '../../scheduler/api/event-stream.ts';
 import { Room, type RoomSources } from '../../scheduler/api/room.ts';
 import { EventListener } from './event-listener.ts';
-import { call, SchedulerBench, TOKEN, type TestScheduler } from './scheduler-harness.ts';
+import {
+  call,
+  eventually,
+  SchedulerBench,
+  TOKEN,
+  type TestScheduler,
+} from './scheduler-harness.ts';
 
 describe('the room of a scheduler', () => {
   let bench: SchedulerBench;
@@ -124,23 +130,34 @@ describe('the room of a scheduler', () => {
     second.close();
   });
 
-  test('is told no more to a session that has been logged out', async () => {
+  test('is told no more to a session that was logged out, by any scheduler or after a restart', async () => {
+    const second = await bench.start();
     const login = await fetch(`${scheduler.url}/login`, {
       method: 'POST',
       body: new URLSearchParams({ token: TOKEN }),
       redirect: 'manual',
     });
     const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? '';
+    const statusAt = async ({ url }: { url: string }): Promise<number> =>
+      (await fetch(`${url}/v1/openapi.json`, { headers: { cookie } })).status;
+    expect(await statusAt(second)).toBe(200);
     const listener = await EventListener.open(`${scheduler.url}/v1/events`, { cookie });
+    const elsewhere = await EventListener.open(`${second.url}/v1/events`, { cookie });
     const other = await EventListener.open(`${scheduler.url}/v1/events`, bearer);
     await listener.next('snapshot');
     const headers = { cookie, 'sec-fetch-site': 'same-origin' };
     await fetch(`${scheduler.url}/logout`, { method: 'POST', headers, redirect: 'manual' });
     expect(endSchema.parse(await listener.next('end'))).toEqual({ reason: 'logout' });
-    await listener.over();
+    expect(await elsewhere.next('end')).toEqual({ reason: 'logout' });
+    await Promise.all([listener.over(), elsewhere.over()]);
     await other.next('snapshot');
     other.close();
-    expect((await fetch(`${scheduler.url}/v1/events`, { headers: { cookie } })).status).toBe(401);
+    expect(await statusAt(scheduler)).toBe(401);
+    expect(await statusAt(second)).toBe(401);
+    await second.close();
+    const restarted = await bench.start();
+    expect(await statusAt(restarted)).toBe(401);
+    await restarted.close();
   });
 });
 
