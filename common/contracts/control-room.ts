@@ -93,7 +93,7 @@ export const readingSchema = z.strictObject({
 /** See {@link readingSchema}. */
 export type Reading = z.infer<typeof readingSchema>;
 
-/** Event `history`, the first of a stream: the last minutes of each channel, by id, oldest first. */
+/** Event `history`, the first of a stream: the last minutes of each channel with a feed or a broadcast, oldest first. */
 export const historySchema = z.record(z.string(), z.array(readingSchema));
 /** See {@link historySchema}. */
 export type RoomHistory = z.infer<typeof historySchema>;

@@ -94,7 +94,9 @@ export class Room implements Closable {
       const reading = readingOf(snapshot.at, entry);
       const { id } = entry.channel;
       const known = this.#history.get(id) ?? [];
-      if (reading !== undefined && known.at(-1)?.at !== reading.at) {
+      if (reading === undefined) {
+        this.#history.delete(id);
+      } else if (known.at(-1)?.at !== reading.at) {
         this.#history.delete(id);
         this.#history.set(id, [...known, reading].slice(-MOST_READINGS));
       }

@@ -58,7 +58,10 @@ function withSnapshot(history: RoomHistory, snapshot: Snapshot): RoomHistory {
       const { id } = entry.channel;
       const known = history[id] ?? [];
       const reading = readingOf(snapshot.at, entry);
-      const isNew = reading !== undefined && reading.at > (known.at(-1)?.at ?? -Infinity);
+      if (reading === undefined) {
+        return [id, []];
+      }
+      const isNew = reading.at > (known.at(-1)?.at ?? -Infinity);
       return [id, isNew ? [...known, reading].slice(-MOST_READINGS) : known];
     }),
   );

@@ -39,10 +39,10 @@ test('snapshots add to the history, once each, and the oldest go', () => {
   expect(after(...many).history['final']).toHaveLength(MOST_READINGS);
 });
 
-test('a channel that is off air without a feed draws nothing more, and a deleted one is forgotten', () => {
+test('the next broadcast is not drawn on from the last one, and a deleted channel is forgotten', () => {
   const state = after(1_000, 2_000);
   const off = afterEvent(state, { kind: 'snapshot', snapshot: snapshot(3_000, false) });
-  expect(off.history['final']).toHaveLength(2);
+  expect(off.history['final']).toEqual([]);
   const none = { ...snapshot(4_000), channels: [] };
   expect(afterEvent(off, { kind: 'snapshot', snapshot: none }).history).toEqual({});
 });
