@@ -46,6 +46,11 @@ export function niceTop(value: number): number {
 const clockTime = (seconds: number): string =>
   new Date(seconds * 1000).toLocaleTimeString(undefined, { timeStyle: 'medium' });
 
+/** Half of a time's width: a label nearer to an end would be cut off. */
+const HALF_LABEL = 36;
+const hasRoom = (plot: UPlot, seconds: number): boolean =>
+  plot.valToPos(seconds, 'x') <= plot.over.clientWidth - HALF_LABEL;
+
 /** Colour of a graph's line. */
 export const lineColour = (at: number): string => COLOURS[at % COLOURS.length] ?? QUIET;
 
@@ -61,7 +66,7 @@ function optionsOf(props: GraphProps, width: number): UPlot.Options {
     height: HEIGHT,
     cursor: { show: false },
     legend: { show: false },
-    padding: [8, 30, 0, 0],
+    padding: [8, 2, 0, 0],
     scales: {
       x: { range: (_plot, min, max) => spanOf(min, max) },
       y: { range: (_plot, _min, max) => [0, niceTop(Math.max(atLeast, (max ?? 0) * 1.1))] },
@@ -72,7 +77,8 @@ function optionsOf(props: GraphProps, width: number): UPlot.Options {
         size: 22,
         space: 110,
         grid: { show: false },
-        values: (_plot, splits) => splits.map(clockTime),
+        values: (plot, splits) =>
+          splits.map((split) => (hasRoom(plot, split) ? clockTime(split) : '')),
       },
       {
         ...axis,

@@ -55,4 +55,4 @@ export const Renditions = ({ entry }: { readonly entry: RoomChannel }): JSX.Elem
 );
 
 const nameOf = (id: string, height: number | undefined): string =>
-  height === undefined ? `${id.replace(/^a/, '')} kb/s sound` : `${height}p`;
+  height === undefined ? `Sound ${id.replace(/^a/, '')}k` : `${height}p`;

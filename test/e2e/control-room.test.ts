@@ -152,7 +152,7 @@ test(
     expect(width).toBe(320);
     expect(await page.locator('.graph canvas').count()).toBe(4);
     expect(await faultsAtBothWidths()).toEqual([]);
-    for (const name of ['New channel', 'Connect OBS of final', 'Settings of final']) {
+    for (const name of ['New channel', 'Connect OBS of final']) {
       await page.getByRole('button', { name }).click();
       await page.getByRole('dialog').waitFor();
       expect(await faultsAtBothWidths()).toEqual([]);

@@ -113,7 +113,7 @@ async function channelTexts(
         `${name}/name`,
         rendition.kind === 'video'
           ? `${rendition.height}p`
-          : `${rendition.bitrateBps / 1000} kb/s sound`,
+          : `Sound ${rendition.bitrateBps / 1000}k`,
       );
       worstLagMs = made === undefined ? worstLagMs : Math.max(worstLagMs ?? 0, made.lagMs);
     }

@@ -168,9 +168,12 @@ describe('requests', () => {
       paths: {
         '/v1/channels': { post: { requestBody: { required: true } } },
         '/v1/channels/{id}/status': { get: {} },
+        '/v1/events': { get: { responses: { 200: { content: { 'text/event-stream': {} } } } } },
       },
     });
-    expect(JSON.stringify(body)).toContain('reconnectSeconds');
+    for (const name of ['reconnectSeconds', 'speed', 'hitRatio', 'oldestMs']) {
+      expect(JSON.stringify(body)).toContain(`"${name}"`);
+    }
   });
 });
 
