@@ -14,13 +14,7 @@ import { createLogger } from '../../common/logger.ts';
 import { EventStream } from '../../scheduler/api/event-stream.ts';
 import { Room, type RoomSources } from '../../scheduler/api/room.ts';
 import { EventListener } from './event-listener.ts';
-import {
-  call,
-  eventually,
-  SchedulerBench,
-  TOKEN,
-  type TestScheduler,
-} from './scheduler-harness.ts';
+import { call, SchedulerBench, TOKEN, type TestScheduler } from './scheduler-harness.ts';
 
 describe('the room of a scheduler', () => {
   let bench: SchedulerBench;
