@@ -18,6 +18,9 @@ const STAMP_ROWS = 48;
 /** How far the beep's 1 kHz must stand above what the crowd has at 1.5 kHz. */
 const BEEP_DB = 20;
 
+/** The clip is a minute of picture to draw and encode. */
+const RENDERED_MS = 180_000;
+
 const pictureSchema = z.object({ mediaTime: z.number(), luma: z.string() });
 
 let pipeline: Pipeline;
@@ -26,61 +29,59 @@ let chromium: Chromium;
 beforeAll(async () => {
   pipeline = await startPipeline({ WORKERS: '2' }, ['--demo']);
   chromium = await startChromium();
-}, 90_000);
+  await eventually(
+    'the demo to be rendered and on air',
+    async () => (await fetch(`${pipeline.edge}/live/demo/index.m3u8`)).ok || undefined,
+    { timeoutMs: RENDERED_MS },
+  );
+}, 240_000);
 
 afterAll(async () => {
   await chromium.close();
   expect(await pipeline.close()).toEqual([]);
 });
 
+/** Run in the page. */
+const LOOK = `new Promise((resolve) => {
+  const video = document.querySelector('video');
+  const canvas = document.createElement('canvas');
+  canvas.width = ${PICTURE.width};
+  canvas.height = ${PICTURE.height};
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  video.requestVideoFrameCallback((_now, { mediaTime }) => {
+    context.drawImage(video, 0, 0, canvas.width, canvas.height);
+    const rgba = context.getImageData(0, 0, canvas.width, ${STAMP_ROWS}).data;
+    const green = rgba.filter((_value, i) => i % 4 === 1);
+    resolve({ mediaTime, luma: btoa(String.fromCharCode(...green)) });
+  });
+})`;
+
 /** The next picture that the page presents: its frame number and its place on the media's timeline. */
 async function nextFrame(page: Page): Promise<{ frame: number; mediaTime: number } | undefined> {
-  const seen: unknown = await page.evaluate(
-    ({ width, height, rows }) =>
-      new Promise((resolve) => {
-        const video = document.querySelector('video');
-        const canvas = document.createElement('canvas');
-        canvas.width = width;
-        canvas.height = height;
-        const context = canvas.getContext('2d', { willReadFrequently: true });
-        video?.requestVideoFrameCallback((_now, { mediaTime }) => {
-          context?.drawImage(video, 0, 0, width, height);
-          const rgba = context?.getImageData(0, 0, width, rows).data ?? [];
-          let luma = '';
-          for (let i = 1; i < rgba.length; i += 4) {
-            luma += String.fromCharCode(rgba[i] ?? 0);
-          }
-          resolve({ mediaTime, luma: btoa(luma) });
-        });
-      }),
-    { width: PICTURE.width, height: PICTURE.height, rows: STAMP_ROWS },
-  );
+  const seen: unknown = await page.evaluate(LOOK);
   const { mediaTime, luma } = pictureSchema.parse(seen);
   const data = Buffer.from(luma, 'base64');
   const frame = readStamp({ width: PICTURE.width, height: STAMP_ROWS, data }, PICTURE);
   return frame === undefined ? undefined : { frame, mediaTime };
 }
 
+/** Run in the page. */
+const LISTEN = `{
+  const audio = new AudioContext();
+  const analyser = new AnalyserNode(audio, { fftSize: 2048, smoothingTimeConstant: 0 });
+  const source = audio.createMediaElementSource(document.querySelector('video'));
+  source.connect(analyser).connect(audio.destination);
+  globalThis.beepDb = () => {
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const at = (hertz) => bins[Math.round((hertz * analyser.fftSize) / audio.sampleRate)];
+    return at(1000) - at(1500);
+  };
+}`;
+
 /** Lets the page listen to what it plays; gives a function that tells how far the beep stands out at this moment. */
 async function listen(page: Page): Promise<() => Promise<number>> {
-  await page.evaluate(() => {
-    const video = document.querySelector('video');
-    if (video === null) {
-      throw new Error('no video');
-    }
-    const audio = new AudioContext();
-    const analyser = new AnalyserNode(audio, { fftSize: 2048, smoothingTimeConstant: 0 });
-    audio.createMediaElementSource(video).connect(analyser).connect(audio.destination);
-    Object.assign(window, {
-      beepDb: () => {
-        const bins = new Float32Array(analyser.frequencyBinCount);
-        analyser.getFloatFrequencyData(bins);
-        const at = (hertz: number): number =>
-          bins[Math.round((hertz * analyser.fftSize) / audio.sampleRate)] ?? -Infinity;
-        return at(1000) - at(1500);
-      },
-    });
-  });
+  await page.evaluate(LISTEN);
   return () => page.evaluate<number>('beepDb()');
 }
 
@@ -88,11 +89,6 @@ test.each(['hls', 'dash'])(
   'the match plays by %s: the burnt-in frame number counts the frames, and every second beeps',
   async (engine) => {
     const page = await chromium.context.newPage();
-    await eventually(
-      'the demo to be on air',
-      async () => (await fetch(`${pipeline.edge}/live/demo/index.m3u8`)).ok || undefined,
-      { timeoutMs: 60_000 },
-    );
     await page.goto(`${pipeline.edge}/watch/demo?player=${engine}`);
     await eventually('the first picture', async () => {
       const frames = await page.evaluate<number>('__touchline.stats().frames');
