@@ -100,7 +100,10 @@ export class H264Track {
         case NAL.pps:
           sets += 1;
           if (sets > MAX_SETS) {
-            throw new PipelineError('BAD_MEDIA', `more than ${MAX_SETS} parameter sets in a sample`);
+            throw new PipelineError(
+              'BAD_MEDIA',
+              `more than ${MAX_SETS} parameter sets in a sample`,
+            );
           }
           this.#keep(unit);
           break;
