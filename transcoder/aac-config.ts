@@ -47,8 +47,11 @@ export function decodedSound(config: Uint8Array): DecodedSound {
   const frequency = (): number => {
     const index = bits(4);
     const rate = index === 15 ? bits(24) : RATES[index];
-    if (rate === undefined || rate === 0) {
-      throw new PipelineError('BAD_MEDIA', `AudioSpecificConfig: frequency index ${index}`);
+    if (rate === undefined || !RATES.some((known) => known === rate)) {
+      throw new PipelineError(
+        'BAD_MEDIA',
+        `AudioSpecificConfig: ${rate ?? 'no'} Hz by index ${index}`,
+      );
     }
     return rate;
   };
