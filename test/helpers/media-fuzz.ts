@@ -8,7 +8,7 @@ import type { Rendition } from '../../common/contracts/rendition.ts';
 import type { Broadcast, Result } from '../../common/contracts/segment.ts';
 import type { Task } from '../../common/contracts/task.ts';
 import { PipelineError } from '../../common/errors.ts';
-import { gridOf } from '../../common/grid.ts';
+import { gridOf, type FpsName } from '../../common/grid.ts';
 import { verifyResult } from '../../aggregator/verify.ts';
 import { FeedSource } from '../../ingest/feed/feed-source.ts';
 import {
@@ -104,19 +104,21 @@ function longestRun(frames: readonly CodedFrame[]): AudioFrame[] {
 export async function made(
   frames: readonly CodedFrame[],
   encoder: Encoder,
+  fps: FpsName = FPS,
 ): Promise<{ n: number; transcoded: Transcoded } | undefined> {
+  const grid = gridOf(fps);
   const pictures = frames.flatMap((frame) => (frame.kind === 'video' ? [frame] : []));
   const start = pictures.find(({ flags }) => flags !== 0);
   if (start === undefined) {
     return undefined;
   }
-  const n = Math.ceil(start.index / GRID.segmentFrames);
+  const n = Math.ceil(start.index / grid.segmentFrames);
   const sound = longestRun(frames);
   const input = {
-    pictures: [sessionSource(GRID, n, pictures)],
-    sounds: sound.length === 0 ? [] : [runSource(GRID, n, sound)],
+    pictures: [sessionSource(grid, n, pictures)],
+    sounds: sound.length === 0 ? [] : [runSource(grid, n, sound)],
   };
-  const task = { n, fps: FPS, renditions: [...RENDITIONS] } satisfies Partial<Task>;
+  const task = { n, fps, renditions: [...RENDITIONS] } satisfies Partial<Task>;
   return { n, transcoded: await transcode(task, input, encoder) };
 }
 
@@ -125,9 +127,10 @@ export function verify(
   n: number,
   { segments }: Transcoded,
   inits: ReadonlyMap<string, string>,
+  fps: FpsName = FPS,
 ): void {
   const broadcast: Broadcast = {
-    ...{ channel: 'fuzz', broadcast: n, fps: FPS, renditions: [...RENDITIONS] },
+    ...{ channel: 'fuzz', broadcast: n, fps, renditions: [...RENDITIONS] },
     ...{ dvrSeconds: 60, startedAt: 0, last: null },
   };
   const result: Result = {
