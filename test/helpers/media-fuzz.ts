@@ -8,7 +8,7 @@ import type { Rendition } from '../../common/contracts/rendition.ts';
 import type { Broadcast, Result } from '../../common/contracts/segment.ts';
 import type { Task } from '../../common/contracts/task.ts';
 import { PipelineError } from '../../common/errors.ts';
-import { gridOf, type FpsName } from '../../common/grid.ts';
+import { gridOf, type FpsName, type Grid } from '../../common/grid.ts';
 import { verifyResult } from '../../aggregator/verify.ts';
 import { FeedSource } from '../../ingest/feed/feed-source.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type MappedPacket,
   type MediaPacket,
 } from '../../ingest/mapping/session-map.ts';
+import type { SoundSource } from '../../transcoder/sound-plan.ts';
 import { transcode, type Encoder, type Transcoded } from '../../transcoder/transcode.ts';
 import { runSource, sessionSource } from '../integration/transcoder-harness.ts';
 import { runOk, words } from './child.ts';
@@ -88,16 +89,20 @@ function frameOf(item: MappedPacket, seq: number): CodedFrame {
   return { kind: 'audio', seq, origin, k, rate, channels, config: bytes, data: item.packet.data };
 }
 
-/** The longest run of sound without a gap. */
-function longestRun(frames: readonly CodedFrame[]): AudioFrame[] {
+/** The sound of segment `n`: what its runs have for it. */
+function soundsOf(grid: Grid, n: number, frames: readonly CodedFrame[]): SoundSource[] {
   const runs = new Map<string, AudioFrame[]>();
   for (const frame of frames) {
     if (frame.kind === 'audio') {
       const key = `${frame.origin} ${frame.rate}`;
-      runs.set(key, [...(runs.get(key) ?? []), frame]);
+      const run = runs.get(key) ?? [];
+      run.push(frame);
+      runs.set(key, run);
     }
   }
-  return [...runs.values()].toSorted((a, b) => b.length - a.length)[0] ?? [];
+  return [...runs.values()]
+    .map((run) => runSource(grid, n, run))
+    .filter(({ span }) => span.firstK <= span.lastK);
 }
 
 /** Makes the middle segment of what was ingested; undefined when no picture of it can be shown. */
@@ -113,10 +118,9 @@ export async function made(
     return undefined;
   }
   const n = Math.ceil(start.index / grid.segmentFrames);
-  const sound = longestRun(frames);
   const input = {
     pictures: [sessionSource(grid, n, pictures)],
-    sounds: sound.length === 0 ? [] : [runSource(grid, n, sound)],
+    sounds: soundsOf(grid, n, frames),
   };
   const task = { n, fps, renditions: [...RENDITIONS] } satisfies Partial<Task>;
   return { n, transcoded: await transcode(task, input, encoder) };
