@@ -29,7 +29,13 @@ export interface HotWriterDeps {
 /** One step of the log: an entry of its own, or frames that belong together. */
 type Step =
   | { readonly entry: IngestEntry }
-  | { readonly frames: readonly PlacedFrame[]; hasBytes: boolean; readonly bytes: number };
+  | {
+      readonly v: readonly VideoRow[];
+      readonly a: readonly AudioRow[];
+      /** Undefined once they were given up. */
+      frames: readonly CodedFrame[] | undefined;
+      readonly bytes: number;
+    };
 
 /** Clock milliseconds in which frames gather before they are sent: a pipeline costs as much as its frames. */
 const GATHER = 100;
@@ -82,7 +88,7 @@ export class HotWriter {
       throw new PipelineError('OVERLOADED', 'redis has been away for too long');
     }
     const bytes = frames.reduce((sum, { frame }) => sum + frame.data.byteLength, 0);
-    this.#steps.push({ frames, hasBytes: true, bytes });
+    this.#steps.push({ ...rowsOf(frames), frames: frames.map(({ frame }) => frame), bytes });
     this.#bytes += bytes;
     if (this.#bytes > MAX_BYTES) {
       this.#dropBytes();
@@ -104,8 +110,8 @@ export class HotWriter {
       if (this.#bytes <= MAX_BYTES) {
         return;
       }
-      if ('frames' in step && step.hasBytes) {
-        step.hasBytes = false;
+      if ('frames' in step && step.frames !== undefined) {
+        step.frames = undefined;
         this.#bytes -= step.bytes;
       }
     }
@@ -155,18 +161,12 @@ export class HotWriter {
         entries.push(step.entry);
         continue;
       }
-      for (const { frame, chunk } of step.frames) {
-        if (step.hasBytes) {
-          appendHotFrame(hot, this.#channel, this.#session, frame);
-          this.#keep(frame);
-        }
-        if (frame.kind === 'video') {
-          rows.v.push([frame.seq, frame.index, chunk, frame.data.byteLength, frame.flags]);
-        } else {
-          const { seq, origin, k, rate, channels, data } = frame;
-          rows.a.push([seq, origin, k, rate, channels, chunk, data.byteLength]);
-        }
+      for (const frame of step.frames ?? []) {
+        appendHotFrame(hot, this.#channel, this.#session, frame);
+        this.#keep(frame);
       }
+      rows.v.push(...step.v);
+      rows.a.push(...step.a);
     }
     flushRows();
     this.#trim(hot);
@@ -191,7 +191,7 @@ export class HotWriter {
     let count = 0;
     let bytes = 0;
     for (const step of this.#steps) {
-      const size = 'frames' in step && step.hasBytes ? step.bytes : 0;
+      const size = 'frames' in step && step.frames !== undefined ? step.bytes : 0;
       if (count > 0 && bytes + size > BATCH_BYTES) {
         break;
       }
@@ -233,3 +233,16 @@ export class HotWriter {
 
 type VideoRow = [number, number, number, number, number];
 type AudioRow = [number, number, number, number, number, number, number];
+
+function rowsOf(frames: readonly PlacedFrame[]): { v: VideoRow[]; a: AudioRow[] } {
+  const rows = { v: [] as VideoRow[], a: [] as AudioRow[] };
+  for (const { frame, chunk } of frames) {
+    if (frame.kind === 'video') {
+      rows.v.push([frame.seq, frame.index, chunk, frame.data.byteLength, frame.flags]);
+    } else {
+      const { seq, origin, k, rate, channels, data } = frame;
+      rows.a.push([seq, origin, k, rate, channels, chunk, data.byteLength]);
+    }
+  }
+  return rows;
+}

@@ -99,6 +99,11 @@ export class SessionMap {
     return this.#steps;
   }
 
+  /** How often sound did not go on where it was. */
+  get soundBreaks(): number {
+    return this.#sound.breaks;
+  }
+
   /** Share of frames that follow the grid one by one. */
   get inStep(): number {
     return this.#frames.inStep;

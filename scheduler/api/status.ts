@@ -1,16 +1,19 @@
 /** A channel's status, put together from what its services tell. Pure. */
 import type { Channel } from '../../common/contracts/channel.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
-import type {
-  FeedStatus,
-  OriginStatus,
-  ServiceRecord,
-  Warning,
+import {
+  FEED_REFUSED,
+  type FeedStatus,
+  type OriginStatus,
+  type ServiceRecord,
+  type Warning,
 } from '../../common/contracts/status.ts';
 import type { StatusView } from './schemas.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
+/** Why a publisher was sent away is told for so long; encoders try again within seconds. */
+const REFUSAL_TOLD_MS = 600_000;
 /** More tasks than this mean that workers do not keep up. */
 const MOST_UNFINISHED = 4;
 
@@ -48,7 +51,10 @@ export function statusOf(known: Known): StatusView {
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
     unfinished,
     rawStored: known.rawStored ?? null,
-    warnings: [...(connected ? feed.warnings : []), ...ownWarnings(air, connected, unfinished)],
+    warnings: [
+      ...feedWarnings(feed, connected, known.now),
+      ...ownWarnings(air, connected, unfinished),
+    ],
   };
 }
 
@@ -62,6 +68,19 @@ const feedView = (feed: FeedStatus, connected: boolean): StatusView['feeds'][num
   height: feed.height,
   encoder: feed.encoder,
 });
+
+function feedWarnings(
+  feed: FeedStatus | undefined,
+  connected: boolean,
+  now: number,
+): readonly Warning[] {
+  if (feed === undefined || connected) {
+    return feed?.warnings ?? [];
+  }
+  return now - feed.at < REFUSAL_TOLD_MS
+    ? feed.warnings.filter(({ code }) => code === FEED_REFUSED)
+    : [];
+}
 
 function ownWarnings(
   air: Broadcast | undefined,

@@ -211,7 +211,8 @@ describe('a publisher', () => {
     expect(publisher.statuses.at(-1)).toMatchObject({
       level: 'error',
       code: 'NetStream.Publish.Rejected',
-      description: 'only H.264 + AAC',
+      description:
+        'only H.264 + AAC: the feed has hvc1 in Enhanced RTMP form; choose H.264 as video encoder',
     });
   });
 
