@@ -16,7 +16,8 @@ import { ChunkNumbers } from '../raw/chunk-numbers.ts';
 import { FeedMeter } from './feed-meter.ts';
 import { FeedSource } from './feed-source.ts';
 import { detectFps } from '../mapping/fps-detector.ts';
-import type { HotWriter, PlacedFrame } from './hot-writer.ts';
+import type { HotWriter } from './hot-writer.ts';
+import type { PlacedFrame } from './sent-frames.ts';
 import type { RawWriter } from '../raw/raw-writer.ts';
 import {
   FIRST_HOLD,
@@ -134,6 +135,11 @@ export class FeedSession {
     running.hot.entry({ t: 'end', session: this.id, clean: isClean, at });
     await Promise.all([running.hot.close(), running.raw.close()]);
     await this.#deps.onEnded(this.channel.id, this.id);
+  }
+
+  /** Redis has lost its data: the session and what is still held of it are appended again. */
+  appendAgain(): void {
+    this.#running?.hot.appendAgain();
   }
 
   /** The feed as an operator sees it. */

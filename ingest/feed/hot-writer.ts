@@ -1,7 +1,7 @@
 /**
  * A session's frames on their way to Redis: into its hot stream, then its channel's log, in one pipeline, batched over
  * a few milliseconds. Bounded while Redis is away: the oldest bytes are dropped (raw chunks have them), the log's rows
- * are kept.
+ * are kept. What went out lately is held a little longer, to be appended again should Redis lose it.
  */
 import { appendToLog } from '../../common/channel-log.ts';
 import type { Clock } from '../../common/clock.ts';
@@ -11,12 +11,7 @@ import { PipelineError } from '../../common/errors.ts';
 import { appendHotFrame, trimHotFrames } from '../../common/hot-frames.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Redis } from '../../common/redis.ts';
-
-/** A frame and the raw chunk that keeps it. */
-export interface PlacedFrame {
-  readonly frame: CodedFrame;
-  readonly chunk: number;
-}
+import { addRow, SentFrames, type PlacedFrame, type Rows } from './sent-frames.ts';
 
 /** What a hot writer works with. */
 export interface HotWriterDeps {
@@ -53,6 +48,8 @@ export class HotWriter {
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
+  readonly #sent: SentFrames;
+  #isLost = false;
   /** What the hot stream holds. */
   #kept: { readonly seq: number; readonly bytes: number; readonly at: number }[] = [];
   #keptBytes = 0;
@@ -62,6 +59,7 @@ export class HotWriter {
     this.#deps = deps;
     this.#channel = channel;
     this.#session = session;
+    this.#sent = new SentFrames(channel, session);
   }
 
   /** Appends an entry of its own. */
@@ -87,6 +85,12 @@ export class HotWriter {
     if (this.#bytes > MAX_BYTES) {
       this.#dropBytes();
     }
+    this.#arm();
+  }
+
+  /** Redis has lost its data: the session's beginning and its last seconds are appended again, before what follows. */
+  appendAgain(): void {
+    this.#isLost = true;
     this.#arm();
   }
 
@@ -128,7 +132,7 @@ export class HotWriter {
       })
       .finally(() => {
         this.#sending = undefined;
-        if (this.#steps.length > 0) {
+        if (this.#steps.length > 0 || this.#isLost) {
           this.#arm();
         }
       });
@@ -136,11 +140,15 @@ export class HotWriter {
   }
 
   async #sendBatch(): Promise<void> {
-    const { redis, hotRedis } = this.#deps;
+    const { redis, hotRedis, clock } = this.#deps;
+    if (this.#isLost) {
+      await this.#sent.appendTo(redis, hotRedis);
+      this.#isLost = false;
+    }
     const batch = this.#takeBatch();
     const hot = hotRedis.pipeline();
     const log = redis === hotRedis ? hot : redis.pipeline();
-    const rows = { v: [] as VideoRow[], a: [] as AudioRow[] };
+    const rows: Rows = { v: [], a: [] };
     const entries: IngestEntry[] = [];
     const flushRows = (): void => {
       if (rows.v.length > 0 || rows.a.length > 0) {
@@ -153,19 +161,16 @@ export class HotWriter {
       if ('entry' in step) {
         flushRows();
         entries.push(step.entry);
+        this.#sent.entry(step.entry);
         continue;
       }
-      for (const { frame, chunk } of step.frames) {
+      for (const placed of step.frames) {
         if (step.hasBytes) {
-          appendHotFrame(hot, this.#channel, this.#session, frame);
-          this.#keep(frame);
+          appendHotFrame(hot, this.#channel, this.#session, placed.frame);
+          this.#keep(placed.frame);
         }
-        if (frame.kind === 'video') {
-          rows.v.push([frame.seq, frame.index, chunk, frame.data.byteLength, frame.flags]);
-        } else {
-          const { seq, origin, k, rate, channels, data } = frame;
-          rows.a.push([seq, origin, k, rate, channels, chunk, data.byteLength]);
-        }
+        addRow(rows, placed);
+        this.#sent.frame(placed, clock.now());
       }
     }
     flushRows();
@@ -230,6 +235,3 @@ export class HotWriter {
     trimHotFrames(pipeline, this.#channel, this.#session, this.#kept[0]?.seq ?? 0);
   }
 }
-
-type VideoRow = [number, number, number, number, number];
-type AudioRow = [number, number, number, number, number, number, number];
