@@ -20,12 +20,12 @@ export function watchRedisLife(
   logger: Logger,
   onEmptied: () => Promise<void>,
 ): Closable {
-  const own = randomBytes(12).toString('hex');
   let known: string | undefined;
   let looking: Promise<void> | undefined;
 
   const look = async (): Promise<void> => {
-    await redis.set(redisKeys.life, own, 'NX');
+    // A new value each time: the one who finds the key gone must see the difference as well.
+    await redis.set(redisKeys.life, randomBytes(12).toString('hex'), 'NX');
     const seen = (await redis.get(redisKeys.life)) ?? undefined;
     if (known !== undefined && seen !== undefined && seen !== known) {
       logger.warn('redis has lost its data: what is still known here is written again');

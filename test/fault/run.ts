@@ -1,19 +1,22 @@
 /**
  * `npm run faults`: every scenario through a pipeline of its own, as a table for docs/faults.md. Words choose scenarios
- * whose names contain them; `--seed 7` decides the random moments; `--keep` leaves the logs of a failed run.
+ * whose names contain them; `--seed 7` decides the random moments; `--keep folder` copies the logs there; `--parallel 2` runs two
+ * pipelines at a time.
  */
 import { parseArgs } from 'node:util';
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
+import pLimit from 'p-limit';
 import { startPipeline } from '../helpers/pipeline.ts';
 import { markdownTable, type Row } from '../helpers/report-table.ts';
-import { runFault, type FaultPlan } from './fault-run.ts';
+import { faultClip, runFault, type FaultPlan } from './fault-run.ts';
 import { scenarios } from './scenarios.ts';
 
 const { values, positionals } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
     keep: { type: 'string' },
+    parallel: { type: 'string', default: '1' },
   },
   allowPositionals: true,
 });
@@ -45,8 +48,7 @@ const chosen = scenarios(Number(values.seed)).filter(
   ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
 );
 console.error(`seed ${values.seed}`);
-const rows: Row[] = [];
-for (const plan of chosen) {
-  rows.push(await runOne(plan));
-}
+await faultClip();
+const limit = pLimit(Number(values.parallel));
+const rows = await Promise.all(chosen.map((plan) => limit(() => runOne(plan))));
 console.log(markdownTable(rows));
