@@ -87,6 +87,11 @@ export class LiveBroadcast {
     return this.#sequence.next - 1;
   }
 
+  /** Accepted and not published yet. */
+  get waiting(): readonly Result[] {
+    return this.#sequence.results;
+  }
+
   /** Whether every segment the broadcast will ever have is published. */
   get isComplete(): boolean {
     const { last } = this.#timeline.broadcast;
@@ -118,10 +123,12 @@ export class LiveBroadcast {
     if (broadcast.last === null || this.#timeline.broadcast.last !== null) {
       return;
     }
-    this.#sequence.endAt(broadcast.last);
-    this.#change(withBroadcast(this.#timeline, broadcast));
+    // Whoever ended it may not have known of the newest: what is published stays.
+    const last = Math.max(broadcast.last, this.newest);
+    this.#sequence.endAt(last);
+    this.#change(withBroadcast(this.#timeline, { ...broadcast, last }));
     this.#deps.logger.info(
-      { channel: broadcast.channel, broadcast: broadcast.broadcast, last: broadcast.last },
+      { channel: broadcast.channel, broadcast: broadcast.broadcast, last },
       'broadcast ends',
     );
     this.#turnStatic();

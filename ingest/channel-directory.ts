@@ -55,6 +55,10 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
   };
   const refresh = async (): Promise<void> => {
     const all = await redis.hgetall(redisKeys.channels);
+    if (Object.keys(all).length === 0) {
+      // Redis was emptied, and the scheduler writes them again; a last channel that is removed is told of by itself.
+      return;
+    }
     for (const id of channels.keys()) {
       if (!(id in all)) {
         set(id, null);

@@ -5,6 +5,7 @@ import { appendToLog } from '../common/channel-log.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/logger.ts';
 import { execute, type Redis } from '../common/redis.ts';
+import { watchRedisLife } from '../common/redis-life.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { openChannelDirectory } from './channel-directory.ts';
 import { ChannelMemory } from './channel-memory.ts';
@@ -76,6 +77,10 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
       ),
     onEnded: (channel, session) => spool.closeSession(channel, session),
   });
+  const life = watchRedisLife(redis, logger, () => {
+    feeds.appendAgain();
+    return Promise.resolve();
+  });
   directory.watch((id) => {
     feeds.checkKey(id);
   });
@@ -98,6 +103,7 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
   return {
     port: listener.port,
     close: async () => {
+      await life.close();
       await feeds.close();
       await listener.close();
       await directory.close();

@@ -14,6 +14,7 @@ import { makeBootChannels } from './catalogue/boot-channels.ts';
 import { Catalogue } from './catalogue/catalogue.ts';
 import type { SchedulerConfig } from './config.ts';
 import { schedulerKeys } from './keys.ts';
+import { ChannelMemory } from './leader/channel-memory.ts';
 import { startLeader, type Leader } from './leader/leader.ts';
 import { keepLease } from './leader/lease.ts';
 import { openStoredChunks } from './stored-chunks.ts';
@@ -54,6 +55,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
 
   let leader: Leader | undefined;
   const logRedis = context.connect('log');
+  const memory = new ChannelMemory();
   const lease = keepLease({
     redis,
     holder: context.id,
@@ -61,7 +63,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     lead: (held) => {
       const { closeAfter } = config;
       const started = startLeader(
-        { redis, logRedis, store, clock, logger, closeAfter, catalogue },
+        { redis, logRedis, store, clock, logger, closeAfter, catalogue, memory },
         held,
       );
       leader = started;

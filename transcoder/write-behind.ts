@@ -17,8 +17,8 @@ export interface Delivery {
 
 /** See {@link openWriteBehind}. */
 export interface WriteBehind {
-  /** Takes charge of a delivery; resolves at once, or when there is room again. */
-  add(delivery: Delivery): Promise<void>;
+  /** Takes charge of a delivery; when there is no room, the oldest are given up: the origin has their bytes, too. */
+  add(delivery: Delivery): void;
   /** Waits a little for what is on its way, then gives the rest up. */
   close(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export function openWriteBehind(
   onStored: (result: Result) => Promise<void>,
 ): WriteBehind {
   const stopped = new AbortController();
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, { readonly bytes: number; readonly giveUp: () => void }>();
   const knownInits = new Set<string>();
   let waiting = 0;
 
@@ -76,8 +76,8 @@ export function openWriteBehind(
     return 'stored';
   };
 
-  const deliver = async (delivery: Delivery): Promise<void> => {
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(GIVE_UP_MS)]);
+  const deliver = async (delivery: Delivery, noRoom: AbortSignal): Promise<void> => {
+    const signal = AbortSignal.any([stopped.signal, noRoom, AbortSignal.timeout(GIVE_UP_MS)]);
     const { channel, n } = delivery.result;
     for (let attempt = 0; ; attempt += 1) {
       try {
@@ -97,23 +97,35 @@ export function openWriteBehind(
   };
 
   return {
-    add: async (delivery) => {
+    add: (delivery) => {
       const bytes = delivery.made.segments.reduce((sum, made) => sum + made.data.byteLength, 0);
-      while (waiting > 0 && waiting + bytes > MAX_WAITING_BYTES) {
-        await Promise.race(running);
+      for (const [oldest, { bytes: freed, giveUp }] of running) {
+        if (waiting + bytes <= MAX_WAITING_BYTES) {
+          break;
+        }
+        giveUp();
+        running.delete(oldest);
+        waiting -= freed;
       }
-      waiting += bytes;
-      const run = deliver(delivery).finally(() => {
-        waiting -= bytes;
-        running.delete(run);
+      const noRoom = new AbortController();
+      const run = deliver(delivery, noRoom.signal).finally(() => {
+        if (running.delete(run)) {
+          waiting -= bytes;
+        }
       });
-      running.add(run);
+      waiting += bytes;
+      running.set(run, {
+        bytes,
+        giveUp: () => {
+          noRoom.abort();
+        },
+      });
     },
     close: async () => {
       const timer = setTimeout(() => {
         stopped.abort();
       }, CLOSE_MS);
-      await Promise.all(running);
+      await Promise.all(running.keys());
       clearTimeout(timer);
     },
   };

@@ -1,11 +1,16 @@
 /** What an operator wants to know of a feed: rate, frames and keyframes, and what is wrong with them. Pure. */
+import { FRAME_FLAGS } from '../../common/contracts/log.ts';
 import type { Warning } from '../../common/contracts/status.ts';
+import type { MediaPacket } from '../mapping/session-map.ts';
 import { FeedWarnings, keyframeWarnings, type FeedFacts } from './feed-warnings.ts';
 
 /** Milliseconds over which rates are taken. */
 const WINDOW = 5000;
 /** Without sound for so long, milliseconds. */
 const SILENT = 3000;
+
+/** A picture, one at which decoding may start, sound, or anything else. */
+export type MeterKind = 'frame' | 'start' | 'sound' | 'other';
 
 interface Sample {
   readonly at: number;
@@ -23,7 +28,7 @@ export class FeedMeter {
   #lastSound: number | undefined;
 
   /** A message with `bytes`; `isFrame` if it was a picture, `isStart` if decoding may start there. */
-  add(at: number, bytes: number, kind: 'frame' | 'start' | 'sound' | 'other'): void {
+  add(at: number, bytes: number, kind: MeterKind): void {
     this.#startedAt ??= at;
     this.#samples.push({ at, bytes, isFrame: kind === 'frame' || kind === 'start' });
     if (kind === 'sound') {
@@ -69,4 +74,15 @@ export class FeedMeter {
       warnings,
     };
   }
+}
+
+/** What a message counts as; without a packet it carried no media. */
+export function meterKind(packet: MediaPacket | undefined): MeterKind {
+  if (packet === undefined) {
+    return 'other';
+  }
+  if (packet.kind === 'audio') {
+    return 'sound';
+  }
+  return (packet.flags & FRAME_FLAGS.start) === 0 ? 'frame' : 'start';
 }

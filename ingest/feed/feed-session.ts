@@ -4,7 +4,6 @@
  */
 import type { Channel } from '../../common/contracts/channel.ts';
 import type { CodedFrame } from '../../common/contracts/frame.ts';
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
 import { FEED_REFUSED, type FeedStatus } from '../../common/contracts/status.ts';
 import type { Clock } from '../../common/clock.ts';
 import { PipelineError, toPipelineError } from '../../common/errors.ts';
@@ -14,10 +13,11 @@ import type { FrameIndex } from '../../common/time.ts';
 import { Allowance } from './allowance.ts';
 import { ChunkNumbers } from '../raw/chunk-numbers.ts';
 import { FeedBeginning } from './feed-beginning.ts';
-import { FeedMeter } from './feed-meter.ts';
+import { FeedMeter, meterKind } from './feed-meter.ts';
 import { FeedSource } from './feed-source.ts';
 import { WarningLog } from './warning-log.ts';
-import type { HotWriter, PlacedFrame } from './hot-writer.ts';
+import type { HotWriter } from './hot-writer.ts';
+import type { PlacedFrame } from './sent-frames.ts';
 import type { RawWriter } from '../raw/raw-writer.ts';
 import { SessionMap, type MappedPacket, type MediaPacket } from '../mapping/session-map.ts';
 
@@ -122,6 +122,11 @@ export class FeedSession {
     running.hot.entry({ t: 'end', session: this.id, clean: isClean, at });
     await Promise.all([running.hot.close(), running.raw.close()]);
     await this.#deps.onEnded(this.channel.id, this.id);
+  }
+
+  /** Redis has lost its data: the session and what is still held of it are appended again. */
+  appendAgain(): void {
+    this.#running?.hot.appendAgain();
   }
 
   /** The feed as an operator sees it. */
@@ -282,14 +287,4 @@ export class FeedSession {
     const { rate, channels, bytes } = config;
     return { kind: 'audio', seq, origin, k, rate, channels, config: bytes, data };
   }
-}
-
-function meterKind(packet: MediaPacket | undefined): 'frame' | 'start' | 'sound' | 'other' {
-  if (packet === undefined) {
-    return 'other';
-  }
-  if (packet.kind === 'audio') {
-    return 'sound';
-  }
-  return (packet.flags & FRAME_FLAGS.start) === 0 ? 'frame' : 'start';
 }

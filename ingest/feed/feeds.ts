@@ -84,6 +84,13 @@ export class Feeds {
     this.#active.get(channelId)?.request.close(reason);
   }
 
+  /** Redis has lost its data: every feed appends again what it still holds. */
+  appendAgain(): void {
+    for (const { session } of this.#active.values()) {
+      session.appendAgain();
+    }
+  }
+
   /** Ends all feeds and waits until they are written. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -167,8 +167,7 @@ describe('a publisher', () => {
     await play(first, clip, 4);
     await expect(RtmpPublisher.publish(target)).rejects.toThrow('NetStream.Publish.BadName');
     expect(first.isClosed).toBe(false);
-    await new Promise((resolve) => setTimeout(resolve, 2100));
-    const second = await RtmpPublisher.publish(target);
+    const second = await eventually('the second to be taken', () => RtmpPublisher.publish(target));
     await eventually('the first to be closed', () =>
       Promise.resolve(first.isClosed ? true : undefined),
     );
