@@ -16,13 +16,18 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
   }
 
   class Rtmp {
+    handshakePayload: Buffer;
+    handshakeState: number;
+    handshakeBytes: number;
     parserBuffer: Buffer;
+    parserState: number;
+    parserBytes: number;
     parserBasicBytes: number;
     parserPacket: Packet;
     inPackets: Map<number, Packet>;
     inChunkSize: number;
     streamId: number;
-    flv: unknown;
+    streams: number;
     objectEncoding: number;
     constructor();
     onOutputCallback: (buffer: Buffer) => void;

@@ -33,6 +33,10 @@ const MAX_UNSENT_BYTES = 256 << 10;
 const ACKNOWLEDGE_EVERY = 2_500_000;
 const WINDOW = 5_000_000;
 const OUT_CHUNK_SIZE = 0xffff;
+const HANDSHAKE_BYTES = 1536;
+/** Basic header, message header and extended timestamp at their longest. */
+const MAX_CHUNK_HEADER = 18;
+const DEFAULT_CHUNK_SIZE = 128;
 
 /** Types of messages (§5.4, §7.1). */
 export const MESSAGE = {
@@ -45,8 +49,18 @@ export const MESSAGE = {
   aggregate: 22,
 };
 
+/**
+ * A class with the methods of another, but without running its constructor: the core's makes an FLV parser with a
+ * mebibyte for every connection, which nobody needs and which only a collection gives back.
+ */
+function methodsOf<T extends object>(base: new () => T): new () => T {
+  const bare = class {};
+  Object.setPrototypeOf(bare.prototype, base.prototype as object);
+  return bare as new () => T;
+}
+
 /** See the head of this file. Subclasses handle commands and media. */
-export abstract class BoundedRtmp extends Rtmp {
+export abstract class BoundedRtmp extends methodsOf(Rtmp) {
   readonly #budget: WireBudget;
   #buffered = 0;
   #received = 0;
@@ -54,8 +68,16 @@ export abstract class BoundedRtmp extends Rtmp {
 
   constructor(socket: Socket, budget: WireBudget) {
     super();
-    // Its FLV parser is not used and holds a mebibyte.
-    this.flv = undefined;
+    this.handshakePayload = Buffer.alloc(HANDSHAKE_BYTES);
+    this.handshakeState = 0;
+    this.handshakeBytes = 0;
+    this.parserBuffer = Buffer.alloc(MAX_CHUNK_HEADER);
+    this.parserState = 0;
+    this.parserBytes = 0;
+    this.parserBasicBytes = 0;
+    this.inPackets = new Map();
+    this.inChunkSize = DEFAULT_CHUNK_SIZE;
+    this.streams = 0;
     this.streamId = 0;
     this.#budget = budget;
     this.onOutputCallback = (buffer) => {
@@ -108,12 +130,11 @@ export abstract class BoundedRtmp extends Rtmp {
     this.onGreeted();
     this.#budget.chunk();
     const { parserBuffer: bytes, parserBasicBytes } = this;
-    const [first = 0, second = 0, third = 0] = bytes;
-    const fmt = first >> 6;
+    const fmt = bytes.readUInt8(0) >> 6;
     const cid =
       parserBasicBytes === 1
-        ? first & 63
-        : 64 + second + (parserBasicBytes === 3 ? third * 256 : 0);
+        ? bytes.readUInt8(0) & 63
+        : 64 + (parserBasicBytes === 3 ? bytes.readUInt16LE(1) : bytes.readUInt8(1));
     let packet = this.inPackets.get(cid);
     if (packet === undefined) {
       if (fmt !== 0 || this.inPackets.size >= MAX_CHUNK_STREAMS) {

@@ -38,7 +38,7 @@ export interface IngestProcess {
   /** Everything it logged. */
   readonly output: () => string;
   received(channel: string): Promise<Received>;
-  /** Resident memory after full collections, bytes, and open files. */
+  /** Resident memory after full collections, bytes, and open files: the least of a second. */
   usage(): Promise<{ readonly rss: number; readonly files: number }>;
   close(): Promise<void>;
 }
@@ -113,12 +113,14 @@ export async function startIngestProcess(channels: readonly string[]): Promise<I
     },
     usage: async () => {
       let rss = Infinity;
+      let files = Infinity;
       for (let i = 0; i < 4 && isAlive(); i += 1) {
         process.kill(pid, 'SIGUSR2');
         await delay(250);
         rss = Math.min(rss, residentBytes(pid));
+        files = Math.min(files, readdirSync(`/proc/${pid}/fd`).length);
       }
-      return { rss, files: readdirSync(`/proc/${pid}/fd`).length };
+      return { rss, files };
     },
     close: async () => {
       child.kill('SIGTERM');

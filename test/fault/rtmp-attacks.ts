@@ -178,7 +178,7 @@ export const ATTACKS: readonly Attack[] = [
     bytes: ({ key }) => [
       HELLO,
       ...publishing(key),
-      times(200_000, (i) => command(0, 'createStream', i, null)),
+      Buffer.alloc(16 << 20, command(0, 'createStream', 4, null)),
     ],
   },
   {
