@@ -36,7 +36,8 @@ export interface AttackReport {
   /** Milliseconds until an honest publisher was on air, in the midst of key guessing and of half-open handshakes. */
   readonly connectedAmidGuesses: number;
   readonly connectedAmidHalfOpen: number;
-  /** Longest life of a half-open handshake, milliseconds. */
+  /** Shortest and longest life of a half-open handshake, milliseconds. */
+  readonly shortestHalfOpen: number;
   readonly longestHalfOpen: number;
   /** Lines that ingest logged, and how often a stream key was among them. */
   readonly logLines: number;
@@ -187,7 +188,7 @@ async function openHalves(
   ingest: IngestProcess,
   clip: readonly FlvTag[],
   count: number,
-): Promise<{ readonly connectedAmidHalfOpen: number; readonly longestHalfOpen: number }> {
+): Promise<Pick<AttackReport, 'connectedAmidHalfOpen' | 'shortestHalfOpen' | 'longestHalfOpen'>> {
   const starts = [Buffer.alloc(0), HELLO.subarray(0, 1), HELLO.subarray(0, 768)];
   const halves = Array.from({ length: count }, (_, i) =>
     openHalf(ingest.port, `127.0.0.${1 + (i % 8)}`, starts[i % 3] ?? HELLO),
@@ -200,5 +201,9 @@ async function openHalves(
     half.drop();
   });
   await feed.stop();
-  return { connectedAmidHalfOpen: feed.connectedAfter, longestHalfOpen: Math.max(...lives) };
+  return {
+    connectedAmidHalfOpen: feed.connectedAfter,
+    shortestHalfOpen: Math.min(...lives),
+    longestHalfOpen: Math.max(...lives),
+  };
 }

@@ -58,7 +58,7 @@ export async function sendPieces(pieces: readonly Buffer[], options: PeerOptions
     }
     return false;
   };
-  const time = delay(options.patience, false);
+  const time = delay(options.patience, false, { ref: false });
   await Promise.race([send().catch(() => false), closed, time]);
   const isClosed = await Promise.race([closed, time]);
   socket.destroy();
