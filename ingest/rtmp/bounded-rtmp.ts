@@ -61,6 +61,7 @@ function methodsOf<T extends object>(base: new () => T): new () => T {
 
 /** See the head of this file. Subclasses handle commands and media. */
 export abstract class BoundedRtmp extends methodsOf(Rtmp) {
+  readonly #socket: Socket;
   readonly #budget: WireBudget;
   #buffered = 0;
   #received = 0;
@@ -79,6 +80,7 @@ export abstract class BoundedRtmp extends methodsOf(Rtmp) {
     this.inChunkSize = DEFAULT_CHUNK_SIZE;
     this.streams = 0;
     this.streamId = 0;
+    this.#socket = socket;
     this.#budget = budget;
     this.onOutputCallback = (buffer) => {
       if (socket.writableLength <= MAX_UNSENT_BYTES) {
@@ -107,9 +109,12 @@ export abstract class BoundedRtmp extends methodsOf(Rtmp) {
     }
     this.#budget.bytes(data.length);
     this.#received += data.length;
-    const error = this.parserData(data);
-    if (error !== null) {
-      throw new PipelineError('BAD_REQUEST', error);
+    // The answers to one read go out together.
+    this.#socket.cork();
+    try {
+      this.parserData(data);
+    } finally {
+      this.#socket.uncork();
     }
     if (this.#received - this.#acknowledged >= ACKNOWLEDGE_EVERY) {
       this.#acknowledged = this.#received;

@@ -16,6 +16,7 @@ const { values } = parseArgs({
 });
 const size = {
   seed: Number(values.seed),
+  first: Math.max(200, Number(values.mutated) / 4),
   mutated: Number(values.mutated),
   guesses: 320,
   halfOpen: Number(values['half-open']),
@@ -37,7 +38,10 @@ function rows(report: AttackReport): { readonly what: string; readonly result: s
       result: `${report.sent}, ${report.logged}, ${report.stored}`,
     },
     { what: 'its sessions', result: `${report.sessions}` },
-    { what: 'memory before and after', result: `${mib(rssBefore)}, ${mib(rssAfter)}` },
+    {
+      what: `memory after a first round of ${size.first}, and after all`,
+      result: `${mib(rssBefore)}, ${mib(rssAfter)}`,
+    },
     { what: 'open files before and after', result: report.files.join(', ') },
     {
       what: `on air amid ${size.guesses} wrong keys from its own address`,

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { attackRtmp } from './rtmp-attack.ts';
 import { ATTACKS } from './rtmp-attacks.ts';
 
-const SIZE = { seed: 20_261, mutated: 200, guesses: 48, halfOpen: 200, seconds: 90 };
+const SIZE = { seed: 20_261, first: 200, mutated: 200, guesses: 48, halfOpen: 200, seconds: 90 };
 
 test('ingest lives through attacks by RTMP, and the publisher beside them loses nothing', async () => {
   const report = await attackRtmp(SIZE);

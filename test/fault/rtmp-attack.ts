@@ -13,6 +13,8 @@ import { makeClip, startSteadyFeed } from './steady-feed.ts';
 /** How much of an attack. */
 export interface AttackSize {
   readonly seed: number;
+  /** Mutated connections before memory is measured, and after. */
+  readonly first: number;
   readonly mutated: number;
   readonly guesses: number;
   readonly halfOpen: number;
@@ -77,9 +79,10 @@ async function attack(
   const { port } = ingest;
   const random = seeded(size.seed);
   const feed = await startSteadyFeed(clip, { port, key: keyOf(LIVE) });
-  // A first round, so that the young heap has the size that floods give it once; what leaks grows on after it.
+  // A first round, so that heap and allocator have the size that floods give them once; what leaks grows on after it.
   await sendTargeted(ingest, clip, random);
-  await sendMutated(ingest, clip, random, size.mutated / 10);
+  await sendMutated(ingest, clip, random, size.first);
+  await guessKeys(ingest, clip, size.guesses / 4);
   const before = await ingest.usage();
 
   const half = await openHalves(ingest, clip, size.halfOpen);
@@ -195,7 +198,7 @@ async function openHalves(
   );
   const feed = await startSteadyFeed(clip, { port: ingest.port, key: keyOf(SECOND) });
   const lives = await Promise.all(
-    halves.map(({ closedAfter }) => Promise.race([closedAfter, delay(20_000, Infinity)])),
+    halves.map(({ closedAfter }) => Promise.race([closedAfter, delay(20_000, Infinity, { ref: false })])),
   );
   halves.forEach((half) => {
     half.drop();
