@@ -93,9 +93,8 @@ export class RtmpConnection extends BoundedRtmp {
     const { header, payload, clock } = this.parserPacket;
     const publication = this.#publication;
     const isScript = header.type !== MESSAGE.audio && header.type !== MESSAGE.video;
-    // Some encoders send onMetaData, or publish, on stream 0.
-    const isOurs = header.stream_id === this.streamId || this.streamId === 0 || isScript;
-    if (publication === undefined || !isOurs) {
+    // Some encoders send onMetaData on stream 0.
+    if (publication === undefined || !(isScript || this.#isOurs(header.stream_id))) {
       return;
     }
     const data = payload.subarray(0, header.length);
@@ -136,10 +135,10 @@ export class RtmpConnection extends BoundedRtmp {
         this.#stopped(streamName(subject) === this.#name);
         break;
       case 'closeStream':
-        this.#stopped(header.stream_id === this.streamId);
+        this.#stopped(this.#isOurs(header.stream_id));
         break;
       case 'deleteStream':
-        this.#stopped(typeof subject !== 'number' || subject === this.streamId);
+        this.#stopped(this.#isOurs(subject));
         break;
       default:
         // releaseStream, FCPublish, _checkbw and the like: publishers go on without an answer.
@@ -229,6 +228,11 @@ export class RtmpConnection extends BoundedRtmp {
       this.#socket.destroy();
     }
     this.finish(false, reason);
+  }
+
+  /** Whether a stream's id is that of the publish; one that came on stream 0 has no id to compare with. */
+  #isOurs(stream: Primitive): boolean {
+    return stream === this.streamId || this.streamId === 0 || typeof stream !== 'number';
   }
 
   #expect(holds: boolean, message: string): void {

@@ -124,7 +124,10 @@ export async function startIngestProcess(channels: readonly string[]): Promise<I
     },
     close: async () => {
       child.kill('SIGTERM');
-      const isLate = await Promise.race([exited.then(() => false), delay(8000, true, { ref: false })]);
+      const isLate = await Promise.race([
+        exited.then(() => false),
+        delay(8000, true, { ref: false }),
+      ]);
       if (isLate) {
         child.kill('SIGKILL');
       }

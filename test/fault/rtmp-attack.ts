@@ -198,7 +198,9 @@ async function openHalves(
   );
   const feed = await startSteadyFeed(clip, { port: ingest.port, key: keyOf(SECOND) });
   const lives = await Promise.all(
-    halves.map(({ closedAfter }) => Promise.race([closedAfter, delay(20_000, Infinity, { ref: false })])),
+    halves.map(({ closedAfter }) =>
+      Promise.race([closedAfter, delay(20_000, Infinity, { ref: false })]),
+    ),
   );
   halves.forEach((half) => {
     half.drop();
