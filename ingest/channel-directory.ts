@@ -30,6 +30,8 @@ export interface ChannelDirectoryDeps {
   readonly redis: Redis;
   readonly subscriber: Redis;
   readonly logger: Logger;
+  /** Real milliseconds between looks at the whole table. */
+  readonly refreshMs?: number;
 }
 
 /** Reads all channels and follows their changes. */
@@ -99,7 +101,7 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
     if (redis.status === 'ready') {
       refresh().catch(warn);
     }
-  }, REFRESH_MS);
+  }, deps.refreshMs ?? REFRESH_MS);
   return {
     byKey: (key) => {
       const id = byHash.get(createHash('sha256').update(key).digest('hex'));
