@@ -169,15 +169,17 @@ export abstract class BoundedRtmp extends methodsOf(Rtmp) {
     const packet = this.parserPacket;
     this.#budget.message();
     packet.clock %= 2 ** 32;
-    const before = packet.capacity;
-    if (before < packet.header.length) {
-      const limit = this.isPublishing ? MAX_BUFFERED : MAX_SETUP_BUFFERED;
-      if (this.#buffered + packet.header.length - before > limit) {
+    const { length } = packet.header;
+    if (packet.capacity < length) {
+      const more = length - packet.capacity;
+      if (this.#buffered + more > (this.isPublishing ? MAX_BUFFERED : MAX_SETUP_BUFFERED)) {
         throw new PipelineError('TOO_LARGE', 'too many large messages at once');
       }
+      this.#buffered += more;
+      // Memory that is not written to takes no room: a length that is a lie costs next to nothing.
+      packet.payload = Buffer.allocUnsafeSlow(length);
+      packet.capacity = length;
     }
-    super.packetAlloc();
-    this.#buffered += packet.capacity - before;
   }
 
   override controlHandler(): void {
