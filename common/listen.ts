@@ -6,6 +6,7 @@ import type { Closable } from './lifecycle.ts';
 
 /**
  * Listens, or says which setting to change.
+ * @param backlog connections that the system may hold until they are taken; Node's own default
  * @throws PipelineError `BAD_CONFIG` when the port is taken or the address is not this machine's
  */
 export async function listen(
@@ -13,6 +14,7 @@ export async function listen(
   port: number,
   host: string,
   setting: string,
+  backlog = 511,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -27,7 +29,7 @@ export async function listen(
         ),
       );
     });
-    server.listen(port, host, () => {
+    server.listen(port, host, backlog, () => {
       server.removeAllListeners('error');
       resolve();
     });

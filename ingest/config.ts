@@ -6,7 +6,7 @@ import { baseSettings, portSetting } from '../common/config.ts';
 export const ingestSettings = baseSettings.extend({
   /** Where publishers connect; 0 takes a free port. */
   RTMP_PORT: portSetting(1935),
-  /** RTMP connections at once, overall and from one address. */
+  /** RTMP connections at once, past their handshake: overall and from one address. */
   RTMP_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(10_000).default(256),
   RTMP_MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).max(10_000).default(64),
   /** A feed above this rate for long is ended, bits a second. */

@@ -115,6 +115,7 @@ describe('a publisher', () => {
     await ended(harness, 'joined');
     const log = await harness.log('joined');
     expect(log[0]).toMatchObject({ fps: '25', audio: { rate: 44_100 } });
+    expect(log.at(-1)).toMatchObject({ t: 'end', clean: true });
     const last = log.flatMap((entry) =>
       entry.t === 'frames' ? [...entry.v, ...entry.a].map(([seq]) => seq) : [],
     );
