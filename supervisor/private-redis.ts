@@ -1,9 +1,11 @@
 /** A redis-server of our own, for whoever names none: loopback only, with a password nobody needs to know. */
 import { mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { PipelineError } from '../common/errors.ts';
 import { withDeadline, type Closable } from '../common/lifecycle.ts';
 import type { Logger } from '../common/logger.ts';
 import { connectRedis } from '../common/redis.ts';
+import { unlessAborted } from './aborted.ts';
 import { superviseChild, type ChildHost } from './child.ts';
 import { spawnGuarded } from './guardian.ts';
 import { freePort } from './ports.ts';
@@ -50,6 +52,7 @@ export async function startPrivateRedis(
   folder: string,
   env: Readonly<Record<string, string>>,
   host: ChildHost,
+  signal: AbortSignal,
   hide: (secret: string) => void,
 ): Promise<PrivateRedis> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -74,7 +77,7 @@ export async function startPrivateRedis(
   );
   const url = `redis://:${password}@${HOST}:${port}`;
   try {
-    await waitForRedis(url, host.logger);
+    await unlessAborted(signal, waitForRedis(url, host.logger));
   } catch (error) {
     await child.close();
     throw error;
@@ -82,12 +85,14 @@ export async function startPrivateRedis(
   return { url, close: () => child.close() };
 }
 
-/** Waits until a Redis answers. */
-export async function waitForRedis(url: string, logger: Logger): Promise<void> {
+async function waitForRedis(url: string, logger: Logger): Promise<void> {
   const quiet = logger.child({}, { level: 'silent' });
   const redis = connectRedis(url, 'supervisor', quiet);
   try {
-    await withDeadline(redis.ping(), START_DEADLINE_MS, 'waiting for Redis');
+    await withDeadline(redis.ping(), START_DEADLINE_MS, 'redis-server');
+  } catch (error) {
+    const message = 'redis-server does not start: logs/redis.log in DATA_DIR says why';
+    throw new PipelineError('UNAVAILABLE', message, { cause: error });
   } finally {
     redis.disconnect();
   }
