@@ -7,6 +7,7 @@ import type { Logger } from '../common/logger.ts';
 import { connectRedis } from '../common/redis.ts';
 import { unlessAborted } from './aborted.ts';
 import { superviseChild, type ChildHost } from './child.ts';
+import type { AppendOnlyFile } from './disk-watch.ts';
 import { spawnGuarded } from './guardian.ts';
 import { freePort } from './ports.ts';
 import { newSecret } from './secrets.ts';
@@ -45,6 +46,7 @@ export function redisConfiguration(options: {
 /** A running private Redis. */
 export interface PrivateRedis extends Closable {
   readonly url: string;
+  readonly appendOnlyFile: AppendOnlyFile;
 }
 
 /** Starts redis-server under its guardian and waits until it has read its data and answers. */
@@ -82,7 +84,20 @@ export async function startPrivateRedis(
     await child.close();
     throw error;
   }
-  return { url, close: () => child.close() };
+  const control = connectRedis(url, 'supervisor', host.logger.child({}, { level: 'silent' }));
+  return {
+    url,
+    appendOnlyFile: {
+      size: async () => Number(/^used_memory:(\d+)/m.exec(await control.info('memory'))?.[1] ?? 0),
+      turn: async (state) => {
+        await control.config('SET', 'appendonly', state === 'on' ? 'yes' : 'no');
+      },
+    },
+    close: async () => {
+      control.disconnect();
+      await child.close();
+    },
+  };
 }
 
 async function waitForRedis(url: string, logger: Logger): Promise<void> {

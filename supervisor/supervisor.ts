@@ -13,6 +13,7 @@ import { superviseChild, type ChildHost } from './child.ts';
 import type { SupervisorConfig } from './config.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import { publishDemo, renderDemo } from './demo-publisher.ts';
+import { DiskWatch, type AppendOnlyFile } from './disk-watch.ts';
 import { Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
 import { settlePorts, type Ports } from './ports.ts';
@@ -156,6 +157,7 @@ async function startRedis(
     }
   }
   if (config.REDIS_URL !== undefined) {
+    watchDisk(config, undefined, run);
     return config.REDIS_URL;
   }
   const redis = await startPrivateRedis(
@@ -167,7 +169,17 @@ async function startRedis(
       run.journal.hide(secret);
     },
   );
-  return run.lifecycle.own('redis', redis).url;
+  run.lifecycle.own('redis', redis);
+  watchDisk(config, redis.appendOnlyFile, run);
+  return redis.url;
+}
+
+function watchDisk(
+  config: SupervisorConfig,
+  redis: AppendOnlyFile | undefined,
+  { lifecycle, logger }: Run,
+): void {
+  lifecycle.own('disk watch', new DiskWatch({ folder: config.DATA_DIR, logger, redis }));
 }
 
 function startService(plan: ServicePlan, deps: SupervisorDeps, host: ChildHost): Closable {

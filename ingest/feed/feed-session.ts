@@ -146,12 +146,14 @@ export class FeedSession {
       inStep: running.map.inStep,
     };
     const { width = 0, height = 0 } = this.#source.track.parameters ?? {};
+    const measured = this.#meter.read(now, facts);
     return {
       slot: 'primary',
       connected: !this.#isEnded,
       session: this.id,
       at: now,
-      ...this.#meter.read(now, facts),
+      ...measured,
+      warnings: [...measured.warnings, ...(running?.raw.warnings ?? [])],
       width,
       height,
       encoder: this.#source.encoder ?? this.#encoder,

@@ -1,6 +1,7 @@
 /** A channel's status, put together from what its services tell. Pure. */
 import type { Channel } from '../../common/contracts/channel.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
+import type { DiskState } from '../../common/disk.ts';
 import type {
   FeedStatus,
   OriginStatus,
@@ -22,6 +23,7 @@ export interface Known {
   readonly origin: OriginStatus | undefined;
   readonly unfinished: number;
   readonly rawStored: number | undefined;
+  readonly disk: DiskState;
   readonly now: number;
 }
 
@@ -48,7 +50,11 @@ export function statusOf(known: Known): StatusView {
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
     unfinished,
     rawStored: known.rawStored ?? null,
-    warnings: [...(connected ? feed.warnings : []), ...ownWarnings(air, connected, unfinished)],
+    warnings: [
+      ...(connected ? feed.warnings : []),
+      ...ownWarnings(air, connected, unfinished),
+      ...diskWarnings(known.disk),
+    ],
   };
 }
 
@@ -80,12 +86,28 @@ function ownWarnings(
   return warnings;
 }
 
+function diskWarnings(disk: DiskState): readonly Warning[] {
+  switch (disk) {
+    case 'full': {
+      const message =
+        'The disk under DATA_DIR is full: live goes on, recordings have gaps. Free space there.';
+      return [{ code: 'DISK_FULL', message }];
+    }
+    case 'low': {
+      const message = 'The disk under DATA_DIR is nearly full: free space there.';
+      return [{ code: 'DISK_LOW', message }];
+    }
+    case 'ok':
+      return [];
+  }
+}
+
 const NEEDED = ['ingest', 'transcoder', 'aggregator', 'edge'] as const;
 
 /** What keeps the pipeline from taking a stream; empty when nothing does. */
 export function missingFor(
   services: readonly ServiceRecord[],
-  own: { readonly isLeader: boolean; readonly isStoreUp: boolean },
+  own: { readonly isLeader: boolean; readonly isStoreUp: boolean; readonly disk: DiskState },
 ): readonly string[] {
   const missing: string[] = NEEDED.filter(
     (service) => !services.some((record) => record.service === service && record.ready),
@@ -95,6 +117,9 @@ export function missingFor(
   }
   if (!own.isStoreUp) {
     missing.push('store');
+  }
+  if (own.disk === 'full') {
+    missing.push('disk space in DATA_DIR');
   }
   return missing;
 }
