@@ -59,7 +59,7 @@ const FIELDS: readonly (readonly [object, RegExp])[] = [
   [{ name: 5 }, /^name: .*expected string/],
   [{ name: '' }, /^name: .*>=1/],
   [{ name: 'n'.repeat(2_000) }, /^name: .*<=200/],
-  [{ fps: 25 }, /^fps: .*"25"\|"30000\/1001"/],
+  [{ fps: 25 }, /^fps: .*"25"\|"30"/],
   [{ fps: '31' }, /^fps: .*"60"/],
   [{ profile: 'low' }, /^profile: must be 'standard'/],
   [{ profile: null }, /^profile: must be 'standard'/],
@@ -126,7 +126,7 @@ describe('a wrong field', () => {
 describe('a body', () => {
   const json = 'application/json';
   test.each<[string, string | Uint8Array | undefined, Record<string, string>, number, RegExp]>([
-    ['that is missing', undefined, {}, 400, /must be a JSON object/],
+    ['that is missing', undefined, {}, 400, /^id: /],
     ['that is a list', '[{"id":"x"}]', {}, 400, /must be a JSON object/],
     ['that is not JSON', '{"id":', {}, 400, /its JSON cannot be read/],
     ['that is a bare word', 'null', {}, 400, /JSON/],
