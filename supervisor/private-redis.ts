@@ -2,14 +2,13 @@
 import { mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { PipelineError } from '../common/errors.ts';
-import { withDeadline, type Closable } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
+import type { Closable } from '../common/lifecycle.ts';
 import { connectRedis } from '../common/redis.ts';
-import { unlessAborted } from './aborted.ts';
 import { superviseChild, type ChildHost } from './child.ts';
 import type { AppendOnlyFile } from './disk-watch.ts';
 import { spawnGuarded } from './guardian.ts';
 import { freePort } from './ports.ts';
+import { checkRedis } from './redis-check.ts';
 import { newSecret } from './secrets.ts';
 
 const HOST = '127.0.0.1';
@@ -79,7 +78,7 @@ export async function startPrivateRedis(
   );
   const url = `redis://:${password}@${HOST}:${port}`;
   try {
-    await unlessAborted(signal, waitForRedis(url, host.logger));
+    await waitForRedis(url, signal);
   } catch (error) {
     await child.close();
     throw error;
@@ -100,15 +99,13 @@ export async function startPrivateRedis(
   };
 }
 
-async function waitForRedis(url: string, logger: Logger): Promise<void> {
-  const quiet = logger.child({}, { level: 'silent' });
-  const redis = connectRedis(url, 'supervisor', quiet);
+/** Waits until it has read its data. */
+async function waitForRedis(url: string, signal: AbortSignal): Promise<void> {
   try {
-    await withDeadline(redis.ping(), START_DEADLINE_MS, 'redis-server');
+    await checkRedis({ setting: 'redis-server', url, signal, patienceMs: START_DEADLINE_MS });
   } catch (error) {
+    signal.throwIfAborted();
     const message = 'redis-server does not start: logs/redis.log in DATA_DIR says why';
     throw new PipelineError('UNAVAILABLE', message, { cause: error });
-  } finally {
-    redis.disconnect();
   }
 }

@@ -8,7 +8,7 @@ import { Redis } from '../common/redis.ts';
 const OLDEST = [6, 2] as const;
 /** Real milliseconds: a Redis that is starting, too, has so long to be there. */
 const PATIENCE_MS = 10_000;
-const POLL_MS = 250;
+const POLL_MS = 100;
 const ANSWER_MS = 3_000;
 
 /** How a Redis is checked. */
@@ -58,7 +58,7 @@ async function askForInfo(url: string): Promise<Answer> {
   });
   try {
     await withDeadline(redis.connect(), ANSWER_MS, 'connecting');
-    return { info: await withDeadline(redis.info('server'), ANSWER_MS, 'INFO') };
+    return { info: await withDeadline(redis.info(), ANSWER_MS, 'INFO') };
   } catch (error) {
     return { error: first || String(error) };
   } finally {
@@ -81,6 +81,9 @@ export function problemOf(answer: Answer): Problem | undefined {
   if (version === null) {
     return { message: NOT_REDIS, mayPass: false };
   }
+  if (/^loading:1/m.test(answer.info)) {
+    return LOADING;
+  }
   const [major, minor] = [Number(version[1]), Number(version[2])];
   const isNewEnough = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
   return isNewEnough
@@ -91,6 +94,10 @@ export function problemOf(answer: Answer): Problem | undefined {
       };
 }
 
+const LOADING: Problem = {
+  message: 'it is still loading its data: start again when it has',
+  mayPass: true,
+};
 const NOT_REDIS = 'what answers there is not Redis: set it to the address of one';
 
 function problemOfError(error: string): Problem {
@@ -108,7 +115,7 @@ function problemOfError(error: string): Problem {
     return { message: NOT_REDIS, mayPass: false };
   }
   if (/LOADING/.test(error)) {
-    return { message: 'it is still loading its data: start again when it has', mayPass: true };
+    return LOADING;
   }
   if (/ENOTFOUND|EAI_AGAIN/.test(error)) {
     return { message: 'there is no such host: correct the URL', mayPass: true };
