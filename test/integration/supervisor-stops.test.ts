@@ -88,7 +88,6 @@ describe('a start', () => {
   test.each<[readonly NodeJS.Signals[], Phase]>([
     [['SIGTERM'], 'redis'],
     [['SIGHUP'], 'services'],
-    [['SIGINT', 'SIGINT', 'SIGTERM'], 'last service'],
   ])(
     'that is told %j at its %s ends at once, without an error and without a trace',
     async (signals, phase) => {
@@ -103,6 +102,29 @@ describe('a start', () => {
       expectQuietEnd(run);
       await untilGone(family);
       expect(existsSync(join(run.data, 'lock'))).toBe(false);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'beside another in its own folder is none of its concern, and told thrice ends once',
+    async () => {
+      const run = start('one');
+      const other = start('other');
+      await Promise.all([run, other].map(({ until }) => until('last service')));
+      const family = familyOf(run);
+      const others = familyOf(other);
+      for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM'] as const) {
+        run.child.kill(signal);
+      }
+      await once(run.child, 'close');
+      expectQuietEnd(run);
+      await untilGone(family);
+      expect(survivors(others)).toHaveLength(others.length);
+      other.child.kill('SIGINT');
+      await once(other.child, 'close');
+      expectQuietEnd(other);
+      await untilGone(others);
     },
     TIMEOUT_MS,
   );
