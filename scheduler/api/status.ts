@@ -50,13 +50,18 @@ export function statusOf(known: Known): StatusView {
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
     unfinished,
     rawStored: known.rawStored ?? null,
-    warnings: [
+    warnings: onePerCode([
       ...(connected ? feed.warnings : []),
       ...ownWarnings(air, connected, unfinished),
       ...diskWarnings(known.disk),
-    ],
+    ]),
   };
 }
+
+/** Two services may see the same trouble, the full disk for one. */
+const onePerCode = (warnings: readonly Warning[]): Warning[] => [
+  ...new Map(warnings.toReversed().map((warning) => [warning.code, warning])).values(),
+];
 
 const feedView = (feed: FeedStatus, connected: boolean): StatusView['feeds'][number] => ({
   slot: feed.slot,

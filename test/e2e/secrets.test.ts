@@ -95,8 +95,9 @@ async function publish({ old, current }: { old: string; current: string }): Prom
       -t 60 -c:v libx264 -preset ultrafast -g 30 -c:a aac -f flv ${clip}`,
   );
   const port = pipeline.rtmpPort;
+  const sending = new AbortController();
   const publication = await eventually('the new key', () =>
-    publishClip(clip, { port, key: current }),
+    publishClip(clip, { port, key: current }, { signal: sending.signal }),
   );
   for (const target of [
     { port, key: WRONG_KEY },
@@ -115,6 +116,8 @@ async function publish({ old, current }: { old: string; current: string }): Prom
     return segments.length >= 2 ? true : undefined;
   });
   note('playlist', await fetchBytes(index));
+  sending.abort();
+  await publication.sent.catch(() => undefined);
   await publication.publisher.stop();
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { DISK_LIMITS, diskStateOf, type DiskState } from '../../../common/disk.ts';
 import { DEFAULT_LADDER, type Channel } from '../../../common/contracts/channel.ts';
+import type { FeedStatus } from '../../../common/contracts/status.ts';
 import { missingFor, statusOf } from '../../../scheduler/api/status.ts';
 
 const channel: Channel = {
@@ -15,11 +16,25 @@ const channel: Channel = {
   createdAt: '2026-01-01T00:00:00.000Z',
 };
 
-const codesOf = (disk: DiskState): string[] =>
+const feed: FeedStatus = {
+  slot: 'primary',
+  connected: true,
+  session: 's',
+  at: 0,
+  bitrateBps: 1,
+  fps: 30,
+  keyframeSeconds: 2,
+  width: 320,
+  height: 180,
+  encoder: '',
+  warnings: [],
+};
+
+const codesOf = (disk: DiskState, feed?: FeedStatus): string[] =>
   statusOf({
     channel,
     air: undefined,
-    feed: undefined,
+    feed,
     origin: undefined,
     unfinished: 0,
     rawStored: undefined,
@@ -38,10 +53,17 @@ describe('the disk', () => {
   });
 
   test('is warned of in every status while it is low or full', () => {
-    expect((['ok', 'low', 'full'] as const).map(codesOf)).toEqual([
+    expect((['ok', 'low', 'full'] as const).map((disk) => codesOf(disk))).toEqual([
       [],
       ['DISK_LOW'],
       ['DISK_FULL'],
+    ]);
+  });
+
+  test('is warned of once, whoever has seen it', () => {
+    const message = 'The disk under DATA_DIR is full.';
+    expect(codesOf('full', { ...feed, warnings: [{ code: 'DISK_FULL', message }] })).toEqual([
+      'DISK_FULL',
     ]);
   });
 
