@@ -141,7 +141,7 @@ afterEach(() => {
     await runOk(
       'ffmpeg',
       words`-v error -f lavfi -i testsrc2=size=160x90:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000
-        -t 80 -c:v libx264 -preset ultrafast -g 30 -c:a aac -f flv ${clip}`,
+        -t 240 -c:v libx264 -preset ultrafast -g 30 -c:a aac -f flv ${clip}`,
     );
     const rate = 4;
     const dataDir = join(disk.folder, 'data');
