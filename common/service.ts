@@ -13,7 +13,7 @@ import type { ServiceRecord } from './contracts/status.ts';
 import { toPipelineError } from './errors.ts';
 import { createHealthAnswer, type HealthAnswer } from './health.ts';
 import { Lifecycle, type Closable } from './lifecycle.ts';
-import { closesServer, listen } from './listen.ts';
+import { closesServer, listen, reachableHost } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { connectRedis, type Redis } from './redis.ts';
 import { openStore } from './store/open.ts';
@@ -152,7 +152,7 @@ async function start<S extends z.ZodType<BaseConfig>>(
     lifecycle.own('health', closesServer(server));
     port = (server.address() as AddressInfo).port;
   }
-  const url = `http://${config.BIND_HOST === '0.0.0.0' ? '127.0.0.1' : config.BIND_HOST}:${port}`;
+  const url = `http://${reachableHost(config.BIND_HOST)}:${port}`;
   const heartbeat = startHeartbeat(redis, logger, () => ({
     id,
     service,

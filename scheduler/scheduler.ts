@@ -3,12 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Gauge } from 'prom-client';
 import { redisKeys, storeKeys } from '../common/contracts/names.ts';
+import { diskStateOf, freeBytesIn, type DiskState } from '../common/disk.ts';
 import { withDeadline } from '../common/lifecycle.ts';
 import { closesServer, listen } from '../common/listen.ts';
 import type { ServiceContext } from '../common/service.ts';
 import { createApp } from './api/app.ts';
 import { ChannelService } from './api/channel-service.ts';
 import { readServices } from './api/live-state.ts';
+import { answerClientError } from './api/requests.ts';
 import { missingFor } from './api/status.ts';
 import { makeBootChannels } from './catalogue/boot-channels.ts';
 import { Catalogue } from './catalogue/catalogue.ts';
@@ -84,9 +86,14 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     // Heartbeats carry real time, whatever the clock's rate.
     readServices(redis, Date.now());
   const isStoreUp = storeCheck(context);
+  const disk = diskCheck(config);
   const missing = async (): Promise<readonly string[]> => {
     const isLeader = leader !== undefined;
-    return missingFor(await services(), { isLeader, isStoreUp: await isStoreUp() });
+    return missingFor(await services(), {
+      isLeader,
+      isStoreUp: await isStoreUp(),
+      disk: await disk(),
+    });
   };
   const channels = new ChannelService({
     redis,
@@ -97,6 +104,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     unfinished,
     bootChannels: config.BOOT_CHANNELS,
     folder: config.DATA_DIR,
+    disk,
   });
   const app = createApp({
     adminToken: config.ADMIN_TOKEN,
@@ -120,6 +128,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
       }
     },
   );
+  server.on('clientError', answerClientError);
   await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
   lifecycle.own('control api', closesServer(server));
   gauges(context, unfinished, () => leader !== undefined);
@@ -163,6 +172,16 @@ function storeCheck({ store, logger }: SchedulerContext): () => Promise<boolean>
       );
     }
     return last;
+  };
+}
+
+/** The disk counts where the store is a folder on it. */
+function diskCheck(config: SchedulerConfig): () => Promise<DiskState> {
+  return async () => {
+    if (config.S3_ENDPOINT !== undefined) {
+      return 'ok';
+    }
+    return freeBytesIn(config.DATA_DIR).then(diskStateOf, () => 'ok' as const);
   };
 }
 

@@ -142,8 +142,9 @@ export class FeedSession {
       ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
     };
     const measured = this.#meter.read(now, facts);
+    const warnings = [...measured.warnings, ...(running?.raw.warnings ?? [])];
     if (!this.#isEnded) {
-      this.#warningLog.write(measured.warnings, now);
+      this.#warningLog.write(warnings, now);
     }
     const refusal = this.#refusal && [{ code: FEED_REFUSED, message: this.#refusal.message }];
     return {
@@ -152,7 +153,7 @@ export class FeedSession {
       session: this.id,
       at: now,
       ...measured,
-      warnings: refusal ?? measured.warnings,
+      warnings: refusal ?? warnings,
       width,
       height,
       encoder: this.#source.encoder ?? this.#encoder,

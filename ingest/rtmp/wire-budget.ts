@@ -3,7 +3,7 @@
  * their bytes, so that floods of tiny ones end as soon as floods of large ones. Pure.
  */
 import { PipelineError } from '../../common/errors.ts';
-import { ByteAllowance } from '../feed/byte-allowance.ts';
+import { Allowance } from '../feed/allowance.ts';
 
 /** Bytes, chunks and messages before the publish is accepted; publishers need some 4 kB and ten messages. */
 const SETUP = { bytes: 256 << 10, chunks: 4096, messages: 128 };
@@ -16,7 +16,7 @@ export class WireBudget {
   readonly #bitrate: number;
   readonly #now: () => number;
   readonly #setup = { ...SETUP };
-  #allowance: ByteAllowance | undefined;
+  #allowance: Allowance | undefined;
 
   /**
    * @param bitrate bits a second once publishing, costs of chunks and messages included
@@ -29,7 +29,7 @@ export class WireBudget {
 
   /** From here on the rate counts. */
   publish(): void {
-    this.#allowance ??= new ByteAllowance(this.#bitrate);
+    this.#allowance ??= new Allowance(this.#bitrate / 8);
   }
 
   /** @throws OVERLOADED when they are too many */

@@ -7,6 +7,7 @@ import { CLEARED_COOKIE, Gate, LoginLimit } from './auth.ts';
 import type { ChannelService } from './channel-service.ts';
 import { errorHandler, sendError, withRequestId } from './errors.ts';
 import { PAGE_POLICY, controlRoomPage, loginPage } from './pages.ts';
+import { onlyJson } from './requests.ts';
 import { apiRoutes } from './routes.ts';
 
 const BODY_LIMIT = '64kb';
@@ -69,7 +70,7 @@ export function createApp(deps: AppDeps): Express {
   app.get('/', async (_request, response) => {
     response.type('html').send(await renderControlRoom(deps));
   });
-  app.use('/v1', express.json({ limit: BODY_LIMIT, inflate: false }), apiRoutes(deps));
+  app.use('/v1', onlyJson, express.json({ limit: BODY_LIMIT, inflate: false }), apiRoutes(deps));
   app.use((_request, response) => {
     sendError(response, new PipelineError('NOT_FOUND', 'there is nothing here'), logger);
   });

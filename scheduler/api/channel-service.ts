@@ -5,6 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Channel } from '../../common/contracts/channel.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
 import { redisKeys } from '../../common/contracts/names.ts';
+import type { DiskState } from '../../common/disk.ts';
 import { PipelineError } from '../../common/errors.ts';
 import type { FpsName } from '../../common/grid.ts';
 import type { Redis } from '../../common/redis.ts';
@@ -34,6 +35,7 @@ export interface ChannelServiceDeps {
   /** Channels whose key is also kept in a file of this folder. */
   readonly bootChannels: readonly string[];
   readonly folder: string;
+  readonly disk: () => Promise<DiskState>;
 }
 
 /** See the head of this file. Methods throw PipelineError `NOT_FOUND`, `CONFLICT`, `BAD_REQUEST`. */
@@ -147,7 +149,7 @@ export class ChannelService {
   }
 
   async status(id: string): Promise<StatusView> {
-    const { redis, clock, catalogue, chunks, unfinished } = this.#deps;
+    const { redis, clock, catalogue, chunks, unfinished, disk } = this.#deps;
     const channel = catalogue.get(id);
     const [air, feed, origin] = await Promise.all([
       this.#air(id),
@@ -161,6 +163,7 @@ export class ChannelService {
       origin,
       unfinished: unfinished().get(id) ?? 0,
       rawStored: feed && chunks.newest(id, feed.session),
+      disk: await disk(),
       now: clock.now(),
     });
   }

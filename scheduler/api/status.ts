@@ -8,6 +8,7 @@ import {
   type ServiceRecord,
   type Warning,
 } from '../../common/contracts/status.ts';
+import type { DiskState } from '../../common/disk.ts';
 import type { StatusView } from './schemas.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
@@ -25,6 +26,7 @@ export interface Known {
   readonly origin: OriginStatus | undefined;
   readonly unfinished: number;
   readonly rawStored: number | undefined;
+  readonly disk: DiskState;
   readonly now: number;
 }
 
@@ -51,12 +53,18 @@ export function statusOf(known: Known): StatusView {
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
     unfinished,
     rawStored: known.rawStored ?? null,
-    warnings: [
+    warnings: onePerCode([
       ...feedWarnings(feed, connected, known.now),
       ...ownWarnings(air, connected, unfinished),
-    ],
+      ...diskWarnings(known.disk),
+    ]),
   };
 }
+
+/** Two services may see the same trouble, the full disk for one. */
+const onePerCode = (warnings: readonly Warning[]): Warning[] => [
+  ...new Map(warnings.toReversed().map((warning) => [warning.code, warning])).values(),
+];
 
 const feedView = (feed: FeedStatus, connected: boolean): StatusView['feeds'][number] => ({
   slot: feed.slot,
@@ -99,12 +107,28 @@ function ownWarnings(
   return warnings;
 }
 
+function diskWarnings(disk: DiskState): readonly Warning[] {
+  switch (disk) {
+    case 'full': {
+      const message =
+        'The disk under DATA_DIR is full: live goes on, recordings have gaps. Free space there.';
+      return [{ code: 'DISK_FULL', message }];
+    }
+    case 'low': {
+      const message = 'The disk under DATA_DIR is nearly full: free space there.';
+      return [{ code: 'DISK_LOW', message }];
+    }
+    case 'ok':
+      return [];
+  }
+}
+
 const NEEDED = ['ingest', 'transcoder', 'aggregator', 'edge'] as const;
 
 /** What keeps the pipeline from taking a stream; empty when nothing does. */
 export function missingFor(
   services: readonly ServiceRecord[],
-  own: { readonly isLeader: boolean; readonly isStoreUp: boolean },
+  own: { readonly isLeader: boolean; readonly isStoreUp: boolean; readonly disk: DiskState },
 ): readonly string[] {
   const missing: string[] = NEEDED.filter(
     (service) => !services.some((record) => record.service === service && record.ready),
@@ -114,6 +138,9 @@ export function missingFor(
   }
   if (!own.isStoreUp) {
     missing.push('store');
+  }
+  if (own.disk === 'full') {
+    missing.push('disk space in DATA_DIR');
   }
   return missing;
 }

@@ -57,10 +57,16 @@ export interface IngestHarness {
 }
 
 export async function startHarness(
-  options: { env?: Record<string, string>; isStoreAway?: () => boolean } = {},
+  options: {
+    env?: Record<string, string>;
+    isStoreAway?: () => boolean;
+    /** By default a temporary folder. */
+    dataDir?: string;
+    clockRate?: number;
+  } = {},
 ): Promise<IngestHarness> {
   const server = await startRedis();
-  const dataDir = await mkdtemp(join(tmpdir(), 'touchline-ingest-'));
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'touchline-ingest-')));
   const logger = createLogger('ingest-test', process.env['INGEST_TEST_LOG'] ?? 'silent');
   const redis = connectRedis(server.url, 'test', logger);
   const connections: Redis[] = [redis];
@@ -87,7 +93,7 @@ export async function startHarness(
   const start = (): Promise<Ingest> =>
     startIngest(config, {
       logger,
-      clock: createClock(),
+      clock: createClock({ rate: options.clockRate ?? 1, origin: Date.now() }),
       redis,
       hotRedis: redis,
       connect: (name) => {

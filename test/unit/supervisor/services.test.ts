@@ -8,6 +8,7 @@ const env = {
   HOME: '/home/me',
   DATA_DIR: './data',
   WORKERS: '3',
+  S3_ENDPOINT: 'http://127.0.0.1:9',
   S3_SECRET_ACCESS_KEY: 's3-secret',
   S3_ACCESS_KEY_ID: 's3-id',
   AWS_PROFILE: 'mine',
