@@ -38,9 +38,10 @@ describe('a segment whose media no worker can make', () => {
   test('becomes filler, and the status can say which and why', async () => {
     const queue = await openTranscodeQueue(redis, logger);
     const filled: Task[] = [];
+    const connection = connectRedis(server.url, 'worker', logger);
     const worker = openWorker(
       QUEUES.transcode,
-      redis.duplicate({ maxRetriesPerRequest: null }),
+      connection,
       logger,
       taskSchema,
       (taken) => {
@@ -64,6 +65,7 @@ describe('a segment whose media no worker can make', () => {
     } finally {
       await worker.close();
       await queue.close();
+      connection.disconnect();
     }
   });
 
