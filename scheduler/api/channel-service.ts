@@ -16,6 +16,7 @@ import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/strea
 import { schedulerKeys } from '../keys.ts';
 import { readBroadcasts } from '../leader/broadcast-records.ts';
 import type { StoredChunks } from '../stored-chunks.ts';
+import { readFillers } from '../fillers.ts';
 import { readAir, readFeed, readOnAir, readOrigin } from './live-state.ts';
 import type { ChannelView, StatusView, createBodySchema, patchBodySchema } from './schemas.ts';
 import { statusOf } from './status.ts';
@@ -151,10 +152,11 @@ export class ChannelService {
   async status(id: string): Promise<StatusView> {
     const { redis, clock, catalogue, chunks, unfinished, disk } = this.#deps;
     const channel = catalogue.get(id);
-    const [air, feed, origin] = await Promise.all([
+    const [air, feed, origin, fillers] = await Promise.all([
       this.#air(id),
       readFeed(redis, id),
       readOrigin(redis, id),
+      readFillers(redis, id),
     ]);
     return statusOf({
       channel,
@@ -162,6 +164,7 @@ export class ChannelService {
       feed,
       origin,
       unfinished: unfinished().get(id) ?? 0,
+      fillers,
       rawStored: feed && chunks.newest(id, feed.session),
       disk: await disk(),
       now: clock.now(),

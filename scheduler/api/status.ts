@@ -9,12 +9,17 @@ import {
   type Warning,
 } from '../../common/contracts/status.ts';
 import type { DiskState } from '../../common/disk.ts';
+import { gridOf, timeOfSegment } from '../../common/grid.ts';
+import { segmentNumber } from '../../common/time.ts';
+import type { Filler } from '../fillers.ts';
 import type { StatusView } from './schemas.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
 /** Why a publisher was sent away is told for so long; encoders try again within seconds. */
 const REFUSAL_TOLD_MS = 600_000;
+/** A segment that became filler is told for so long after its time. */
+const FILLER_TOLD_MS = 60_000;
 /** More tasks than this mean that workers do not keep up. */
 const MOST_UNFINISHED = 4;
 
@@ -25,6 +30,8 @@ export interface Known {
   readonly feed: FeedStatus | undefined;
   readonly origin: OriginStatus | undefined;
   readonly unfinished: number;
+  /** Segments that became filler lately, newest first. */
+  readonly fillers: readonly Filler[];
   readonly rawStored: number | undefined;
   readonly disk: DiskState;
   readonly now: number;
@@ -57,6 +64,7 @@ export function statusOf(known: Known): StatusView {
       ...feedWarnings(feed, connected, known.now),
       ...ownWarnings(air, connected, unfinished),
       ...diskWarnings(known.disk),
+      ...fillerWarnings(air, known.fillers, known.now),
     ]),
   };
 }
@@ -121,6 +129,29 @@ function diskWarnings(disk: DiskState): readonly Warning[] {
     case 'ok':
       return [];
   }
+}
+
+function fillerWarnings(
+  air: Broadcast | undefined,
+  fillers: readonly Filler[],
+  now: number,
+): readonly Warning[] {
+  if (air === undefined) {
+    return [];
+  }
+  const grid = gridOf(air.fps);
+  const recent = new Map(
+    fillers
+      .filter(({ n }) => n >= air.broadcast)
+      .filter(({ n }) => now - timeOfSegment(grid, segmentNumber(n)) < FILLER_TOLD_MS)
+      .map(({ n, reason }) => [n, reason]),
+  );
+  const [newest] = recent;
+  if (newest === undefined) {
+    return [];
+  }
+  const message = `${recent.size} of the last minute's segments could not be made and show the slate, ${newest[0]} the newest (${newest[1]}): restart the encoder if it goes on`;
+  return [{ code: 'SEGMENTS_FILLED', message }];
 }
 
 const NEEDED = ['ingest', 'transcoder', 'aggregator', 'edge'] as const;

@@ -6,6 +6,7 @@ import type { Closable } from '../../common/lifecycle.ts';
 import type { Logger } from '../../common/logger.ts';
 import { openQueue, type Job } from '../../common/queues.ts';
 import type { Redis } from '../../common/redis.ts';
+import { noteFiller } from '../fillers.ts';
 import { planFiller } from '../plan/plan.ts';
 
 /** A failed task is tried again at once, by whichever worker is free. */
@@ -74,6 +75,7 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       backoff: { type: 'fixed', delay: FILLER_BACKOFF_MS },
     });
     await job.remove();
+    await noteFiller(redis, channel, { n, reason });
   };
   const replaceAll = async (failed: readonly (Job | undefined)[]): Promise<void> => {
     for (const job of failed) {

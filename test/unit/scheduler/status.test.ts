@@ -1,76 +1,67 @@
 import { describe, expect, test } from '@jest/globals';
-import { DISK_LIMITS, diskStateOf, type DiskState } from '../../../common/disk.ts';
 import { DEFAULT_LADDER, type Channel } from '../../../common/contracts/channel.ts';
-import type { FeedStatus } from '../../../common/contracts/status.ts';
-import { missingFor, statusOf } from '../../../scheduler/api/status.ts';
+import type { Broadcast } from '../../../common/contracts/segment.ts';
+import { FEED_REFUSED, type FeedStatus } from '../../../common/contracts/status.ts';
+import { statusOf, type Known } from '../../../scheduler/api/status.ts';
 
+const N = 897_500_000;
+/** When segment {@link N} begins at 30 frames a second, milliseconds. */
+const NOW = N * 2000;
 const channel: Channel = {
-  id: 'main',
-  name: 'main',
-  fps: '30',
-  profile: 'standard',
-  ladder: DEFAULT_LADDER,
-  dvrSeconds: 60,
-  reconnectSeconds: 60,
-  streamKeyHash: '0'.repeat(64),
-  createdAt: '2026-01-01T00:00:00.000Z',
+  ...{ id: 'final', name: 'final', fps: null, profile: 'standard', ladder: DEFAULT_LADDER },
+  ...{ dvrSeconds: 60, reconnectSeconds: 60, streamKeyHash: '', createdAt: '' },
 };
-
+const air: Broadcast = {
+  ...{ channel: 'final', broadcast: N - 100, fps: '30', renditions: [], dvrSeconds: 60 },
+  ...{ startedAt: 0, last: null },
+};
 const feed: FeedStatus = {
-  slot: 'primary',
-  connected: true,
-  session: 's',
-  at: 0,
-  bitrateBps: 1,
-  fps: 30,
-  keyframeSeconds: 2,
-  width: 320,
-  height: 180,
-  encoder: '',
-  warnings: [],
+  ...{ slot: 'primary', connected: true, session: 's', at: NOW, bitrateBps: 1, fps: 30 },
+  ...{ keyframeSeconds: 2, width: 64, height: 64, encoder: '', warnings: [] },
 };
-
-const codesOf = (disk: DiskState, feed?: FeedStatus): string[] =>
+const warningsOf = (known: Partial<Known>): { code: string; message: string }[] =>
   statusOf({
-    channel,
-    air: undefined,
-    feed,
-    origin: undefined,
-    unfinished: 0,
-    rawStored: undefined,
-    disk,
-    now: 0,
-  }).warnings.map(({ code }) => code);
+    ...{ channel, air, feed, origin: undefined, unfinished: 0, fillers: [] },
+    ...{ rawStored: undefined, disk: 'ok', now: NOW, ...known },
+  }).warnings;
 
-describe('the disk', () => {
-  test('counts as low and as full below its limits', () => {
-    const { full, low } = DISK_LIMITS;
-    expect([0, full - 1, full, low - 1, low].map(diskStateOf)).toEqual([
-      ...['full', 'full'],
-      ...['low', 'low'],
-      'ok',
-    ]);
+describe('the status of a channel', () => {
+  test('has no warnings when all is well', () => {
+    expect(warningsOf({})).toEqual([]);
   });
 
-  test('is warned of in every status while it is low or full', () => {
-    expect((['ok', 'low', 'full'] as const).map((disk) => codesOf(disk))).toEqual([
-      [],
-      ['DISK_LOW'],
-      ['DISK_FULL'],
+  test('tells for a minute which segments became filler, and why', () => {
+    const fillers = [
+      { n: N - 3, reason: 'ffmpeg ended with 1' },
+      { n: N - 4, reason: 'x' },
+      // A second note of the same, one of long ago, and one of the broadcast before.
+      { n: N - 4, reason: 'y' },
+      { n: N - 60, reason: 'z' },
+      { n: N - 200, reason: 'z' },
+    ];
+    expect(warningsOf({ fillers })).toEqual([
+      {
+        code: 'SEGMENTS_FILLED',
+        message: expect.stringMatching(
+          /^2 of the last minute's segments .* 897499997 the newest \(ffmpeg ended with 1\)/,
+        ),
+      },
     ]);
+    const later = warningsOf({ fillers, now: NOW + 60_000, feed: { ...feed, at: NOW + 60_000 } });
+    expect(later).toEqual([]);
+    expect(warningsOf({ fillers, air: undefined })).toEqual([]);
   });
 
-  test('is warned of once, whoever has seen it', () => {
-    const message = 'The disk under DATA_DIR is full.';
-    expect(codesOf('full', { ...feed, warnings: [{ code: 'DISK_FULL', message }] })).toEqual([
-      'DISK_FULL',
-    ]);
-  });
-
-  test('keeps the pipeline from being ready only when it is full', () => {
-    const missing = (disk: DiskState): readonly string[] =>
-      missingFor([], { isLeader: true, isStoreUp: true, disk });
-    expect(missing('full')).toContain('disk space in DATA_DIR');
-    expect(missing('low')).not.toContain('disk space in DATA_DIR');
+  test('tells for ten minutes why a publisher was sent away, and nothing else of what it was like', () => {
+    const warnings = [
+      { code: 'NO_AUDIO', message: 'the feed has no sound' },
+      { code: FEED_REFUSED, message: 'only H.264 + AAC' },
+    ];
+    const gone = { ...feed, connected: false, warnings };
+    const told = (later: number): string[] =>
+      warningsOf({ air: undefined, feed: gone, now: NOW + later }).map(({ code }) => code);
+    expect(told(1000)).toEqual([FEED_REFUSED]);
+    expect(told(599_000)).toEqual([FEED_REFUSED]);
+    expect(told(601_000)).toEqual([]);
   });
 });
