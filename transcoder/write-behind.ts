@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { storeKeys } from '../common/contracts/names.ts';
 import type { Result } from '../common/contracts/segment.ts';
 import { toPipelineError } from '../common/errors.ts';
+import { linkSignals } from '../common/linked-signal.ts';
 import type { Logger } from '../common/logger.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { segmentNumber } from '../common/time.ts';
@@ -77,7 +78,15 @@ export function openWriteBehind(
   };
 
   const deliver = async (delivery: Delivery): Promise<void> => {
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(GIVE_UP_MS)]);
+    const linked = linkSignals([stopped.signal], GIVE_UP_MS);
+    try {
+      await deliverUntil(delivery, linked.signal);
+    } finally {
+      linked.release();
+    }
+  };
+
+  const deliverUntil = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
     const { channel, n } = delivery.result;
     for (let attempt = 0; ; attempt += 1) {
       try {
