@@ -104,6 +104,8 @@ export class LiveBroadcast {
         return;
       case 'published-before':
         this.#compare(result);
+        // An earlier process may have ended before it forgot the result.
+        await redis.hdel(acceptedKey(channel), String(n));
         return;
       case 'outside':
         logger.warn({ channel, n, worker }, 'result lies outside its broadcast');
@@ -225,8 +227,7 @@ export class LiveBroadcast {
           'e',
           JSON.stringify(published),
         )
-        .set(declaredKey(channel), JSON.stringify(declared))
-        .hdel(acceptedKey(channel), String(n)),
+        .set(declaredKey(channel), JSON.stringify(declared)),
     );
     memory.pin(channel, n, objects);
     this.#sequence.advance();
@@ -264,7 +265,13 @@ export class LiveBroadcast {
       broadcast,
       renditions: renditions.map(({ id }) => ({ id, published: n, lagMs: Math.round(lagMs) })),
     };
-    await this.#deps.redis.hset(redisKeys.origin, channel, JSON.stringify(status));
+    // Forgotten only now: until it counted as published, other runs' results were still remembered.
+    await execute(
+      this.#deps.redis
+        .pipeline()
+        .hdel(acceptedKey(channel), String(n))
+        .hset(redisKeys.origin, channel, JSON.stringify(status)),
+    );
   }
 
   /** Once all is published players get the time to fetch it before the MPD tells them to stop. */

@@ -103,7 +103,12 @@ export function keyFamilies(load: Load): KeyFamily[] {
     },
     perChannel('published', 'published', window + 16 + NODE_ENTRIES, 'DVR window and 16'),
     perChannel('accepted', 'accepted', 64, 'results that wait for an earlier number'),
-    perChannel('declared, checkpoint', '(declared|plan)', undefined, 'two a channel'),
+    perChannel(
+      'declared, checkpoint',
+      '(declared|plan)',
+      undefined,
+      'two a channel, `main` has one',
+    ),
     {
       name: 'tables',
       pattern: /^(channels|channel-fps|feeds|origin|services|scheduler:air)$/,
@@ -131,7 +136,7 @@ export function keyFamilies(load: Load): KeyFamily[] {
       'kept jobs and those on their way',
     ),
   ].map((family) =>
-    family.name === 'declared, checkpoint' ? { ...family, keys: 2 * channels } : family,
+    family.name === 'declared, checkpoint' ? { ...family, keys: 2 * channels + 1 } : family,
   );
 }
 

@@ -24,6 +24,8 @@ export interface ReadOptions {
   readonly minutes: number;
   readonly families: readonly KeyFamily[];
   readonly say: (text: string) => void;
+  /** Ends the readings early. */
+  readonly signal: AbortSignal;
 }
 
 const lagSchema = z.looseObject({ lagMs: z.number() });
@@ -58,11 +60,11 @@ async function readHeaps(pipeline: Pipeline): Promise<Reading['heaps']> {
 
 /** Reads until the minutes are over. */
 export async function readOn(options: ReadOptions): Promise<Reading[]> {
-  const { pipeline, redis, channel, families, say } = options;
+  const { pipeline, redis, channel, families, say, signal } = options;
   const started = performance.now();
   const lasts = (options.minutes * MINUTE_MS) / options.rate;
   const readings: Reading[] = [];
-  for (let count = 0; performance.now() - started < lasts; count += 1) {
+  for (let count = 0; !signal.aborted && performance.now() - started < lasts; count += 1) {
     const [heaps, memory, lagMs, disk] = await Promise.all([
       readHeaps(pipeline),
       readInfo(redis, 'memory'),
@@ -84,7 +86,8 @@ export async function readOn(options: ReadOptions): Promise<Reading[]> {
       say(lineOf(reading));
     }
     const next = started + (count + 1) * SAMPLE_MS;
-    await delay(Math.max(0, Math.min(next, started + lasts) - performance.now()));
+    const wait = Math.max(0, Math.min(next, started + lasts) - performance.now());
+    await delay(wait, undefined, { signal }).catch(() => undefined);
   }
   return readings;
 }

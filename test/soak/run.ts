@@ -61,6 +61,12 @@ const { values } = parseArgs({
     'warm-up': { type: 'string', default: '5' },
   },
 });
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    interrupted.abort();
+  });
+}
 const say = (text: string): void => {
   console.error(text);
 };
@@ -92,7 +98,10 @@ const families = keyFamilies(load);
 const limit = redisBytes(load, mediaBps);
 const cycle = values.broadcasts ? CYCLE : undefined;
 say(`rate ${rate}, ${minutes} clock minutes, ${(minutes / rate).toFixed(1)} real ones`);
-const soaked = await soak({ rate, minutes, cycle, families, say }, loop);
+const soaked = await soak(
+  { rate, minutes, cycle, families, say, signal: interrupted.signal },
+  loop,
+);
 
 const { readings, viewed, recorded, store, publishes } = soaked;
 const criteria = { warmUp, rate };

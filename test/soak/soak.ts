@@ -37,6 +37,9 @@ const MEMORIES = { MEMORY_BYTES: String(16 * 1024 ** 2), CACHE_BYTES: String(8 *
 const LOOP_MS = 16_000;
 const LOOP_FROM_MS = 200;
 
+/** Real milliseconds in which what is still on its way at the end may be recorded. */
+const DRAIN_MS = 240_000;
+
 /** How a soak runs. */
 export interface SoakOptions {
   readonly rate: number;
@@ -46,6 +49,8 @@ export interface SoakOptions {
   readonly cycle: { readonly on: number; readonly off: number } | undefined;
   readonly families: readonly KeyFamily[];
   readonly say: (text: string) => void;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
 }
 
 /** What a soak saw. */
@@ -156,7 +161,10 @@ export async function soak(options: SoakOptions, loop: Loop): Promise<Soaked> {
       const onAir =
         cycle === undefined
           ? stop.signal
-          : AbortSignal.any([stop.signal, AbortSignal.timeout((cycle.on * 1000) / rate)]);
+          : AbortSignal.any([
+              stop.signal,
+              AbortSignal.timeout(Math.round((cycle.on * 1000) / rate)),
+            ]);
       await publish(pipeline, key, loop, rate, onAir).catch((error: unknown) => {
         wentBad.push(`publish ${publishes}: ${String(error)}`);
       });
@@ -174,16 +182,23 @@ export async function soak(options: SoakOptions, loop: Loop): Promise<Soaked> {
   });
   try {
     const publishing = keepPublishing();
+    // Met where it is awaited; until then it must not end the process and leave the pipeline behind.
+    publishing.catch(() => undefined);
     await eventually('the first segment', async () => readLag(pipeline, CHANNEL.id), {
       timeoutMs: 60_000,
     });
     const watching = viewer.watch();
+    watching.catch(() => undefined);
     const storeFolder = path.join(pipeline.dataDir, 'store');
     const before = (await bytesByFolder(storeFolder)).get('media') ?? 0;
     const readings = await readOn({ pipeline, redis, channel: CHANNEL.id, ...options });
     stop.abort();
     await Promise.all([publishing, watching]);
-    const recorded = await readRecordings(pipeline, CHANNEL.id);
+    const recorded = await readRecordings(
+      pipeline,
+      CHANNEL.id,
+      options.signal.aborted ? 0 : DRAIN_MS,
+    );
     const stored = await bytesByFolder(storeFolder);
     const after = stored.get('media') ?? 0;
     say(`store: ${[...stored].map(([name, bytes]) => `${name} ${bytes}`).join(', ')}`);
