@@ -36,6 +36,9 @@ const RETRY_AFTER = milliseconds(1_000);
 /** Entries kept beyond the window: the next broadcast's first must not push out what players still list. */
 const STREAM_MARGIN = 16;
 
+/** What a restart needs goes this long after the last segment, real seconds; a DVR window is at most a day. */
+const REMEMBERED_SECONDS = 7 * 86_400;
+
 /** What a broadcast needs. */
 export interface BroadcastDeps {
   readonly redis: Redis;
@@ -227,7 +230,8 @@ export class LiveBroadcast {
           'e',
           JSON.stringify(published),
         )
-        .set(declaredKey(channel), JSON.stringify(declared)),
+        .expire(redisKeys.published(channel), REMEMBERED_SECONDS)
+        .set(declaredKey(channel), JSON.stringify(declared), 'EX', REMEMBERED_SECONDS),
     );
     memory.pin(channel, n, objects);
     this.#sequence.advance();

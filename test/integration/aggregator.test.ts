@@ -177,6 +177,9 @@ describe('the origin', () => {
     const isEmpty = async (): Promise<true | undefined> =>
       (await harness.redis.exists(accepted)) === 0 ? true : undefined;
     await eventually('nothing to be left', isEmpty);
+    for (const key of await harness.redis.keys(`*{${broadcast.channel}}*`)) {
+      expect({ key, ends: (await harness.redis.ttl(key)) > 0 }).toEqual({ key, ends: true });
+    }
     // A process that ended between publishing and forgetting has left one.
     await harness.stop();
     const late = await harness.make(broadcast, n + 3);
