@@ -173,8 +173,11 @@ const LOG_FILE = 10 * MIB;
 /** Chunks of a session on disk: the open one, those being stored, and a margin for a slow moment. */
 const SPOOLED_CHUNKS = 10;
 
-/** Bounds of every folder but the store, which grows by design. */
-export function diskBounds(load: Load, redisLimit: number): DiskBound[] {
+/**
+ * Bounds of every folder but the store, which grows by design.
+ * @param redisUsed the most memory that Redis used: what its log is rewritten to is never larger
+ */
+export function diskBounds(load: Load, redisUsed: number): DiskBound[] {
   const chunk = (load.feed.bps / 8) * load.segmentSeconds;
   return [
     {
@@ -185,8 +188,8 @@ export function diskBounds(load: Load, redisLimit: number): DiskBound[] {
     },
     {
       folder: 'redis',
-      bytes: Math.max(AOF_REWRITE_MIN, 2 * redisLimit) + 2 * redisLimit,
-      why: 'the log is rewritten at 64 MiB and twice its base; beside it the new one',
+      bytes: Math.max(AOF_REWRITE_MIN, 2 * redisUsed) + 2 * redisUsed,
+      why: 'the log is rewritten at 64 MiB and twice its base; beside it the new one, and what comes meanwhile',
     },
     {
       folder: 'logs',

@@ -108,7 +108,7 @@ const criteria = { warmUp, rate };
 const judged = [
   judgeProcesses(readings, criteria),
   judgeRedis(readings, criteria, families, limit),
-  judgeDisk(readings, diskBounds(load, limit)),
+  judgeDisk(readings, diskBounds(load, Math.max(...readings.map(({ redisBytes: used }) => used)))),
 ];
 const lags = lagsOf(readings);
 const mostLag = Math.max(...lags.map(({ value }) => value));

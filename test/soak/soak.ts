@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
+import { linkSignals } from '../../common/linked-signal.ts';
 import { connectRedis } from '../../common/redis.ts';
 import type { Ladder } from '../../common/contracts/channel.ts';
 import { readFlv } from '../helpers/flv.ts';
@@ -158,16 +159,11 @@ export async function soak(options: SoakOptions, loop: Loop): Promise<Soaked> {
   const keepPublishing = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       publishes += 1;
-      const onAir =
-        cycle === undefined
-          ? stop.signal
-          : AbortSignal.any([
-              stop.signal,
-              AbortSignal.timeout(Math.round((cycle.on * 1000) / rate)),
-            ]);
-      await publish(pipeline, key, loop, rate, onAir).catch((error: unknown) => {
+      const onAir = linkSignals([stop.signal], cycle && (cycle.on * 1000) / rate);
+      await publish(pipeline, key, loop, rate, onAir.signal).catch((error: unknown) => {
         wentBad.push(`publish ${publishes}: ${String(error)}`);
       });
+      onAir.release();
       if (cycle !== undefined) {
         const off = { signal: stop.signal };
         await delay((cycle.off * 1000) / rate, undefined, off).catch(() => undefined);
