@@ -18,6 +18,7 @@ import { startPrivateRedis, waitForRedis } from './private-redis.ts';
 import { waitUntilReady } from './readiness.ts';
 import { keepSecret, readSecret, streamKeyFile } from './secrets.ts';
 import {
+  HEAP_MEBIBYTES,
   localHost,
   planServices,
   systemEnvironment,
@@ -162,12 +163,13 @@ async function startRedis(
 
 function startService(plan: ServicePlan, deps: SupervisorDeps, host: ChildHost): Closable {
   const script = join(deps.programs, plan.service, 'main.js');
+  const heap = `--max-old-space-size=${HEAP_MEBIBYTES[plan.service]}`;
   return superviseChild(
     {
       name: plan.name,
       // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
       launch: () =>
-        spawn(process.execPath, ['--enable-source-maps', script], {
+        spawn(process.execPath, [heap, '--enable-source-maps', script], {
           env: plan.env,
           stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
           detached: true,
