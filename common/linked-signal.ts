@@ -3,6 +3,8 @@
  * source that lives on, for ever: some 50 bytes a segment in services that run for months.
  */
 
+import { setMaxListeners } from 'node:events';
+
 /** See the head of this file. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
@@ -26,6 +28,8 @@ export function linkSignals(sources: readonly AbortSignal[], timeoutMs?: number)
           controller.abort(new DOMException('the time is up', 'TimeoutError'));
         }, timeoutMs);
   timer?.unref();
+  // Their number is bounded by the work under way, not by Node's guess of what is a leak.
+  setMaxListeners(0, ...sources);
   for (const source of sources) {
     if (source.aborted) {
       controller.abort(source.reason);

@@ -46,3 +46,18 @@ test('once released nothing aborts it', () => {
   source.abort();
   expect(linked.signal.aborted).toBe(false);
 });
+
+test('a hundred followers at once are no reason for a warning', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => {
+    warnings.push(warning);
+  };
+  process.on('warning', note);
+  const source = new AbortController();
+  const linked = Array.from({ length: 100 }, () => linkSignals([source.signal]));
+  await new Promise(setImmediate);
+  process.off('warning', note);
+  expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([]);
+  source.abort();
+  expect(linked.every(({ signal }) => signal.aborted)).toBe(true);
+});
