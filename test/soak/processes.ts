@@ -12,6 +12,8 @@ export interface ProcessReading {
 
 /** Every Linux that runs Node on amd64 and most on arm64. */
 const PAGE_BYTES = 4096;
+/** What the shells are called that end Redis with its supervisor. */
+const GUARDIAN = 'touchline-guardian';
 
 /** Reads every process of a tree; those that end meanwhile are left out. */
 export function readProcesses(root: number): ProcessReading[] {
@@ -19,7 +21,8 @@ export function readProcesses(root: number): ProcessReading[] {
     try {
       const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
       const fds = readdirSync(`/proc/${pid}/fd`).length;
-      return [{ pid, name, rssBytes: pages * PAGE_BYTES, fds }];
+      const isGuardian = readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(GUARDIAN);
+      return [{ pid, name: isGuardian ? 'guardian' : name, rssBytes: pages * PAGE_BYTES, fds }];
     } catch {
       return [];
     }

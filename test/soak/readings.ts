@@ -98,7 +98,7 @@ function lineOf({ at, processes, redisBytes, disk, lagMs }: Reading): string {
   return [
     `${at.toFixed(1)} min`,
     ...processes
-      .filter(({ name }) => !['sh', 'sleep', 'ffmpeg'].includes(name))
+      .filter(({ name }) => !['guardian', 'sh', 'sleep', 'ffmpeg'].includes(name))
       .map(({ name, rssBytes, fds }) => `${name} ${mb(rssBytes)}/${fds}`),
     `redis uses ${mb(redisBytes)}`,
     ...[...disk].map(([name, bytes]) => `${name} ${mb(bytes)}`),
