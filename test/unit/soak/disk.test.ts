@@ -14,10 +14,12 @@ test('bytes are counted by folder, however deep, without the skipped', async () 
     await writeFile(path.join(folder, 'store', 'three'), Buffer.alloc(7));
     await writeFile(path.join(folder, 'key'), Buffer.alloc(5));
     await writeFile(path.join(folder, 'lock'), Buffer.alloc(6));
-    expect([...(await bytesByFolder(folder, ['store']))].toSorted()).toEqual([
-      ['files', 11],
-      ['logs', 123],
-    ]);
+    expect(await bytesByFolder(folder, ['store'])).toEqual(
+      new Map([
+        ['files', 11],
+        ['logs', 123],
+      ]),
+    );
     expect(await bytesUnder(path.join(folder, 'nowhere'))).toBe(0);
   } finally {
     await rm(folder, { recursive: true, force: true });
