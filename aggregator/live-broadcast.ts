@@ -36,6 +36,9 @@ const RETRY_AFTER = milliseconds(1_000);
 /** Entries kept beyond the window: the next broadcast's first must not push out what players still list. */
 const STREAM_MARGIN = 16;
 
+/** What a restart needs goes this long after the last segment, real seconds; a DVR window is at most a day. */
+const REMEMBERED_SECONDS = 7 * 86_400;
+
 /** What a broadcast needs. */
 export interface BroadcastDeps {
   readonly redis: Redis;
@@ -109,6 +112,8 @@ export class LiveBroadcast {
         return;
       case 'published-before':
         this.#compare(result);
+        // An earlier process may have ended before it forgot the result.
+        await redis.hdel(acceptedKey(channel), String(n));
         return;
       case 'outside':
         logger.warn({ channel, n, worker }, 'result lies outside its broadcast');
@@ -220,20 +225,13 @@ export class LiveBroadcast {
     const timeline = withSegment(this.#timeline, published);
     const { grid, broadcast, declared } = timeline;
     const kept = windowLength(grid, broadcast.dvrSeconds) + STREAM_MARGIN;
+    const key = redisKeys.published(channel);
     await execute(
       redis
         .multi()
-        .xadd(
-          redisKeys.published(channel),
-          'MAXLEN',
-          '~',
-          kept,
-          '*',
-          'e',
-          JSON.stringify(published),
-        )
-        .set(declaredKey(channel), JSON.stringify(declared))
-        .hdel(acceptedKey(channel), String(n)),
+        .xadd(key, 'MAXLEN', '~', kept, '*', 'e', JSON.stringify(published))
+        .expire(key, REMEMBERED_SECONDS)
+        .set(declaredKey(channel), JSON.stringify(declared), 'EX', REMEMBERED_SECONDS),
     );
     memory.pin(channel, n, objects);
     this.#sequence.advance();
@@ -271,7 +269,13 @@ export class LiveBroadcast {
       broadcast,
       renditions: renditions.map(({ id }) => ({ id, published: n, lagMs: Math.round(lagMs) })),
     };
-    await this.#deps.redis.hset(redisKeys.origin, channel, JSON.stringify(status));
+    // Forgotten only now: until it counted as published, other runs' results were still remembered.
+    await execute(
+      this.#deps.redis
+        .pipeline()
+        .hdel(acceptedKey(channel), String(n))
+        .hset(redisKeys.origin, channel, JSON.stringify(status)),
+    );
   }
 
   /** Once all is published players get the time to fetch it before the MPD tells them to stop. */

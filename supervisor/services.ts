@@ -47,6 +47,19 @@ export const SERVICE_SETTINGS = {
 /** A service's name. */
 export type ServiceName = keyof typeof SERVICE_SETTINGS;
 
+/**
+ * What each may have on its JavaScript heap, MiB; buffers of media are bounded by settings of their own. V8 lets garbage
+ * pile up in proportion to this, and with its default of 4 GiB a service of 25 MB swings by 80.
+ */
+export const HEAP_MEBIBYTES: Readonly<Record<ServiceName, number>> = {
+  scheduler: 512,
+  // The published segments of every channel's DVR window, and recordings that are being watched.
+  aggregator: 1024,
+  ingest: 512,
+  transcoder: 512,
+  edge: 512,
+};
+
 /** One process to run. */
 export interface ServicePlan {
   readonly name: string;

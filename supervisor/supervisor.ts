@@ -21,7 +21,13 @@ import { startPrivateRedis } from './private-redis.ts';
 import { waitUntilReady } from './readiness.ts';
 import { checkRedis } from './redis-check.ts';
 import { keepSecret, readSecret, streamKeyFile } from './secrets.ts';
-import { localHost, planServices, systemEnvironment, type ServicePlan } from './services.ts';
+import {
+  HEAP_MEBIBYTES,
+  localHost,
+  planServices,
+  systemEnvironment,
+  type ServicePlan,
+} from './services.ts';
 
 /** A killed predecessor's services may hold its ports a little longer than its lock. */
 const PORT_PATIENCE_MS = 3_000;
@@ -184,12 +190,13 @@ function watchDisk(
 
 function startService(plan: ServicePlan, deps: SupervisorDeps, host: ChildHost): Closable {
   const script = join(deps.programs, plan.service, 'main.js');
+  const heap = `--max-old-space-size=${HEAP_MEBIBYTES[plan.service]}`;
   return superviseChild(
     {
       name: plan.name,
       // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
       launch: () =>
-        spawn(process.execPath, ['--enable-source-maps', script], {
+        spawn(process.execPath, [heap, '--enable-source-maps', script], {
           env: plan.env,
           stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
           detached: true,

@@ -9,6 +9,7 @@ import { PipelineError, toPipelineError } from '../common/errors.ts';
 import { readHotFrames } from '../common/hot-frames.ts';
 import { appendHotSegment } from '../common/hot-segments.ts';
 import type { Closable } from '../common/lifecycle.ts';
+import { linkSignals } from '../common/linked-signal.ts';
 import { openQueue, openWorker, postpone, URGENT_LOCKS } from '../common/queues.ts';
 import type { ServiceContext } from '../common/service.ts';
 import type { TranscoderConfig } from './config.ts';
@@ -126,8 +127,9 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
       context.setDetail({ task: `${task.channel}-${task.n}` });
+      const stopped = linkSignals([lost, closing.signal]);
       try {
-        await run(task, AbortSignal.any([lost, closing.signal]));
+        await run(task, stopped.signal);
         outcomes.inc({ outcome: 'done' });
         log.debug({ ms: Math.round(performance.now() - began) }, 'task done');
       } catch (error) {
@@ -144,6 +146,7 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
         log.warn({ code, reason: message }, 'task failed');
         throw error;
       } finally {
+        stopped.release();
         durations.observe((performance.now() - began) / 1_000);
         context.setDetail({ task: null });
       }

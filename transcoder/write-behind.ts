@@ -1,9 +1,11 @@
 /** Puts what a task made into the store, after the result is out; bounded, retried, in the background. */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { storeKeys } from '../common/contracts/names.ts';
 import type { Result } from '../common/contracts/segment.ts';
 import { toPipelineError } from '../common/errors.ts';
+import { linkSignals } from '../common/linked-signal.ts';
 import type { Logger } from '../common/logger.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { segmentNumber } from '../common/time.ts';
@@ -27,6 +29,8 @@ export interface WriteBehind {
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /** After this the origin, which holds the same bytes, has written them itself. */
 const GIVE_UP_MS = 120_000;
+/** Init segments known to be stored: a few for each rendition of the channels worked on. */
+const MOST_KNOWN_INITS = 1_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 const CLOSE_MS = 3_000;
@@ -46,7 +50,7 @@ export function openWriteBehind(
 ): WriteBehind {
   const stopped = new AbortController();
   const running = new Map<Promise<void>, { readonly bytes: number; readonly giveUp: () => void }>();
-  const knownInits = new Set<string>();
+  const knownInits = new LRUCache<string, true>({ max: MOST_KNOWN_INITS });
   let waiting = 0;
 
   const putAll = async ({ result, made }: Delivery, signal: AbortSignal): Promise<void> => {
@@ -72,12 +76,20 @@ export function openWriteBehind(
 
   const putInit = async (key: string, init: Buffer, signal: AbortSignal): Promise<'stored'> => {
     await store.put(key, init, { ifAbsent: true, contentType: 'video/mp4', signal });
-    knownInits.add(key);
+    knownInits.set(key, true);
     return 'stored';
   };
 
   const deliver = async (delivery: Delivery, noRoom: AbortSignal): Promise<void> => {
-    const signal = AbortSignal.any([stopped.signal, noRoom, AbortSignal.timeout(GIVE_UP_MS)]);
+    const linked = linkSignals([stopped.signal, noRoom], GIVE_UP_MS);
+    try {
+      await deliverUntil(delivery, linked.signal);
+    } finally {
+      linked.release();
+    }
+  };
+
+  const deliverUntil = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
     const { channel, n } = delivery.result;
     for (let attempt = 0; ; attempt += 1) {
       try {

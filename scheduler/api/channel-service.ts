@@ -113,7 +113,8 @@ export class ChannelService {
     await redis.publish(redisKeys.dropFeed, id);
     await redis.hdel(redisKeys.detectedFps, id);
     await redis.hdel(redisKeys.feeds, id);
-    await redis.del(schedulerKeys.checkpoint(id), redisKeys.log(id));
+    await redis.hdel(redisKeys.origin, id);
+    await redis.del(schedulerKeys.checkpoint(id), redisKeys.log(id), redisKeys.published(id));
   }
 
   async renewKey(id: string): Promise<ChannelView & { streamKey: string }> {

@@ -204,6 +204,31 @@ describe('the origin', () => {
     expect(entries).toHaveLength(5);
   });
 
+  test('keeps no result beyond its publication, however often it comes', async () => {
+    let url = await harness.start();
+    const broadcast = harness.newBroadcast();
+    const n = broadcast.broadcast;
+    const accepted = `accepted:{${broadcast.channel}}`;
+    await harness.begin(broadcast);
+    for (let number = n; number < n + 20; number += 1) {
+      await Promise.all(Array.from({ length: 4 }, () => harness.make(broadcast, number)));
+      await listed(url, broadcast, number);
+    }
+    const isEmpty = async (): Promise<true | undefined> =>
+      (await harness.redis.exists(accepted)) === 0 ? true : undefined;
+    await eventually('nothing to be left', isEmpty);
+    for (const key of await harness.redis.keys(`*{${broadcast.channel}}*`)) {
+      expect({ key, ends: (await harness.redis.ttl(key)) > 0 }).toEqual({ key, ends: true });
+    }
+    // A process that ended between publishing and forgetting has left one.
+    await harness.stop();
+    const late = await harness.make(broadcast, n + 3);
+    await harness.redis.hset(accepted, n + 3, JSON.stringify(late));
+    url = await harness.start();
+    await eventually('nothing to be left', isEmpty);
+    expect(numbersIn(await playlistOf(url, broadcast, 'v720'))).toHaveLength(20);
+  });
+
   test('ends a broadcast: the playlist, the static manifest, the recording', async () => {
     const url = await harness.start();
     const broadcast = harness.newBroadcast();

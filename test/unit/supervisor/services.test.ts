@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../common/config.ts';
 import { supervisorSettings } from '../../../supervisor/config.ts';
-import { planServices, type ServicePlan } from '../../../supervisor/services.ts';
+import { HEAP_MEBIBYTES, planServices, type ServicePlan } from '../../../supervisor/services.ts';
 
 const env = {
   PATH: '/usr/bin',
@@ -38,6 +38,12 @@ const holders = (value: string): string[] => [
 ];
 
 describe('the plan of services', () => {
+  test('bounds the heap of each, far below what V8 would let garbage grow to', () => {
+    for (const { service } of plans()) {
+      expect([service, HEAP_MEBIBYTES[service] <= 1024]).toEqual([service, true]);
+    }
+  });
+
   test('has one process a service, and as many transcoders as asked for', () => {
     expect(plans().map((plan) => plan.name)).toEqual([
       'scheduler',
