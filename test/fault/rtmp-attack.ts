@@ -79,13 +79,13 @@ async function attack(
   const { port } = ingest;
   const random = seeded(size.seed);
   const feed = await startSteadyFeed(clip, { port, key: keyOf(LIVE) });
+  const half = await openHalves(ingest, clip, size.halfOpen);
   // A first round, so that heap and allocator have the size that floods give them once; what leaks grows on after it.
   await sendTargeted(ingest, clip, random);
   await sendMutated(ingest, clip, random, size.first);
   await guessKeys(ingest, clip, size.guesses / 4);
   const before = await ingest.usage();
 
-  const half = await openHalves(ingest, clip, size.halfOpen);
   const targeted = await sendTargeted(ingest, clip, random);
   await sendMutated(ingest, clip, random, size.mutated);
   const connectedAmidGuesses = await guessKeys(ingest, clip, size.guesses);
