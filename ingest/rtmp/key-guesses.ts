@@ -8,7 +8,7 @@
 const FREE = 5;
 /** First wait, doubled with every refusal, and the longest, milliseconds. */
 const FIRST_WAIT = 25;
-const LONGEST_WAIT = 500;
+const LONGEST_WAIT = 250;
 /** One refusal is forgotten in so many milliseconds. */
 const FORGOTTEN_AFTER = 2000;
 /** So much is remembered at most: the longest wait and a little, over within half a minute. */

@@ -64,15 +64,15 @@ describe('a command in AMF 0', () => {
 });
 
 describe('answers to key guesses', () => {
-  test('wait longer with every refusal up to half a second, and not at all half a minute later', () => {
+  test('wait longer with every refusal up to a quarter of a second, and not at all half a minute later', () => {
     const guesses = new KeyGuesses();
     const waits = Array.from({ length: 200 }, () => {
       const wait = guesses.wait('a', 0);
       guesses.refused('a', 0);
       return wait;
     });
-    expect(waits.slice(0, 11)).toEqual([0, 0, 0, 0, 0, 25, 50, 100, 200, 400, 500]);
-    expect(Math.max(...waits)).toBe(500);
+    expect(waits.slice(0, 11)).toEqual([0, 0, 0, 0, 0, 25, 50, 100, 200, 250, 250]);
+    expect(Math.max(...waits)).toBe(250);
     expect(guesses.wait('b', 0)).toBe(0);
     expect(guesses.wait('a', 30_000)).toBe(0);
   });
