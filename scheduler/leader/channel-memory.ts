@@ -12,7 +12,7 @@ const FRESH_MS = 10_000;
 /** A task given out is given again unless it is known to be done for so long, clock milliseconds. */
 const KEPT_MS = 20_000;
 /** Tasks of one channel, should nobody ever finish one. */
-const MOST_TASKS = 1_000;
+const MOST_TASKS = 250;
 
 interface Known {
   readonly state: ChannelState;

@@ -30,6 +30,7 @@ async function runOne(plan: FaultPlan): Promise<Row> {
       console.error(`${plan.name}: ${fault}`);
       process.exitCode = 1;
     }
+    console.error(`${plan.name}: ${verdict.row['verdict'] ?? ''}`);
     return verdict.row;
   } catch (error) {
     console.error(`${plan.name}:`, error);
