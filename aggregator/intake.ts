@@ -6,8 +6,9 @@ import { milliseconds } from '../common/time.ts';
 import type { Channels } from './channels.ts';
 import type { Committer } from './committer.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
+import { noteAgain } from './note-again.ts';
 import { findBroadcasts, isDone, rebuildBroadcast, type RebuildDeps } from './rebuild.ts';
-import type { Recordings } from './recordings.ts';
+import { readBroadcast, type Recordings } from './recordings.ts';
 import type { Timeline } from './timeline.ts';
 
 /** A result may come before its broadcast's record: looked for this often, this far apart. */
@@ -42,6 +43,19 @@ export class Intake {
         if (!(await isDone(rebuild, channel, number))) {
           await this.#restore(channel, number);
         }
+      }
+    }
+  }
+
+  /** Redis was emptied: what it must hold is noted again, and an end that was told through it is looked up. */
+  async noteAgain(): Promise<void> {
+    const { rebuild, channels } = this.#deps;
+    for (const live of channels.all()) {
+      await noteAgain(rebuild.redis, live);
+      const { channel, broadcast } = live.timeline.broadcast;
+      const record = await readBroadcast(rebuild.store, channel, broadcast).catch(() => undefined);
+      if (record !== undefined) {
+        live.end(record);
       }
     }
   }

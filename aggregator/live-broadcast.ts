@@ -36,6 +36,9 @@ const RETRY_AFTER = milliseconds(1_000);
 /** Entries kept beyond the window: the next broadcast's first must not push out what players still list. */
 const STREAM_MARGIN = 16;
 
+/** What a restart needs goes this long after the last segment, real seconds; a DVR window is at most a day. */
+const REMEMBERED_SECONDS = 7 * 86_400;
+
 /** What a broadcast needs. */
 export interface BroadcastDeps {
   readonly redis: Redis;
@@ -87,6 +90,11 @@ export class LiveBroadcast {
     return this.#sequence.next - 1;
   }
 
+  /** Accepted and not published yet. */
+  get waiting(): readonly Result[] {
+    return this.#sequence.results;
+  }
+
   /** Whether every segment the broadcast will ever have is published. */
   get isComplete(): boolean {
     const { last } = this.#timeline.broadcast;
@@ -104,6 +112,8 @@ export class LiveBroadcast {
         return;
       case 'published-before':
         this.#compare(result);
+        // An earlier process may have ended before it forgot the result.
+        await redis.hdel(acceptedKey(channel), String(n));
         return;
       case 'outside':
         logger.warn({ channel, n, worker }, 'result lies outside its broadcast');
@@ -118,10 +128,12 @@ export class LiveBroadcast {
     if (broadcast.last === null || this.#timeline.broadcast.last !== null) {
       return;
     }
-    this.#sequence.endAt(broadcast.last);
-    this.#change(withBroadcast(this.#timeline, broadcast));
+    // Whoever ended it may not have known of the newest: what is published stays.
+    const last = Math.max(broadcast.last, this.newest);
+    this.#sequence.endAt(last);
+    this.#change(withBroadcast(this.#timeline, { ...broadcast, last }));
     this.#deps.logger.info(
-      { channel: broadcast.channel, broadcast: broadcast.broadcast, last: broadcast.last },
+      { channel: broadcast.channel, broadcast: broadcast.broadcast, last },
       'broadcast ends',
     );
     this.#turnStatic();
@@ -213,20 +225,13 @@ export class LiveBroadcast {
     const timeline = withSegment(this.#timeline, published);
     const { grid, broadcast, declared } = timeline;
     const kept = windowLength(grid, broadcast.dvrSeconds) + STREAM_MARGIN;
+    const key = redisKeys.published(channel);
     await execute(
       redis
         .multi()
-        .xadd(
-          redisKeys.published(channel),
-          'MAXLEN',
-          '~',
-          kept,
-          '*',
-          'e',
-          JSON.stringify(published),
-        )
-        .set(declaredKey(channel), JSON.stringify(declared))
-        .hdel(acceptedKey(channel), String(n)),
+        .xadd(key, 'MAXLEN', '~', kept, '*', 'e', JSON.stringify(published))
+        .expire(key, REMEMBERED_SECONDS)
+        .set(declaredKey(channel), JSON.stringify(declared), 'EX', REMEMBERED_SECONDS),
     );
     memory.pin(channel, n, objects);
     this.#sequence.advance();
@@ -264,7 +269,13 @@ export class LiveBroadcast {
       broadcast,
       renditions: renditions.map(({ id }) => ({ id, published: n, lagMs: Math.round(lagMs) })),
     };
-    await this.#deps.redis.hset(redisKeys.origin, channel, JSON.stringify(status));
+    // Forgotten only now: until it counted as published, other runs' results were still remembered.
+    await execute(
+      this.#deps.redis
+        .pipeline()
+        .hdel(acceptedKey(channel), String(n))
+        .hset(redisKeys.origin, channel, JSON.stringify(status)),
+    );
   }
 
   /** Once all is published players get the time to fetch it before the MPD tells them to stop. */

@@ -38,6 +38,11 @@ export class Sequence {
     return this.#waiting.size;
   }
 
+  /** Results that wait, the first for each number. */
+  get results(): readonly Result[] {
+    return [...this.#waiting.values()].flatMap((candidates) => candidates.slice(0, 1));
+  }
+
   /** No number after this one will come. */
   endAt(last: number): void {
     this.#last = last;

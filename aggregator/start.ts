@@ -2,7 +2,8 @@
 import { QUEUES } from '../common/contracts/names.ts';
 import { segmentJobSchema } from '../common/contracts/segment.ts';
 import { closesServer, listen } from '../common/listen.ts';
-import { openWorker } from '../common/queues.ts';
+import { openWorker, URGENT_LOCKS } from '../common/queues.ts';
+import { watchRedisLife } from '../common/redis-life.ts';
 import type { ServiceContext } from '../common/service.ts';
 import { Channels } from './channels.ts';
 import { Committer } from './committer.ts';
@@ -122,7 +123,11 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
     logger,
     segmentJobSchema,
     (job) => intake.take(job),
-    { concurrency: CONCURRENCY },
+    { concurrency: CONCURRENCY, ...URGENT_LOCKS },
+  );
+  lifecycle.own(
+    'life of redis',
+    watchRedisLife(redis, logger, () => intake.noteAgain()),
   );
   lifecycle.own('segments', { close: () => worker.close() });
   context.setReady(true);

@@ -58,5 +58,6 @@ export async function readHotSegment(
   if (n === undefined || init === undefined || data === undefined) {
     return undefined;
   }
-  return { n: Number(n.toString('latin1')), init, data };
+  // A short reply is a slice of the whole read from the socket, which an init segment kept for long would keep with it.
+  return { n: Number(n.toString('latin1')), init: Buffer.from(init), data };
 }

@@ -1,11 +1,12 @@
 /** Servers: listening with an error that helps, and closing without waiting for idle clients. */
 import type { Server } from 'node:http';
-import type { Server as NetServer } from 'node:net';
+import { isIPv6, type Server as NetServer } from 'node:net';
 import { PipelineError } from './errors.ts';
 import type { Closable } from './lifecycle.ts';
 
 /**
  * Listens, or says which setting to change.
+ * @param backlog connections that the system may hold until they are taken; Node's own default
  * @throws PipelineError `BAD_CONFIG` when the port is taken or the address is not this machine's
  */
 export async function listen(
@@ -13,25 +14,51 @@ export async function listen(
   port: number,
   host: string,
   setting: string,
+  backlog = 511,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'is in use by another program' : error.message;
-      reject(
-        new PipelineError(
-          'BAD_CONFIG',
-          `port ${port} of ${host} ${why}: set ${setting} to another`,
-          {
-            cause: error,
-          },
-        ),
-      );
+      const message = cannotListen(error, port, host, setting);
+      reject(new PipelineError('BAD_CONFIG', message, { cause: error }));
     });
-    server.listen(port, host, () => {
+    server.listen(port, host, backlog, () => {
       server.removeAllListeners('error');
       resolve();
     });
   });
+}
+
+function cannotListen(
+  error: NodeJS.ErrnoException,
+  port: number,
+  host: string,
+  setting: string,
+): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} of ${host} is in use by another program: set ${setting} to another port`;
+    case 'EACCES':
+      return `port ${port} of ${host} is for privileged programs: set ${setting} to a port above 1023`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EINVAL':
+      return `${host} is no address of this machine: set BIND_HOST to one, or to 0.0.0.0 for all`;
+    default:
+      return `cannot listen on port ${port} of ${host} (${error.code ?? error.message}): look at ${setting} and BIND_HOST`;
+  }
+}
+
+/** How a URL names the host that listens there: every address is reached by this machine's own, IPv6 has brackets. */
+export function reachableHost(bindHost: string): string {
+  switch (bindHost) {
+    case '0.0.0.0':
+      return '127.0.0.1';
+    case '::':
+      return '[::1]';
+    default:
+      return isIPv6(bindHost) ? `[${bindHost}]` : bindHost;
+  }
 }
 
 /** Stops accepting, ends idle connections, and ends the rest after a second. */

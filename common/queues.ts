@@ -1,11 +1,31 @@
 /** BullMQ, set up once: prefix, retention, listeners, fast recovery. */
-import { Queue, Worker, type Job, type JobsOptions } from 'bullmq';
+import { DelayedError, Queue, Worker, type Job, type JobsOptions } from 'bullmq';
 import type { z } from 'zod';
 import { QUEUE_PREFIX } from './contracts/names.ts';
 import type { Logger } from './logger.ts';
 import type { Redis } from './redis.ts';
 
 export type { Job, Queue, Worker };
+
+/**
+ * Lock times of work that viewers wait for, real milliseconds: what a dead process held is free again after 2 to 2.5 s.
+ * A lock is renewed four times while it lasts, so that a busy machine does not lose it.
+ */
+export const URGENT_LOCKS = {
+  lockDuration: 2_000,
+  lockRenewTime: 500,
+  stalledInterval: 500,
+} as const;
+
+/**
+ * Puts a job back for a while; the attempt does not count.
+ * @param forMs real milliseconds
+ * @throws always: what BullMQ must see to leave the job alone
+ */
+export async function postpone(job: Job, forMs: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + forMs, job.token);
+  throw new DelayedError();
+}
 
 /** Kept jobs are bounded: enough to look at, too few to matter. */
 const RETENTION: JobsOptions = {
@@ -30,7 +50,11 @@ export function openQueue(name: string, redis: Redis, logger: Logger): Queue {
 export interface WorkerSettings {
   readonly concurrency: number;
   readonly lockDuration?: number;
+  /** How often a lock is renewed; half its duration by default. */
+  readonly lockRenewTime?: number;
   readonly stalledInterval?: number;
+  /** Workers that may die with a job, or lose its lock, before it fails without being tried again. */
+  readonly maxStalledCount?: number;
 }
 
 /**
@@ -63,8 +87,9 @@ export function openWorker<S extends z.ZodType>(
       prefix: QUEUE_PREFIX,
       concurrency: settings.concurrency,
       lockDuration: settings.lockDuration ?? 10_000,
+      lockRenewTime: settings.lockRenewTime ?? (settings.lockDuration ?? 10_000) / 2,
       stalledInterval: settings.stalledInterval ?? 5_000,
-      maxStalledCount: 10,
+      maxStalledCount: settings.maxStalledCount ?? 10,
       drainDelay: 5,
     },
   );

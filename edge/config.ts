@@ -1,6 +1,6 @@
 /** The edge's settings. */
 import { z } from 'zod';
-import { baseSettings, portSetting } from '../common/config.ts';
+import { baseSettings, httpUrl, portSetting, wholeNumber } from '../common/config.ts';
 
 /** Ids name a place: country, city, and the unit there, for example `india.mumbai.01a`. */
 export const edgeIdSchema = z
@@ -17,15 +17,11 @@ export const edgeSettings = baseSettings
     ORIGIN_PORT: portSetting(8082),
     EDGE_ID: edgeIdSchema.default('local.host.01a'),
     /** Where misses go: the origin, or another edge in front of it. */
-    EDGE_UPSTREAM: z.url({ protocol: /^https?$/ }).optional(),
+    EDGE_UPSTREAM: httpUrl('http://127.0.0.1:8082').optional(),
     /** What viewers type; needed when it differs from host and port, for example behind a load balancer. */
-    EDGE_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+    EDGE_PUBLIC_URL: httpUrl('https://live.example.com').optional(),
     /** Bound of the memory cache in bytes. */
-    CACHE_BYTES: z.coerce
-      .number()
-      .int()
-      .min(1024 * 1024)
-      .default(256 * 1024 * 1024),
+    CACHE_BYTES: wholeNumber(1024 ** 2, 64 * 1024 ** 3).default(256 * 1024 ** 2),
   })
   .transform((settings) => ({
     ...settings,

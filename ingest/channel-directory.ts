@@ -7,6 +7,11 @@ import type { Redis } from '../common/redis.ts';
 
 /** Real milliseconds between looks at the whole table, for changes whose notice was lost. */
 const REFRESH_MS = 10_000;
+/**
+ * Looks at which a channel has to be missing before it is taken as gone. A deletion has its notice; a table without a
+ * channel may also be that of a Redis that was emptied, and no publisher is to be dropped for that.
+ */
+const MISSING_LOOKS = 3;
 
 /** Keeps itself up to date until closed. */
 export interface ChannelDirectory {
@@ -25,6 +30,8 @@ export interface ChannelDirectoryDeps {
   readonly redis: Redis;
   readonly subscriber: Redis;
   readonly logger: Logger;
+  /** Real milliseconds between looks at the whole table. */
+  readonly refreshMs?: number;
 }
 
 /** Reads all channels and follows their changes. */
@@ -32,13 +39,15 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
   const { logger, redis, subscriber } = deps;
   const channels = new Map<string, Channel>();
   const byHash = new Map<string, string>();
+  const missing = new Map<string, number>();
   const watchers: ((id: string) => void)[] = [];
   const droppers: ((id: string) => void)[] = [];
 
   const set = (id: string, json: string | null | undefined): void => {
     const before = channels.get(id);
     const channel = json === null || json === undefined ? undefined : parseChannel(json, logger);
-    if (before !== undefined) {
+    missing.delete(id);
+    if (before !== undefined && byHash.get(before.streamKeyHash) === id) {
       byHash.delete(before.streamKeyHash);
     }
     if (channel === undefined) {
@@ -55,9 +64,13 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
   };
   const refresh = async (): Promise<void> => {
     const all = await redis.hgetall(redisKeys.channels);
-    for (const id of channels.keys()) {
-      if (!(id in all)) {
-        set(id, null);
+    for (const id of Object.keys(all).length === 0 ? [] : channels.keys()) {
+      const looks = (missing.get(id) ?? 0) + 1;
+      if (!Object.hasOwn(all, id)) {
+        missing.set(id, looks);
+        if (looks >= MISSING_LOOKS) {
+          set(id, null);
+        }
       }
     }
     for (const [id, json] of Object.entries(all)) {
@@ -75,9 +88,12 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
       });
       return;
     }
-    redis.hget(redisKeys.channels, id).then((json) => {
-      set(id, json);
-    }, warn);
+    redis
+      .hget(redisKeys.channels, id)
+      .then((json) => {
+        set(id, json);
+      })
+      .catch(warn);
   });
   await subscriber.subscribe(redisKeys.channelChanged, redisKeys.dropFeed);
   await refresh();
@@ -85,7 +101,7 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
     if (redis.status === 'ready') {
       refresh().catch(warn);
     }
-  }, REFRESH_MS);
+  }, deps.refreshMs ?? REFRESH_MS);
   return {
     byKey: (key) => {
       const id = byHash.get(createHash('sha256').update(key).digest('hex'));

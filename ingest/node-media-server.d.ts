@@ -1,4 +1,4 @@
-/** The part of node-media-server 4.4.3 that `rtmp-server.ts` builds on; the package has no types of its own. */
+/** The part of node-media-server 4.4.3 that `rtmp/bounded-rtmp.ts` builds on; the package has no types of its own. */
 declare module 'node-media-server/src/protocol/rtmp.js' {
   export interface Packet {
     header: {
@@ -15,23 +15,20 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
     bytes: number;
   }
 
-  /** A decoded command: AMF 0, so nothing about its values is certain. */
-  export interface Command {
-    cmd?: unknown;
-    transId?: unknown;
-    cmdObj?: unknown;
-    streamName?: unknown;
-  }
-
   class Rtmp {
+    handshakePayload: Buffer;
+    handshakeState: number;
+    handshakeBytes: number;
     parserBuffer: Buffer;
+    parserState: number;
+    parserBytes: number;
     parserBasicBytes: number;
     parserPacket: Packet;
     inPackets: Map<number, Packet>;
     inChunkSize: number;
     streamId: number;
-    handshakeState: number;
-    flv: unknown;
+    streams: number;
+    objectEncoding: number;
     constructor();
     onOutputCallback: (buffer: Buffer) => void;
     parserData(buffer: Buffer): string | null;
@@ -41,22 +38,15 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
     controlHandler(): void;
     invokeHandler(): void;
     dataHandler(): void;
-    onConnect(command: Command): void;
-    onCreateStream(command: Command): void;
-    onPublish(command: Command): void;
-    onPlay(command: Command): void;
-    onDeleteStream(command: Command): void;
     sendACK(size: number): void;
-    sendInvokeMessage(streamId: number, message: Record<string, unknown>): void;
+    sendWindowACK(size: number): void;
+    setPeerBandwidth(size: number, type: number): void;
+    setChunkSize(size: number): void;
+    respondConnect(transaction: number): void;
+    respondCreateStream(transaction: number): void;
     sendStatusMessage(streamId: number, level: string, code: string, description: string): void;
   }
   export default Rtmp;
-}
-
-declare module 'node-media-server/src/protocol/amf.js' {
-  import type { Command } from 'node-media-server/src/protocol/rtmp.js';
-  const amf: { decodeAmf0Cmd(data: Buffer): Command };
-  export default amf;
 }
 
 declare module 'node-media-server/src/core/logger.js' {

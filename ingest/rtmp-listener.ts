@@ -1,26 +1,42 @@
-/** The RTMP port: accepts connections up to a cap overall and for each address. */
+/** The RTMP port: takes connections, keeps them within bounds of number, time and rate, and notes why they end. */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { Gauge, type Registry } from 'prom-client';
+import { PipelineError, toPipelineError } from '../common/errors.ts';
 import { listen } from '../common/listen.ts';
-import { toPipelineError, type PipelineError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { AcceptPublisher } from './publication.ts';
 import { RtmpConnection } from './rtmp-server.ts';
+import { Admission, type AdmissionLimits, type Guest } from './rtmp/admission.ts';
+import { createEndNotes, type ConnectionEnd, type NoteEnd } from './rtmp/connection-end.ts';
+import { KeyGuesses } from './rtmp/key-guesses.ts';
+import { sourceOf } from './rtmp/source-address.ts';
+import { WireBudget } from './rtmp/wire-budget.ts';
 
 /** Times of a connection, real milliseconds. */
 export interface RtmpTimeouts {
-  /** From the connection to an accepted publish. */
+  /** From the connection to the end of the handshake. */
+  readonly greeting: number;
+  /** From the connection, or the end of a publish, to an accepted publish. */
   readonly setup: number;
-  /** Without a byte from the peer. */
-  readonly idle: number;
+  /** Without a media message while publishing. */
+  readonly silence: number;
 }
 
 /** How the port is opened. */
 export interface RtmpListenerOptions {
   readonly host: string;
   readonly port: number;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
+  readonly limits: AdmissionLimits;
+  /** What a publisher may send, bits a real second, with the costs of `WireBudget`. */
+  readonly bitrate: number;
   readonly timeouts: RtmpTimeouts;
+}
+
+/** What the port works with. */
+export interface RtmpListenerDeps {
+  readonly accept: AcceptPublisher;
+  readonly logger: Logger;
+  readonly metrics: Registry;
 }
 
 /** An open RTMP port. */
@@ -30,41 +46,43 @@ export interface RtmpListener {
   close(): Promise<void>;
 }
 
+/** C0 and C1: before they are here, a connection is no more than its socket. */
+const HELLO_BYTES = 1537;
+const RTMP_VERSION = 3;
+/** Connections the system may hold for us: a flood of them must not make it drop an honest one. */
+const BACKLOG = 4096;
+/** A publish shorter than this counts as a refused one: whoever does it again and again has to wait. */
+const SHORT_PUBLISH = 1000;
+
+interface Port {
+  readonly options: RtmpListenerOptions;
+  readonly accept: AcceptPublisher;
+  readonly admission: Admission;
+  readonly guesses: KeyGuesses;
+  readonly note: NoteEnd;
+}
+
+const now = (): number => performance.now();
+
 /**
  * Opens the port.
  * @throws BAD_CONFIG if it is taken
  */
 export async function startRtmpListener(
   options: RtmpListenerOptions,
-  accept: AcceptPublisher,
-  logger: Logger,
+  { accept, logger, metrics }: RtmpListenerDeps,
 ): Promise<RtmpListener> {
+  const admission = new Admission(options.limits);
+  const note = createEndNotes(metrics, logger, now);
+  const port: Port = { options, accept, admission, guesses: new KeyGuesses(), note };
+  countConnections(metrics, admission);
   const sockets = new Set<Socket>();
-  const perAddress = new Map<string, number>();
   const server = createServer((socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = perAddress.get(address) ?? 0;
-    if (sockets.size >= options.maxConnections || count >= options.maxConnectionsPerAddress) {
-      logger.debug({ address, connections: sockets.size }, 'too many connections');
-      socket.destroy();
-      return;
-    }
     sockets.add(socket);
-    perAddress.set(address, count + 1);
-    socket.on('close', () => {
-      sockets.delete(socket);
-      const left = (perAddress.get(address) ?? 1) - 1;
-      if (left > 0) {
-        perAddress.set(address, left);
-      } else {
-        perAddress.delete(address);
-      }
-    });
-    serve(socket, accept, options.timeouts, (error) => {
-      logger.info({ address, code: error.code, reason: error.message }, 'connection ended');
-    });
+    socket.on('close', () => sockets.delete(socket));
+    serve(socket, port);
   });
-  await listen(server, options.port, options.host, 'RTMP_PORT');
+  await listen(server, options.port, options.host, 'RTMP_PORT', BACKLOG);
   server.on('error', (error) => {
     logger.error({ error }, 'rtmp port failed');
   });
@@ -85,40 +103,149 @@ export async function startRtmpListener(
   };
 }
 
-/**
- * Serves one connection until it closes.
- * @param onError why a connection was ended for what it sent
- */
-function serve(
-  socket: Socket,
-  accept: AcceptPublisher,
-  timeouts: RtmpTimeouts,
-  onError: (error: PipelineError) => void,
-): void {
-  const setup = setTimeout(() => socket.destroy(), timeouts.setup);
-  const connection = new RtmpConnection(socket, accept, () => {
-    clearTimeout(setup);
-  });
-  const guard = (work: () => void): void => {
-    try {
-      work();
-    } catch (error) {
-      onError(toPipelineError(error, 'BAD_REQUEST'));
-      socket.destroy();
+/** Serves one connection until it closes. */
+function serve(socket: Socket, port: Port): void {
+  const { admission, guesses, options } = port;
+  const address = socket.remoteAddress ?? '';
+  const source = sourceOf(address);
+  let isNoted = false;
+  const note = (end: ConnectionEnd, cause?: PipelineError): void => {
+    if (!isNoted) {
+      isNoted = true;
+      port.note(end, address, cause);
     }
   };
-  socket.setTimeout(timeouts.idle, () => socket.destroy());
+  const drop = (end: ConnectionEnd, cause?: PipelineError): void => {
+    note(end, cause);
+    socket.destroy();
+  };
+  const guest: Guest = {
+    source,
+    evict: () => {
+      drop('evicted');
+    },
+  };
+  const greeting = setTimeout(drop, options.timeouts.greeting, 'greeting-timeout');
+  let setup = setTimeout(drop, options.timeouts.setup, 'setup-timeout');
+  let silence: NodeJS.Timeout | undefined;
+  let asking: NodeJS.Timeout | undefined;
+  let publishedAt = 0;
+  let hello = Buffer.alloc(0);
+  let connection: RtmpConnection | undefined;
+
+  const guard = (work: () => void): void => {
+    try {
+      try {
+        work();
+      } catch (error) {
+        const cause = toPipelineError(error, 'BAD_REQUEST');
+        if (connection === undefined) {
+          drop('malformed', cause);
+        } else {
+          connection.fail(cause);
+        }
+      }
+    } catch (error) {
+      // Only our own mistakes come to here.
+      drop('failed', toPipelineError(error));
+    }
+  };
+  const giveUp = (): void => {
+    throw new PipelineError('TIMEOUT', 'no picture and no sound came');
+  };
+  let isGreeted = false;
+  const greet = (): void => {
+    if (!isGreeted) {
+      isGreeted = true;
+      clearTimeout(greeting);
+      if (!admission.greeted(guest)) {
+        const cause = new PipelineError('OVERLOADED', 'as many publishers as are permitted');
+        note('full', cause);
+        throw cause;
+      }
+    }
+  };
+  const open = (): RtmpConnection =>
+    new RtmpConnection(socket, {
+      accept: port.accept,
+      onGreeted: greet,
+      budget: new WireBudget(options.bitrate, now),
+      wait: () => guesses.wait(source, now()),
+      later: (delay, work) => {
+        clearTimeout(asking);
+        asking = setTimeout(guard, delay, work);
+      },
+      onPublishing: (isPublishing) => {
+        admission.publishes(guest, isPublishing);
+        clearTimeout(setup);
+        clearTimeout(silence);
+        silence = undefined;
+        if (isPublishing) {
+          publishedAt = now();
+          silence = setTimeout(guard, options.timeouts.silence, giveUp);
+        } else {
+          setup = setTimeout(drop, options.timeouts.setup, 'setup-timeout');
+          if (now() - publishedAt < SHORT_PUBLISH) {
+            guesses.refused(source, now());
+          }
+        }
+      },
+      onMedia: () => {
+        silence?.refresh();
+      },
+      onEnd: (end, cause) => {
+        note(end, cause);
+        if (end === 'refused') {
+          guesses.refused(source, now());
+        }
+      },
+    });
+  const receive = (data: Buffer): void => {
+    if (connection === undefined) {
+      if ((hello[0] ?? data[0]) !== RTMP_VERSION) {
+        throw new PipelineError('BAD_REQUEST', 'not RTMP version 3');
+      }
+      hello = Buffer.concat([hello, data]);
+      if (hello.length < HELLO_BYTES) {
+        return;
+      }
+      connection = open();
+      connection.receive(hello);
+      hello = Buffer.alloc(0);
+    } else {
+      connection.receive(data);
+    }
+  };
+  admission.arrive(guest);
   socket.setNoDelay(true);
   socket.on('data', (data: Buffer) => {
     guard(() => {
-      connection.receive(data);
+      receive(data);
     });
   });
   socket.on('error', () => undefined);
   socket.on('close', () => {
-    clearTimeout(setup);
+    note('left');
     guard(() => {
-      connection.finish(false, 'the connection closed');
+      connection?.finish(false, 'the connection closed');
     });
+    admission.leave(guest);
+    [greeting, setup, silence, asking].forEach((timer) => {
+      clearTimeout(timer);
+    });
+  });
+}
+
+function countConnections(metrics: Registry, admission: Admission): void {
+  new Gauge({
+    name: 'touchline_ingest_rtmp_connections',
+    help: 'RTMP connections, by how far they have come',
+    labelNames: ['state'],
+    registers: [metrics],
+    collect() {
+      for (const [state, count] of Object.entries(admission.counts)) {
+        this.set({ state }, count);
+      }
+    },
   });
 }

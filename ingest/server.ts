@@ -5,6 +5,7 @@ import { appendToLog } from '../common/channel-log.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/logger.ts';
 import { execute, type Redis } from '../common/redis.ts';
+import { watchRedisLife } from '../common/redis-life.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { openChannelDirectory } from './channel-directory.ts';
 import { ChannelMemory } from './channel-memory.ts';
@@ -36,8 +37,10 @@ export interface Ingest {
   close(): Promise<void>;
 }
 
-/** Real milliseconds: a connection must publish within the first, and send something within the second. */
-const TIMEOUTS = { setup: 10_000, idle: 15_000 };
+/** Real milliseconds: see `RtmpTimeouts`. */
+const TIMEOUTS = { greeting: 5_000, setup: 10_000, silence: 15_000 };
+/** What goes over the wire beside a feed at the permitted rate: headers, and what `WireBudget` adds to them. */
+const WIRE_OVERHEAD = 2;
 
 /** Starts ingest; first finishes what an earlier process left in the spool. */
 export async function startIngest(config: IngestConfig, deps: IngestDeps): Promise<Ingest> {
@@ -76,6 +79,10 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
       ),
     onEnded: (channel, session) => spool.closeSession(channel, session),
   });
+  const life = watchRedisLife(redis, logger, () => {
+    feeds.appendAgain();
+    return Promise.resolve();
+  });
   directory.watch((id) => {
     feeds.checkKey(id);
   });
@@ -86,18 +93,21 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
     {
       host: config.BIND_HOST,
       port: config.RTMP_PORT,
-      maxConnections: config.RTMP_MAX_CONNECTIONS,
-      maxConnectionsPerAddress: config.RTMP_MAX_CONNECTIONS_PER_ADDRESS,
+      limits: {
+        total: config.RTMP_MAX_CONNECTIONS,
+        perSource: config.RTMP_MAX_CONNECTIONS_PER_ADDRESS,
+      },
+      bitrate: config.FEED_MAX_BITRATE * WIRE_OVERHEAD * Math.max(1, clock.rate),
       timeouts: TIMEOUTS,
     },
-    feeds.accept,
-    logger,
+    { accept: feeds.accept, logger, metrics },
   );
   gauges(metrics, feeds, uploader);
   logger.info({ port: listener.port }, 'rtmp open');
   return {
     port: listener.port,
     close: async () => {
+      await life.close();
       await feeds.close();
       await listener.close();
       await directory.close();

@@ -1,6 +1,6 @@
 /** The scheduler's settings. */
 import { z } from 'zod';
-import { baseSettings, portSetting } from '../common/config.ts';
+import { adminToken, anyNumber, baseSettings, portSetting } from '../common/config.ts';
 import { channelIdSchema } from '../common/contracts/channel.ts';
 import { fromSeconds } from '../common/time.ts';
 
@@ -8,13 +8,13 @@ import { fromSeconds } from '../common/time.ts';
 export const schedulerSettings = baseSettings
   .extend({
     CONTROL_PORT: portSetting(8081),
-    ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters'),
+    ADMIN_TOKEN: adminToken,
     BOOT_CHANNELS: z
       .string()
       .default('main')
       .transform((list) => list.split(',').map((id) => id.trim()))
       .pipe(z.array(channelIdSchema)),
-    CLOSE_AFTER_SECONDS: z.coerce.number().min(0.1).max(30).default(2),
+    CLOSE_AFTER_SECONDS: anyNumber(0.1, 30).default(2),
   })
   .transform((settings) => ({
     ...settings,

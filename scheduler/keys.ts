@@ -4,6 +4,8 @@ export const schedulerKeys = {
   checkpoint: (channel: string): string => `plan:{${channel}}`,
   /** Hash: channel id to JSON {@link Broadcast}, for the channels on air. */
   air: 'scheduler:air',
+  /** List of JSON: segments of a channel that became filler, newest first. */
+  fillers: (channel: string): string => `fillers:{${channel}}`,
   /** Pub/sub: the id of a channel whose broadcast the operator ends. */
   endAsked: 'scheduler:end',
   /** Hash: ids of sessions that were logged out, and when they would have expired. */

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Gauge } from 'prom-client';
 import { QUEUES, redisKeys, storeKeys } from '../common/contracts/names.ts';
+import { diskStateOf, freeBytesIn, type DiskState } from '../common/disk.ts';
 import { withDeadline } from '../common/lifecycle.ts';
 import { closesServer, listen } from '../common/listen.ts';
 import { openQueue } from '../common/queues.ts';
@@ -17,11 +18,13 @@ import { queueBoard } from './api/queue-board.ts';
 import { readQueue } from './api/queue-views.ts';
 import { readRoomFiles } from './api/room-files.ts';
 import { Room } from './api/room.ts';
+import { answerClientError } from './api/requests.ts';
 import { missingFor } from './api/status.ts';
 import { makeBootChannels } from './catalogue/boot-channels.ts';
 import { Catalogue } from './catalogue/catalogue.ts';
 import type { SchedulerConfig } from './config.ts';
 import { schedulerKeys } from './keys.ts';
+import { ChannelMemory } from './leader/channel-memory.ts';
 import { startLeader, type Leader } from './leader/leader.ts';
 import { keepLease } from './leader/lease.ts';
 import { openStoredChunks } from './stored-chunks.ts';
@@ -62,6 +65,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
 
   let leader: Leader | undefined;
   const logRedis = context.connect('log');
+  const memory = new ChannelMemory();
   const lease = keepLease({
     redis,
     holder: context.id,
@@ -69,7 +73,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     lead: (held) => {
       const { closeAfter } = config;
       const started = startLeader(
-        { redis, logRedis, store, clock, logger, closeAfter, catalogue },
+        { redis, logRedis, store, clock, logger, closeAfter, catalogue, memory },
         held,
       );
       leader = started;
@@ -90,9 +94,14 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     // Heartbeats carry real time, whatever the clock's rate.
     readServices(redis, Date.now());
   const isStoreUp = storeCheck(context);
+  const disk = diskCheck(config);
   const missing = async (): Promise<readonly string[]> => {
     const isLeader = leader !== undefined;
-    return missingFor(await services(), { isLeader, isStoreUp: await isStoreUp() });
+    return missingFor(await services(), {
+      isLeader,
+      isStoreUp: await isStoreUp(),
+      disk: await disk(),
+    });
   };
   const channels = new ChannelService({
     redis,
@@ -103,6 +112,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     unfinished,
     bootChannels: config.BOOT_CHANNELS,
     folder: config.DATA_DIR,
+    disk,
   });
   const queues = Object.values(QUEUES).map((name) => ({
     name,
@@ -166,6 +176,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
       }
     },
   );
+  server.on('clientError', answerClientError);
   await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
   lifecycle.own('control api', closesServer(server));
   // Streams without an end would keep the server from closing.
@@ -219,6 +230,16 @@ function storeCheck({ store, logger }: SchedulerContext): () => Promise<boolean>
       );
     }
     return last;
+  };
+}
+
+/** The disk counts where the store is a folder on it. */
+function diskCheck(config: SchedulerConfig): () => Promise<DiskState> {
+  return async () => {
+    if (config.S3_ENDPOINT !== undefined) {
+      return 'ok';
+    }
+    return freeBytesIn(config.DATA_DIR).then(diskStateOf, () => 'ok' as const);
   };
 }
 

@@ -40,7 +40,14 @@ export async function preflight(purpose) {
   const still = installer?.isAllowed ? await findMissing(purpose) : missing;
   if (still.length > 0) {
     for (const program of still) {
-      console.error(`${program.name}: ${program.detail}`);
+      const place = program.path === undefined ? '' : ` (${program.path})`;
+      console.error(`${program.name}: ${program.detail}${place}`);
+    }
+    const inTheWay = still.flatMap((program) => program.path ?? []);
+    if (installer?.isAllowed && inTheWay.length > 0) {
+      console.error(
+        `What was installed is not what runs: ${inTheWay.join(', ')} comes first. Remove it, or change PATH (or FFMPEG).`,
+      );
     }
     console.error(`Install what is missing with:\n  ${line}`);
     process.exit(EXIT_MISSING);

@@ -1,4 +1,6 @@
 /** The programs Touchline runs, found by what they can do and not by where they come from. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { capture } from './command.mjs';
 
@@ -64,15 +66,36 @@ export function isAtLeast(version, oldest) {
  * @property {string} name
  * @property {boolean} isThere
  * @property {string} detail what was found, or what is missing
+ * @property {string | undefined} [path] the file that was found and will not do
  * @property {readonly string[]} apt Debian packages that bring it
  * @property {readonly string[]} brew Homebrew formulas that bring it
  */
 
+/**
+ * Where a name on `PATH` leads: the file that runs, which may not be the one that was installed last.
+ * @param {string} program
+ * @returns {string | undefined}
+ */
+export function whereIs(program) {
+  const folders = program.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
+  return folders
+    .map((folder) => (folder === '' ? program : join(folder, program)))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return statSync(path).isFile();
+      } catch {
+        return false;
+      }
+    });
+}
+
 /** @returns {Promise<Finding>} */
 async function findFfmpeg() {
+  const program = process.env.FFMPEG?.trim() || 'ffmpeg';
   const [version, encoders, muxers, filters] = await Promise.all(
     ['-version', '-encoders', '-muxers', '-filters'].map((list) =>
-      capture('ffmpeg', ['-hide_banner', list]),
+      capture(program, ['-hide_banner', list]),
     ),
   );
   const base = { name: 'ffmpeg', apt: ['ffmpeg'], brew: ['ffmpeg'] };
@@ -85,7 +108,7 @@ async function findFfmpeg() {
     ...absent('filter', FILTERS, filters?.output),
   ];
   return missing.length > 0
-    ? { ...base, isThere: false, detail: `lacks ${missing.join(', ')}` }
+    ? { ...base, isThere: false, detail: `lacks ${missing.join(', ')}`, path: whereIs(program) }
     : { ...base, isThere: true, detail: version.output.split(' ').slice(0, 3).join(' ') };
 }
 
@@ -116,8 +139,15 @@ async function findRedis() {
     return { ...base, isThere: false, detail: 'not found' };
   }
   const isThere = isAtLeast(version, OLDEST_REDIS);
-  const wanted = isThere ? '' : `, needs ${OLDEST_REDIS.join('.')} or newer`;
-  return { ...base, isThere, detail: `version ${version.join('.')}${wanted}` };
+  const found = `version ${version.join('.')}`;
+  return isThere
+    ? { ...base, isThere, detail: found }
+    : {
+        ...base,
+        isThere,
+        detail: `${found} is too old, needs ${OLDEST_REDIS.join('.')} or newer`,
+        path: whereIs('redis-server'),
+      };
 }
 
 /** @returns {Promise<Finding>} */

@@ -2,14 +2,15 @@
 
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 30_000;
-const HEALTHY_AFTER_MS = 60_000;
+/** A child that ran for so long does not fail at its start; a worker killed now and then must be back at once. */
+const HEALTHY_AFTER_MS = 10_000;
 
 /** Counts a child's ends in a row. */
 export interface Backoff {
   /**
    * Notes an end.
    * @param ranForMs how long the child ran
-   * @returns milliseconds to wait, doubled with each end in a row; a healthy minute starts the row anew
+   * @returns milliseconds to wait, doubled with each end in a row; ten healthy seconds start the row anew
    */
   readonly delayAfter: (ranForMs: number) => number;
 }

@@ -1,27 +1,24 @@
 /** The supervisor's settings: those of the whole pipeline on one machine. */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { baseSettings, portSetting } from '../common/config.ts';
+import { adminToken, baseSettings, portSetting, redisUrl, wholeNumber } from '../common/config.ts';
 
 const MOST_WORKERS_BY_DEFAULT = 4;
 
 /** See the README of this folder. Ports of 0 take a free one. */
 export const supervisorSettings = baseSettings.extend({
   /** Unset: a private redis-server in `DATA_DIR`. */
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  REDIS_URL: redisUrl.optional(),
   RTMP_PORT: portSetting(1935),
   HTTP_PORT: portSetting(8080),
   CONTROL_PORT: portSetting(8081),
   ORIGIN_PORT: portSetting(8082),
   /** Transcoder processes; by default one a core, at most four. */
-  WORKERS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(64)
-    .default(() => Math.min(MOST_WORKERS_BY_DEFAULT, availableParallelism())),
+  WORKERS: wholeNumber(1, 64).default(() =>
+    Math.min(MOST_WORKERS_BY_DEFAULT, availableParallelism()),
+  ),
   /** Unset: made once and kept in `DATA_DIR`. */
-  ADMIN_TOKEN: z.string().min(16).max(512).optional(),
+  ADMIN_TOKEN: adminToken.optional(),
   EDGE_ID: z.string().default('local.host.01a'),
 });
 /** See {@link supervisorSettings}. */

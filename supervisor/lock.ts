@@ -53,8 +53,12 @@ function hold(path: string, self: ProcessIdentity, isTakenOver: boolean): Lock {
   const children = new Map<number, ProcessIdentity>();
   const save = (): void => {
     const draft = `${path}.${self.pid}`;
-    write(draft, { ...self, children: [...children.values()] });
-    renameSync(draft, path);
+    try {
+      write(draft, { ...self, children: [...children.values()] });
+      renameSync(draft, path);
+    } catch {
+      // On a full disk the lock stays as it was: it still names its holder, and children end with their holder.
+    }
   };
   return {
     isTakenOver,

@@ -1,12 +1,14 @@
 /** A redis-server of our own, for whoever names none: loopback only, with a password nobody needs to know. */
 import { mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { withDeadline, type Closable } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
+import { PipelineError } from '../common/errors.ts';
+import type { Closable } from '../common/lifecycle.ts';
 import { connectRedis } from '../common/redis.ts';
 import { superviseChild, type ChildHost } from './child.ts';
+import type { AppendOnlyFile } from './disk-watch.ts';
 import { spawnGuarded } from './guardian.ts';
 import { freePort } from './ports.ts';
+import { checkRedis } from './redis-check.ts';
 import { newSecret } from './secrets.ts';
 
 const HOST = '127.0.0.1';
@@ -43,6 +45,7 @@ export function redisConfiguration(options: {
 /** A running private Redis. */
 export interface PrivateRedis extends Closable {
   readonly url: string;
+  readonly appendOnlyFile: AppendOnlyFile;
 }
 
 /** Starts redis-server under its guardian and waits until it has read its data and answers. */
@@ -50,6 +53,7 @@ export async function startPrivateRedis(
   folder: string,
   env: Readonly<Record<string, string>>,
   host: ChildHost,
+  signal: AbortSignal,
   hide: (secret: string) => void,
 ): Promise<PrivateRedis> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -74,21 +78,34 @@ export async function startPrivateRedis(
   );
   const url = `redis://:${password}@${HOST}:${port}`;
   try {
-    await waitForRedis(url, host.logger);
+    await waitForRedis(url, signal);
   } catch (error) {
     await child.close();
     throw error;
   }
-  return { url, close: () => child.close() };
+  const control = connectRedis(url, 'supervisor', host.logger.child({}, { level: 'silent' }));
+  return {
+    url,
+    appendOnlyFile: {
+      size: async () => Number(/^used_memory:(\d+)/m.exec(await control.info('memory'))?.[1] ?? 0),
+      turn: async (state) => {
+        await control.config('SET', 'appendonly', state === 'on' ? 'yes' : 'no');
+      },
+    },
+    close: async () => {
+      control.disconnect();
+      await child.close();
+    },
+  };
 }
 
-/** Waits until a Redis answers. */
-export async function waitForRedis(url: string, logger: Logger): Promise<void> {
-  const quiet = logger.child({}, { level: 'silent' });
-  const redis = connectRedis(url, 'supervisor', quiet);
+/** Waits until it has read its data. */
+async function waitForRedis(url: string, signal: AbortSignal): Promise<void> {
   try {
-    await withDeadline(redis.ping(), START_DEADLINE_MS, 'waiting for Redis');
-  } finally {
-    redis.disconnect();
+    await checkRedis({ setting: 'redis-server', url, signal, patienceMs: START_DEADLINE_MS });
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = 'redis-server does not start: logs/redis.log in DATA_DIR says why';
+    throw new PipelineError('UNAVAILABLE', message, { cause: error });
   }
 }

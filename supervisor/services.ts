@@ -1,4 +1,6 @@
 /** The services of one machine: which processes, in which order, each with only the environment it needs. */
+import type { Environment } from '../common/config.ts';
+import { reachableHost } from '../common/listen.ts';
 import type { SupervisorConfig } from './config.ts';
 import type { Ports } from './ports.ts';
 
@@ -45,8 +47,18 @@ export const SERVICE_SETTINGS = {
 /** A service's name. */
 export type ServiceName = keyof typeof SERVICE_SETTINGS;
 
-/** An environment. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+/**
+ * What each may have on its JavaScript heap, MiB; buffers of media are bounded by settings of their own. V8 lets garbage
+ * pile up in proportion to this, and with its default of 4 GiB a service of 25 MB swings by 80.
+ */
+export const HEAP_MEBIBYTES: Readonly<Record<ServiceName, number>> = {
+  scheduler: 512,
+  // The published segments of every channel's DVR window, and recordings that are being watched.
+  aggregator: 1024,
+  ingest: 512,
+  transcoder: 512,
+  edge: 512,
+};
 
 /** One process to run. */
 export interface ServicePlan {
@@ -69,7 +81,7 @@ export function pick(env: Environment, names: readonly string[]): Record<string,
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = env[name];
-      return value === undefined || value === '' ? [] : [[name, value]];
+      return value === undefined || value.trim() === '' ? [] : [[name, value]];
     }),
   );
 }
@@ -89,7 +101,8 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
     ADMIN_TOKEN: adminToken,
     BOOT_CHANNELS: channels.join(','),
     EDGE_ID: config.EDGE_ID,
-    EDGE_UPSTREAM: env['EDGE_UPSTREAM'] ?? `http://${localHost(config)}:${ports.ORIGIN_PORT}`,
+    EDGE_UPSTREAM: `http://${localHost(config)}:${ports.ORIGIN_PORT}`,
+    ...pick(env, ['EDGE_UPSTREAM']),
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
   };
   const plan = (service: ServiceName, name: string = service): ServicePlan => ({
@@ -110,4 +123,4 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
 
 /** The address at which this machine reaches its own services. */
 export const localHost = (config: Pick<SupervisorConfig, 'BIND_HOST'>): string =>
-  config.BIND_HOST === '0.0.0.0' ? '127.0.0.1' : config.BIND_HOST;
+  reachableHost(config.BIND_HOST);

@@ -1,27 +1,31 @@
 /** Starts the pipeline on one machine, in order, keeps it running, and stops it in reverse. */
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
+import type { Environment } from '../common/config.ts';
 import { PipelineError } from '../common/errors.ts';
 import { Lifecycle, type Closable } from '../common/lifecycle.ts';
 import type { Logger } from '../common/logger.ts';
 import { bannerText } from './banner.ts';
+import { unlessAborted } from './aborted.ts';
 import { superviseChild, type ChildHost } from './child.ts';
 import type { SupervisorConfig } from './config.ts';
+import { prepareDataFolder } from './data-folder.ts';
 import { publishDemo, renderDemo } from './demo-publisher.ts';
+import { DiskWatch, type AppendOnlyFile } from './disk-watch.ts';
 import { Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
 import { settlePorts, type Ports } from './ports.ts';
-import { startPrivateRedis, waitForRedis } from './private-redis.ts';
+import { startPrivateRedis } from './private-redis.ts';
 import { waitUntilReady } from './readiness.ts';
+import { checkRedis } from './redis-check.ts';
 import { keepSecret, readSecret, streamKeyFile } from './secrets.ts';
 import {
+  HEAP_MEBIBYTES,
   localHost,
   planServices,
   systemEnvironment,
-  type Environment,
   type ServicePlan,
 } from './services.ts';
 
@@ -46,12 +50,12 @@ export interface SupervisorDeps {
 
 /**
  * Runs the pipeline until the signal aborts; returns when nothing of it is left.
- * @throws PipelineError `CONFLICT` when the folder is in use, `BAD_CONFIG` when a port is
+ * @throws PipelineError `CONFLICT` when the folder is in use, `BAD_CONFIG` when a port is, or the folder or Redis
+ * cannot be used
  */
 export async function runSupervisor(config: SupervisorConfig, deps: SupervisorDeps): Promise<void> {
   const dataDir = resolve(config.DATA_DIR);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  chmodSync(dataDir, 0o700);
+  prepareDataFolder(dataDir);
   const lock = await takeLock(dataDir);
   const journal = new Journal(join(dataDir, 'logs'), deps.print);
   const logger = pino(
@@ -108,7 +112,8 @@ async function start(
   const system = systemEnvironment(deps.env);
   const adminToken = config.ADMIN_TOKEN ?? keepSecret(config.DATA_DIR, 'admin-token');
   journal.hide(adminToken);
-  const redisUrl = await startRedis(config, system, run);
+  journal.hide(config.S3_SECRET_ACCESS_KEY ?? '');
+  const redisUrl = await startRedis(config, system, deps.signal, run);
   const channels = deps.hasDemo ? ['main', 'demo'] : ['main'];
   const demo = { dataDir: config.DATA_DIR, programs: deps.programs, env: system };
   const render = deps.hasDemo ? lifecycle.own('demo', renderDemo(demo, host)) : undefined;
@@ -133,7 +138,10 @@ async function start(
     }
     const key = streamKeyOf(config, 'demo', journal);
     const target = `rtmp://${localHost(config)}:${ports.RTMP_PORT}/live/${key}`;
-    lifecycle.own('demo publisher', publishDemo(await render.clip, target, system, host));
+    lifecycle.own(
+      'demo publisher',
+      publishDemo(await unlessAborted(deps.signal, render.clip), target, system, host),
+    );
   }
   deps.signal.throwIfAborted();
   const facts = { host: publicHost(config), ports, streamKey, adminToken, hasDemo: deps.hasDemo };
@@ -143,31 +151,52 @@ async function start(
 async function startRedis(
   config: SupervisorConfig,
   system: Record<string, string>,
+  signal: AbortSignal,
   run: Run,
 ): Promise<string> {
+  for (const setting of ['REDIS_URL', 'HOT_REDIS_URL'] as const) {
+    const url = config[setting];
+    if (url !== undefined) {
+      run.journal.hide(decodeURIComponent(new URL(url).password));
+      run.journal.hide(new URL(url).password);
+      await checkRedis({ setting, url, signal });
+    }
+  }
   if (config.REDIS_URL !== undefined) {
-    await waitForRedis(config.REDIS_URL, run.logger);
+    watchDisk(config, undefined, run);
     return config.REDIS_URL;
   }
   const redis = await startPrivateRedis(
     join(config.DATA_DIR, 'redis'),
     system,
     run.host,
+    signal,
     (secret) => {
       run.journal.hide(secret);
     },
   );
-  return run.lifecycle.own('redis', redis).url;
+  run.lifecycle.own('redis', redis);
+  watchDisk(config, redis.appendOnlyFile, run);
+  return redis.url;
+}
+
+function watchDisk(
+  config: SupervisorConfig,
+  redis: AppendOnlyFile | undefined,
+  { lifecycle, logger }: Run,
+): void {
+  lifecycle.own('disk watch', new DiskWatch({ folder: config.DATA_DIR, logger, redis }));
 }
 
 function startService(plan: ServicePlan, deps: SupervisorDeps, host: ChildHost): Closable {
   const script = join(deps.programs, plan.service, 'main.js');
+  const heap = `--max-old-space-size=${HEAP_MEBIBYTES[plan.service]}`;
   return superviseChild(
     {
       name: plan.name,
       // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
       launch: () =>
-        spawn(process.execPath, ['--enable-source-maps', script], {
+        spawn(process.execPath, [heap, '--enable-source-maps', script], {
           env: plan.env,
           stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
           detached: true,

@@ -16,6 +16,8 @@ const RATES = [
   96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
   7_350,
 ] as const;
+const LOWEST_RATE = 7_350;
+const HIGHEST_RATE = 96_000;
 /** Audio object types (table 1.17). */
 const SBR = 5;
 const PS = 29;
@@ -24,7 +26,7 @@ const SYNC_EXTENSION = 0x2b7;
 
 /**
  * Reads what the decoder will put out. SBR that is in the stream but not announced here is not seen.
- * @throws PipelineError `BAD_MEDIA` when the configuration is truncated or names no rate
+ * @throws PipelineError `BAD_MEDIA` when the configuration is truncated or names no rate that sound has
  */
 export function decodedSound(config: Uint8Array): DecodedSound {
   let at = 0;
@@ -47,8 +49,11 @@ export function decodedSound(config: Uint8Array): DecodedSound {
   const frequency = (): number => {
     const index = bits(4);
     const rate = index === 15 ? bits(24) : RATES[index];
-    if (rate === undefined || rate === 0) {
+    if (rate === undefined) {
       throw new PipelineError('BAD_MEDIA', `AudioSpecificConfig: frequency index ${index}`);
+    }
+    if (rate < LOWEST_RATE || rate > HIGHEST_RATE) {
+      throw new PipelineError('BAD_MEDIA', `AudioSpecificConfig: ${rate} Hz`);
     }
     return rate;
   };

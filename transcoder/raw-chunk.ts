@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { CodedFrame } from '../common/contracts/frame.ts';
 import { storeKeys } from '../common/contracts/names.ts';
-import { rawRecordSchema, type RawFrame } from '../common/contracts/raw-chunk.ts';
+import { rawRecordSchema, type RawFrame, type RawRecord } from '../common/contracts/raw-chunk.ts';
 import { PipelineError } from '../common/errors.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { frameIndex, samplePosition, segmentNumber } from '../common/time.ts';
@@ -29,7 +29,7 @@ export async function readRawFrames(store: RawStore, request: RawRequest): Promi
   if (json === undefined) {
     return [];
   }
-  const record = rawRecordSchema.parse(JSON.parse(json.toString('utf8')));
+  const record = parseRecord(json, storeKeys.rawRecord(channel, session, n));
   const wanted = record.frames.filter((frame) => isWanted(frame.seq));
   if (wanted.length === 0) {
     return [];
@@ -44,6 +44,14 @@ export async function readRawFrames(store: RawStore, request: RawRequest): Promi
     throw new PipelineError('BAD_MEDIA', `${key} is not the chunk of its record`);
   }
   return wanted.map((frame) => codedFrame(frame, bytes, key));
+}
+
+function parseRecord(json: Buffer, key: string): RawRecord {
+  try {
+    return rawRecordSchema.parse(JSON.parse(json.toString('utf8')));
+  } catch (error) {
+    throw new PipelineError('BAD_MEDIA', `${key} is no record of a raw chunk`, { cause: error });
+  }
 }
 
 function codedFrame(frame: RawFrame, bytes: Buffer, key: string): CodedFrame {

@@ -60,8 +60,12 @@ class Bits {
   }
 }
 
-/** Profiles whose sets carry chroma format and scaling lists (§7.3.2.1.1). */
-const HIGH_PROFILES = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+/** Profiles whose sets carry chroma format and scaling lists (§7.3.2.1.1), and those whose sets do not. */
+const HIGH_PROFILES = new Set([100, 110, 122, 244, 44]);
+const SIMPLE_PROFILES = new Set([66, 77]);
+/** Largest side, and macroblocks in a picture: level 6.2 (table A-1). Ingest takes no more. */
+const MAX_DIMENSION = 8192;
+const MAX_MACROBLOCKS = 139_264;
 
 /** Table E-1: aspect_ratio_idc 1 to 16. */
 const ASPECT_RATIOS: readonly (readonly [number, number])[] = [
@@ -139,7 +143,7 @@ function readVui(bits: Bits): Usability {
 /**
  * Reads a sequence parameter set.
  * @param nal the NAL unit with its header byte
- * @throws PipelineError `BAD_MEDIA` if it is truncated
+ * @throws PipelineError `BAD_MEDIA` if it is truncated or describes no picture that ingest would have taken
  */
 export function readSourcePicture(nal: Uint8Array): SourcePicture {
   const bits = new Bits(nal);
@@ -147,6 +151,10 @@ export function readSourcePicture(nal: Uint8Array): SourcePicture {
   const profile = bits.u(8);
   bits.u(16);
   bits.ue();
+  // Read in another way than the decoder does, its sizes would be wrong.
+  if (!HIGH_PROFILES.has(profile) && !SIMPLE_PROFILES.has(profile)) {
+    throw new PipelineError('BAD_MEDIA', `H.264 profile ${profile}`);
+  }
   const chroma = HIGH_PROFILES.has(profile) ? readChroma(bits) : { format: 1, isPlain: true };
   bits.ue();
   skipOrderCount(bits);
@@ -160,11 +168,17 @@ export function readSourcePicture(nal: Uint8Array): SourcePicture {
   }
   bits.u(1);
   let height = 16 * mapUnits * fieldFactor;
+  if (Math.max(width, height) > MAX_DIMENSION || width * height > 256 * MAX_MACROBLOCKS) {
+    throw new PipelineError('BAD_MEDIA', `a picture of ${width}x${height}`);
+  }
   if (bits.u(1) === 1) {
     const unitX = chroma.format === 1 || chroma.format === 2 ? 2 : 1;
     const unitY = (chroma.format === 1 ? 2 : 1) * fieldFactor;
     width -= (bits.ue() + bits.ue()) * unitX;
     height -= (bits.ue() + bits.ue()) * unitY;
+  }
+  if (width <= 0 || height <= 0) {
+    throw new PipelineError('BAD_MEDIA', 'cropping leaves nothing of the picture');
   }
   const usability: Usability =
     bits.u(1) === 1 ? readVui(bits) : { sar: { x: 1, y: 1 }, isFullRange: false, matrix: 2 };

@@ -9,7 +9,8 @@ import { PipelineError, toPipelineError } from '../common/errors.ts';
 import { readHotFrames } from '../common/hot-frames.ts';
 import { appendHotSegment } from '../common/hot-segments.ts';
 import type { Closable } from '../common/lifecycle.ts';
-import { openQueue, openWorker } from '../common/queues.ts';
+import { linkSignals } from '../common/linked-signal.ts';
+import { openQueue, openWorker, postpone, URGENT_LOCKS } from '../common/queues.ts';
 import type { ServiceContext } from '../common/service.ts';
 import type { TranscoderConfig } from './config.ts';
 import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
@@ -20,9 +21,14 @@ import { readTaskInput } from './task-input.ts';
 import { transcode, type Encoder } from './transcode.ts';
 import { openWriteBehind } from './write-behind.ts';
 
-/** A lost worker's task is free again after this, real milliseconds. */
-const LOCK_MS = 2_000;
-const STALLED_CHECK_MS = 1_000;
+/**
+ * Workers that may die with one task. Whoever takes it after that fails it at once, and the scheduler puts filler in its
+ * place: a chunk that kills whatever decodes it must not kill every worker in turn.
+ */
+const MOST_DEATHS = 3;
+/** Frames on their way to the store are looked for this often, real milliseconds, and this long past the deadline. */
+const INPUT_RETRY_MS = 500;
+const INPUT_PATIENCE_MS = 10_000;
 /** A task under way gets this long when the worker closes. */
 const CLOSE_GRACE_MS = 2_000;
 /** No segment of one rendition is larger: 40 Mb/s for 2 s with room. */
@@ -32,7 +38,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 /** Starts a worker. */
 export async function startWorker(context: ServiceContext<TranscoderConfig>): Promise<Closable> {
-  const { config, logger, redis, hotRedis, store, metrics } = context;
+  const { config, logger, clock, redis, hotRedis, store, metrics } = context;
   const limits = {
     wallMs: config.TASK_MAX_SECONDS * 1_000,
     memoryMiB: config.FFMPEG_MEMORY_MIB,
@@ -109,7 +115,7 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
       made: await Promise.all(made.segments.map((segment) => handOut(task, segment))),
     };
     await tell('done', result);
-    await behind.add({ result, made });
+    behind.add({ result, made });
   };
 
   const tally = new Tally();
@@ -120,12 +126,13 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     context.connect('transcode'),
     logger,
     taskSchema,
-    async (task, _job, lost) => {
+    async (task, job, lost) => {
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
       context.setDetail(tally.detail(task));
+      const stopped = linkSignals([lost, closing.signal]);
       try {
-        await run(task, AbortSignal.any([lost, closing.signal]));
+        await run(task, stopped.signal);
         outcomes.inc({ outcome: 'done' });
         tally.done(task, performance.now() - began);
         log.debug({ ms: Math.round(performance.now() - began) }, 'task done');
@@ -136,15 +143,20 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
           // Neither done nor failed: the lock runs out and another worker takes the task.
           await new Promise<never>(() => undefined);
         }
+        if (code === 'INPUT_MISSING' && clock.now() < task.deadline + INPUT_PATIENCE_MS) {
+          log.info({ reason: message }, 'task waits for its input');
+          await postpone(job, INPUT_RETRY_MS);
+        }
         tally.failed();
         log.warn({ code, reason: message }, 'task failed');
         throw error;
       } finally {
+        stopped.release();
         durations.observe((performance.now() - began) / 1_000);
         context.setDetail(tally.detail(null));
       }
     },
-    { concurrency: 1, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS },
+    { concurrency: 1, ...URGENT_LOCKS, maxStalledCount: MOST_DEATHS },
   );
 
   return {

@@ -1,9 +1,11 @@
 /** Puts what a task made into the store, after the result is out; bounded, retried, in the background. */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { storeKeys } from '../common/contracts/names.ts';
 import type { Result } from '../common/contracts/segment.ts';
 import { toPipelineError } from '../common/errors.ts';
+import { linkSignals } from '../common/linked-signal.ts';
 import type { Logger } from '../common/logger.ts';
 import type { ObjectStore } from '../common/store/store.ts';
 import { segmentNumber } from '../common/time.ts';
@@ -17,8 +19,8 @@ export interface Delivery {
 
 /** See {@link openWriteBehind}. */
 export interface WriteBehind {
-  /** Takes charge of a delivery; resolves at once, or when there is room again. */
-  add(delivery: Delivery): Promise<void>;
+  /** Takes charge of a delivery; when there is no room, the oldest are given up: the origin has their bytes, too. */
+  add(delivery: Delivery): void;
   /** Waits a little for what is on its way, then gives the rest up. */
   close(): Promise<void>;
 }
@@ -27,6 +29,8 @@ export interface WriteBehind {
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /** After this the origin, which holds the same bytes, has written them itself. */
 const GIVE_UP_MS = 120_000;
+/** Init segments known to be stored: a few for each rendition of the channels worked on. */
+const MOST_KNOWN_INITS = 1_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 const CLOSE_MS = 3_000;
@@ -45,8 +49,8 @@ export function openWriteBehind(
   onStored: (result: Result) => Promise<void>,
 ): WriteBehind {
   const stopped = new AbortController();
-  const running = new Set<Promise<void>>();
-  const knownInits = new Set<string>();
+  const running = new Map<Promise<void>, { readonly bytes: number; readonly giveUp: () => void }>();
+  const knownInits = new LRUCache<string, true>({ max: MOST_KNOWN_INITS });
   let waiting = 0;
 
   const putAll = async ({ result, made }: Delivery, signal: AbortSignal): Promise<void> => {
@@ -72,12 +76,20 @@ export function openWriteBehind(
 
   const putInit = async (key: string, init: Buffer, signal: AbortSignal): Promise<'stored'> => {
     await store.put(key, init, { ifAbsent: true, contentType: 'video/mp4', signal });
-    knownInits.add(key);
+    knownInits.set(key, true);
     return 'stored';
   };
 
-  const deliver = async (delivery: Delivery): Promise<void> => {
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(GIVE_UP_MS)]);
+  const deliver = async (delivery: Delivery, noRoom: AbortSignal): Promise<void> => {
+    const linked = linkSignals([stopped.signal, noRoom], GIVE_UP_MS);
+    try {
+      await deliverUntil(delivery, linked.signal);
+    } finally {
+      linked.release();
+    }
+  };
+
+  const deliverUntil = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
     const { channel, n } = delivery.result;
     for (let attempt = 0; ; attempt += 1) {
       try {
@@ -97,23 +109,35 @@ export function openWriteBehind(
   };
 
   return {
-    add: async (delivery) => {
+    add: (delivery) => {
       const bytes = delivery.made.segments.reduce((sum, made) => sum + made.data.byteLength, 0);
-      while (waiting > 0 && waiting + bytes > MAX_WAITING_BYTES) {
-        await Promise.race(running);
+      for (const [oldest, { bytes: freed, giveUp }] of running) {
+        if (waiting + bytes <= MAX_WAITING_BYTES) {
+          break;
+        }
+        giveUp();
+        running.delete(oldest);
+        waiting -= freed;
       }
-      waiting += bytes;
-      const run = deliver(delivery).finally(() => {
-        waiting -= bytes;
-        running.delete(run);
+      const noRoom = new AbortController();
+      const run = deliver(delivery, noRoom.signal).finally(() => {
+        if (running.delete(run)) {
+          waiting -= bytes;
+        }
       });
-      running.add(run);
+      waiting += bytes;
+      running.set(run, {
+        bytes,
+        giveUp: () => {
+          noRoom.abort();
+        },
+      });
     },
     close: async () => {
       const timer = setTimeout(() => {
         stopped.abort();
       }, CLOSE_MS);
-      await Promise.all(running);
+      await Promise.all(running.keys());
       clearTimeout(timer);
     },
   };

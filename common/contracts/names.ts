@@ -30,6 +30,8 @@ export const redisKeys = {
   origin: 'origin',
   /** Hash: service id to JSON {@link ServiceRecord}, with a heartbeat. */
   services: 'services',
+  /** String: a random value that is there for as long as Redis keeps its data. */
+  life: 'life',
   /** String: the scheduler's lease, `<epoch>:<holder>`. */
   lease: 'scheduler:lease',
   /** Counter: the lease's epoch. */

@@ -6,6 +6,9 @@ export const warningSchema = z.strictObject({ code: z.string(), message: z.strin
 /** See {@link warningSchema}. */
 export type Warning = z.infer<typeof warningSchema>;
 
+/** Code of the warning that says why a publisher was sent away; told for a while after it is gone. */
+export const FEED_REFUSED = 'FEED_REFUSED';
+
 /** Ingest's view of a channel's feed, refreshed about once a second while a publisher is connected. */
 export const feedStatusSchema = z.strictObject({
   slot: z.literal('primary'),

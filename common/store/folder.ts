@@ -48,26 +48,21 @@ export function openFolderStore(root: string): ObjectStore {
   return {
     put: async (key, body, options = {}) => {
       const path = pathOf(key);
+      let partial: string | undefined;
       try {
-        const partial = await writePartial(body, options.signal);
+        partial = await writePartial(body, options.signal);
         await mkdir(dirname(path), { recursive: true });
-        if (options.ifAbsent !== true) {
-          await rename(partial, path);
-          return 'stored';
+        await (options.ifAbsent === true ? link(partial, path) : rename(partial, path));
+        return 'stored';
+      } catch (error) {
+        if (options.ifAbsent === true && systemCodeOf(error) === 'EEXIST') {
+          return 'exists';
         }
-        try {
-          await link(partial, path);
-          return 'stored';
-        } catch (error) {
-          if (systemCodeOf(error) === 'EEXIST') {
-            return 'exists';
-          }
-          throw error;
-        } finally {
+        throw storeError(`cannot write ${key}`, error);
+      } finally {
+        if (partial !== undefined) {
           await rm(partial, { force: true });
         }
-      } catch (error) {
-        throw storeError(`cannot write ${key}`, error);
       }
     },
 

@@ -1,15 +1,16 @@
-/** What an operator wants to know of a feed: rate, frames, keyframes, and what to change at the encoder. Pure. */
+/** What an operator wants to know of a feed: rate, frames and keyframes, and what is wrong with them. Pure. */
+import { FRAME_FLAGS } from '../../common/contracts/log.ts';
 import type { Warning } from '../../common/contracts/status.ts';
-import { nearestFps, type Grid } from '../../common/grid.ts';
+import type { MediaPacket } from '../mapping/session-map.ts';
+import { FeedWarnings, keyframeWarnings, type FeedFacts } from './feed-warnings.ts';
 
 /** Milliseconds over which rates are taken. */
 const WINDOW = 5000;
-/** A keyframe interval above this is worth a warning, seconds. */
-const LONG_INTERVAL = 4;
 /** Without sound for so long, milliseconds. */
 const SILENT = 3000;
-/** Below this share of frames in step with a grid of the source's own rate, the source's rate varies. */
-const STEADY = 0.9;
+
+/** A picture, one at which decoding may start, sound, or anything else. */
+export type MeterKind = 'frame' | 'start' | 'sound' | 'other';
 
 interface Sample {
   readonly at: number;
@@ -17,17 +18,9 @@ interface Sample {
   readonly isFrame: boolean;
 }
 
-/** What the meter does not see itself. */
-export interface FeedFacts {
-  readonly grid: Grid;
-  /** Frames a second that the source declares. */
-  readonly declaredFps: number | undefined;
-  /** Share of frames that follow the grid one by one. */
-  readonly inStep: number;
-}
-
 /** See the head of this file. Times are milliseconds of arrival. */
 export class FeedMeter {
+  readonly #warnings = new FeedWarnings();
   #samples: Sample[] = [];
   #startedAt: number | undefined;
   #lastStart: number | undefined;
@@ -35,7 +28,7 @@ export class FeedMeter {
   #lastSound: number | undefined;
 
   /** A message with `bytes`; `isFrame` if it was a picture, `isStart` if decoding may start there. */
-  add(at: number, bytes: number, kind: 'frame' | 'start' | 'sound' | 'other'): void {
+  add(at: number, bytes: number, kind: MeterKind): void {
     this.#startedAt ??= at;
     this.#samples.push({ at, bytes, isFrame: kind === 'frame' || kind === 'start' });
     if (kind === 'sound') {
@@ -67,17 +60,13 @@ export class FeedMeter {
     }
     const open = this.#lastStart === undefined ? 0 : (now - this.#lastStart) / 1000;
     const interval = Math.max(this.#keyframeSeconds ?? 0, open);
-    const warnings: Warning[] = [];
-    if (interval > LONG_INTERVAL) {
-      warnings.push({
-        code: 'KEYFRAME_INTERVAL_LONG',
-        message: `keyframes are ${interval.toFixed(1)} s apart: set the encoder's keyframe interval to 2 s`,
-      });
-    }
+    const warnings = keyframeWarnings(interval);
     if (now - (this.#lastSound ?? started) > SILENT) {
       warnings.push({ code: 'NO_AUDIO', message: 'the feed has no sound' });
     }
-    warnings.push(...rateWarnings(facts));
+    if (facts !== undefined) {
+      warnings.push(...this.#warnings.read(now, facts));
+    }
     return {
       bitrateBps: Math.round((bytes * 8) / seconds),
       fps: Math.round((frames / seconds) * 100) / 100,
@@ -87,18 +76,13 @@ export class FeedMeter {
   }
 }
 
-function rateWarnings(facts: FeedFacts | undefined): Warning[] {
-  if (facts === undefined) {
-    return [];
+/** What a message counts as; without a packet it carried no media. */
+export function meterKind(packet: MediaPacket | undefined): MeterKind {
+  if (packet === undefined) {
+    return 'other';
   }
-  const { declaredFps, grid, inStep } = facts;
-  if (declaredFps !== undefined && nearestFps(declaredFps) !== grid.name) {
-    const message = `the feed has ${declaredFps.toFixed(3)} frames a second and is converted to the channel's ${grid.name}`;
-    return [{ code: 'FRAME_RATE_CONVERTED', message }];
+  if (packet.kind === 'audio') {
+    return 'sound';
   }
-  if (inStep < STEADY) {
-    const message = `the feed's frames do not follow ${grid.name} frames a second: some are repeated or left out`;
-    return [{ code: 'FRAME_RATE_VARIABLE', message }];
-  }
-  return [];
+  return (packet.flags & FRAME_FLAGS.start) === 0 ? 'frame' : 'start';
 }

@@ -4,26 +4,22 @@
  */
 import type { Channel } from '../../common/contracts/channel.ts';
 import type { CodedFrame } from '../../common/contracts/frame.ts';
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
-import type { FeedStatus } from '../../common/contracts/status.ts';
+import { FEED_REFUSED, type FeedStatus } from '../../common/contracts/status.ts';
 import type { Clock } from '../../common/clock.ts';
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError, toPipelineError } from '../../common/errors.ts';
 import { gridOf, type FpsName, type Grid } from '../../common/grid.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { FrameIndex } from '../../common/time.ts';
-import { ByteAllowance } from './byte-allowance.ts';
+import { Allowance } from './allowance.ts';
 import { ChunkNumbers } from '../raw/chunk-numbers.ts';
-import { FeedMeter } from './feed-meter.ts';
+import { FeedBeginning } from './feed-beginning.ts';
+import { FeedMeter, meterKind } from './feed-meter.ts';
 import { FeedSource } from './feed-source.ts';
-import { detectFps } from '../mapping/fps-detector.ts';
-import type { HotWriter, PlacedFrame } from './hot-writer.ts';
+import { WarningLog } from './warning-log.ts';
+import type { HotWriter } from './hot-writer.ts';
+import type { PlacedFrame } from './sent-frames.ts';
 import type { RawWriter } from '../raw/raw-writer.ts';
-import {
-  FIRST_HOLD,
-  SessionMap,
-  type MappedPacket,
-  type MediaPacket,
-} from '../mapping/session-map.ts';
+import { SessionMap, type MappedPacket, type MediaPacket } from '../mapping/session-map.ts';
 
 /** What a session works with. */
 export interface FeedSessionDeps {
@@ -45,10 +41,8 @@ export interface FeedSessionDeps {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Without a picture for so long the publish is refused, milliseconds. */
-const NO_PICTURE = 10_000;
-/** Packets held before the mapping is fixed, bytes. */
-const MAX_HELD = 64 << 20;
+/** Messages a second for long: 240 pictures and 94 AAC frames at 96 kHz leave room for as many again. */
+const MAX_MESSAGES = 1000;
 
 /** Everything that exists once the mapping is fixed. */
 interface Running {
@@ -65,12 +59,14 @@ export class FeedSession {
   readonly id: string;
   readonly #deps: FeedSessionDeps;
   readonly #source = new FeedSource();
+  readonly #beginning = new FeedBeginning(this.#source);
   readonly #meter = new FeedMeter();
-  readonly #allowance: ByteAllowance;
+  readonly #warningLog: WarningLog;
+  readonly #bytes: Allowance;
+  readonly #messages = new Allowance(MAX_MESSAGES);
   readonly #encoder: string;
-  #held: MediaPacket[] = [];
-  #heldBytes = 0;
-  #startedAt: number | undefined;
+  /** Why the publish was ended by us. */
+  #refusal: PipelineError | undefined;
   #lastDataAt: number;
   #deciding: Promise<void> | undefined;
   #running: Running | undefined;
@@ -83,7 +79,8 @@ export class FeedSession {
     this.id = id;
     this.#encoder = encoder;
     this.#deps = deps;
-    this.#allowance = new ByteAllowance(deps.maxBitrate * deps.clock.rate);
+    this.#bytes = new Allowance((deps.maxBitrate / 8) * deps.clock.rate);
+    this.#warningLog = new WarningLog(deps.logger);
     this.#lastDataAt = deps.clock.now();
   }
 
@@ -94,20 +91,11 @@ export class FeedSession {
 
   /** Takes one message. @throws PipelineError to end the publish */
   tag(type: 'audio' | 'video' | 'script', timestamp: number, data: Buffer): void {
-    const now = this.#deps.clock.now();
-    this.#lastDataAt = now;
-    if (!this.#allowance.take(data.length, now)) {
-      throw new PipelineError('OVERLOADED', 'the feed is above the permitted bit rate');
-    }
-    const packet = this.#source.take(type, timestamp, data, now);
-    this.#meter.add(now, data.length, meterKind(packet));
-    if (packet === undefined || this.#isEnded) {
-      return;
-    }
-    if (this.#running === undefined) {
-      this.#hold(packet, now);
-    } else {
-      this.#emit(this.#running, this.#running.map.push(packet));
+    try {
+      this.#take(type, timestamp, data);
+    } catch (error) {
+      this.#refuse(error);
+      throw error;
     }
   }
 
@@ -117,8 +105,8 @@ export class FeedSession {
       return;
     }
     this.#isEnded = true;
-    if (this.#running === undefined && this.#hasPicture()) {
-      this.#deciding ??= this.#begin(this.#detect(true));
+    if (this.#running === undefined && this.#beginning.hasPicture) {
+      this.#deciding ??= this.#begin(this.#beginning.detect(true));
     }
     await this.#deciding;
     const running = this.#running;
@@ -136,63 +124,86 @@ export class FeedSession {
     await this.#deps.onEnded(this.channel.id, this.id);
   }
 
+  /** Redis has lost its data: the session and what is still held of it are appended again. */
+  appendAgain(): void {
+    this.#running?.hot.appendAgain();
+  }
+
   /** The feed as an operator sees it. */
   status(): FeedStatus {
     const now = this.#deps.clock.now();
     const running = this.#running;
+    const { aac, declaredFps, oddCompositionTimes, track } = this.#source;
+    const { width = 0, height = 0, isInterlaced = false } = track.parameters ?? {};
+    const { undecodable } = track;
     const facts = running && {
-      grid: running.grid,
-      declaredFps: this.#source.declaredFps,
-      inStep: running.map.inStep,
+      ...{ grid: running.grid, declaredFps, isInterlaced, soundRate: aac?.rate },
+      ...{ inStep: running.map.inStep, steps: running.map.steps },
+      ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
     };
-    const { width = 0, height = 0 } = this.#source.track.parameters ?? {};
+    const measured = this.#meter.read(now, facts);
+    const warnings = [...measured.warnings, ...(running?.raw.warnings ?? [])];
+    if (!this.#isEnded) {
+      this.#warningLog.write(warnings, now);
+    }
+    const refusal = this.#refusal && [{ code: FEED_REFUSED, message: this.#refusal.message }];
     return {
       slot: 'primary',
       connected: !this.#isEnded,
       session: this.id,
       at: now,
-      ...this.#meter.read(now, facts),
+      ...measured,
+      warnings: refusal ?? warnings,
       width,
       height,
       encoder: this.#source.encoder ?? this.#encoder,
     };
   }
 
-  #hold(packet: MediaPacket, now: number): void {
-    this.#startedAt ??= now;
-    this.#held.push(packet);
-    this.#heldBytes += packet.data.length;
-    if (this.#heldBytes > MAX_HELD) {
-      throw new PipelineError('OVERLOADED', 'too much came before the first second was over');
+  #take(type: 'audio' | 'video' | 'script', timestamp: number, data: Buffer): void {
+    const now = this.#deps.clock.now();
+    this.#lastDataAt = now;
+    if (!this.#messages.take(1, now)) {
+      const message = `the feed sends more than ${MAX_MESSAGES} messages a second: set a lower frame rate in the encoder`;
+      throw new PipelineError('OVERLOADED', message);
     }
-    const age = now - this.#startedAt;
-    if (!this.#hasPicture()) {
-      if (age > NO_PICTURE) {
-        throw new PipelineError('UNSUPPORTED_MEDIA', 'only H.264 + AAC, and no picture came');
-      }
-      // Sound without a picture yet: the second that counts begins with the picture.
-      this.#held = this.#held.filter(({ arrival }) => arrival > now - FIRST_HOLD);
+    this.#pay(data.length, now);
+    const packet = this.#source.take(type, timestamp, data, now);
+    // What we add to a picture is paid like what came: else a tiny keyframe costs as much as a large one.
+    this.#pay(Math.max(0, (packet?.data.length ?? 0) - data.length), now);
+    this.#meter.add(now, data.length, meterKind(packet));
+    if (this.#isEnded) {
       return;
     }
-    if (age < FIRST_HOLD || this.#deciding !== undefined) {
+    if (this.#running === undefined) {
+      this.#hold(packet, now);
+    } else if (packet !== undefined) {
+      this.#emit(this.#running, this.#running.map.push(packet));
+    }
+  }
+
+  #pay(bytes: number, now: number): void {
+    if (!this.#bytes.take(bytes, now)) {
+      const message = 'the feed is above the permitted bit rate: set a lower one in the encoder';
+      throw new PipelineError('OVERLOADED', message);
+    }
+  }
+
+  #hold(packet: MediaPacket | undefined, now: number): void {
+    this.#beginning.add(packet, now);
+    if (this.#deciding !== undefined || !this.#beginning.hasPicture) {
       return;
     }
-    const fps = this.#detect(false);
-    if (this.channel.fps !== null || fps !== undefined) {
+    const fps = this.#beginning.look(now, this.channel.fps === null);
+    if (fps !== 'wait') {
       this.#deciding = this.#begin(fps);
     }
   }
 
-  #hasPicture(): boolean {
-    return this.#held.some(({ kind }) => kind === 'video');
-  }
-
-  #detect(isLast: boolean): FpsName | undefined {
-    const presentation = this.#held.flatMap((packet) =>
-      packet.kind === 'video' ? [packet.pts] : [],
-    );
-    const sps = this.#source.track.parameters?.fps;
-    return detectFps({ metadata: this.#source.declaredFps, sps, presentation }, isLast);
+  #refuse(error: unknown): void {
+    this.#refusal ??= toPipelineError(error);
+    const { code, message } = this.#refusal;
+    this.#deps.logger.warn({ code, reason: message }, 'feed refused');
   }
 
   async #begin(detected: FpsName | undefined): Promise<void> {
@@ -224,10 +235,9 @@ export class FeedSession {
       });
       this.#deps.logger.info({ fps, width, height, floor }, 'session mapped to the grid');
       this.#running = running;
-      const held = this.#held;
-      this.#held = [];
-      this.#emit(running, running.map.begin(held));
+      this.#emit(running, running.map.begin(this.#beginning.take()));
     } catch (error) {
+      this.#refuse(error);
       this.#deps.onFailure(error);
     }
   }
@@ -278,14 +288,4 @@ export class FeedSession {
     const { rate, channels, bytes } = config;
     return { kind: 'audio', seq, origin, k, rate, channels, config: bytes, data };
   }
-}
-
-function meterKind(packet: MediaPacket | undefined): 'frame' | 'start' | 'sound' | 'other' {
-  if (packet === undefined) {
-    return 'other';
-  }
-  if (packet.kind === 'audio') {
-    return 'sound';
-  }
-  return (packet.flags & FRAME_FLAGS.start) === 0 ? 'frame' : 'start';
 }

@@ -6,8 +6,8 @@ import { H264Track } from '../media/h264-track.ts';
 import { parseMetadata } from '../media/script-data.ts';
 import type { MediaPacket } from '../mapping/session-map.ts';
 
-/** Composition times beyond this are a mistake, milliseconds: the frame is shown when it is decoded. */
-const MAX_COMPOSITION_TIME = 10_000;
+/** Composition times beyond this are a mistake, milliseconds: the frame is shown when it is decoded. Two B-frames at 1 fps need as much. */
+const MAX_COMPOSITION_TIME = 3000;
 /** Largest AAC frame: 6144 bits for each of 8 channels (ISO/IEC 14496-3 §4.5.1.1). */
 const MAX_AAC_FRAME = 6144;
 
@@ -16,11 +16,23 @@ export class FeedSource {
   readonly track = new H264Track();
   readonly #time = new TimestampClock();
   #aac: AacConfig | undefined;
+  #pictures = 0;
+  #oddCompositionTimes = 0;
   #metadata = new Map<string, number | string | boolean>();
 
   /** The sound's configuration, once it came. */
   get aac(): AacConfig | undefined {
     return this.#aac;
+  }
+
+  /** Messages with a picture, decodable or not. */
+  get pictures(): number {
+    return this.#pictures;
+  }
+
+  /** Composition times that were not believed. */
+  get oddCompositionTimes(): number {
+    return this.#oddCompositionTimes;
   }
 
   /** `framerate` of onMetaData. */
@@ -50,9 +62,9 @@ export class FeedSource {
   ): MediaPacket | undefined {
     switch (type) {
       case 'audio':
-        return this.#audio(timestamp, data, arrival);
+        return damaged('sound', () => this.#audio(timestamp, data, arrival));
       case 'video':
-        return this.#video(timestamp, data, arrival);
+        return damaged('picture', () => this.#video(timestamp, data, arrival));
       case 'script':
         // Some encoders repeat it several times a second.
         for (const [name, value] of parseMetadata(data) ?? []) {
@@ -74,6 +86,7 @@ export class FeedSource {
         this.track.configure(tag.data);
         return undefined;
       case 'picture': {
+        this.#pictures += 1;
         const picture = this.track.picture(tag.data);
         const dts = this.#time.unwrap(timestamp);
         if (picture === undefined) {
@@ -81,6 +94,7 @@ export class FeedSource {
         }
         const { compositionTime } = tag;
         const isSane = Math.abs(compositionTime) <= MAX_COMPOSITION_TIME;
+        this.#oddCompositionTimes += Number(!isSane);
         const pts = isSane ? dts + compositionTime : dts;
         return { kind: 'video', dts, pts, arrival, ...picture };
       }
@@ -103,8 +117,26 @@ export class FeedSource {
         if (tag.data.length > MAX_AAC_FRAME) {
           throw new PipelineError('BAD_MEDIA', `an AAC frame of ${tag.data.length} bytes`);
         }
+        // A raw frame never begins with an end; a decoder would take it for a header and follow it.
+        if (tag.data[0] === 0xff && ((tag.data[1] ?? 0) & 0xf0) === 0xf0) {
+          throw new PipelineError('BAD_MEDIA', 'ADTS headers; FLV carries raw AAC frames');
+        }
         return { kind: 'audio', dts, arrival, config: this.#aac, data: Buffer.from(tag.data) };
       }
     }
+  }
+}
+
+/** Tells a publisher what can be done about media that do not parse. */
+function damaged<T>(track: 'sound' | 'picture', parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof PipelineError && error.code === 'BAD_MEDIA') {
+      const advice = 'restart the encoder; if it happens again, use another one';
+      const message = `the feed's ${track} is damaged (${error.message}): ${advice}`;
+      throw new PipelineError('BAD_MEDIA', message, { cause: error });
+    }
+    throw error;
   }
 }

@@ -9,6 +9,7 @@ import type { Redis } from '../../common/redis.ts';
 import type { ChannelDirectory } from '../channel-directory.ts';
 import { FeedSession, type FeedSessionDeps } from './feed-session.ts';
 import type { Publication, PublishRequest } from '../publication.ts';
+import { SparseLog } from '../rtmp/sparse-log.ts';
 import { newSessionId } from './session-id.ts';
 
 /** The application name that publishers connect to. */
@@ -36,6 +37,7 @@ export class Feeds {
   readonly #active = new Map<string, Feed>();
   readonly #ending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  readonly #refusals = new SparseLog<'unknown' | 'second'>();
   #isClosed = false;
 
   constructor(deps: FeedsDeps) {
@@ -53,16 +55,17 @@ export class Feeds {
   /** Decides about a publisher. An unknown key, a wrong application and a busy channel are refused alike. */
   readonly accept = (request: PublishRequest): Publication | undefined => {
     const { clock, directory } = this.#deps;
-    const channel = request.app === APP ? directory.byKey(request.key) : undefined;
+    // Looked up for any application, so that every refusal takes as long.
+    const known = directory.byKey(request.key);
+    const channel = request.app === APP ? known : undefined;
     if (channel === undefined || this.#isClosed) {
-      this.#deps.logger.info({ address: request.address }, 'publisher refused');
+      this.#noteRefusal('unknown', { address: request.address });
       return undefined;
     }
     const rival = this.#active.get(channel.id);
     if (rival !== undefined) {
       if (clock.now() - rival.session.lastDataAt < TAKEOVER_AFTER) {
-        const { address } = request;
-        this.#deps.logger.info({ channel: channel.id, address }, 'second publisher refused');
+        this.#noteRefusal('second', { channel: channel.id, address: request.address });
         return undefined;
       }
       rival.request.close('another publisher took over');
@@ -84,6 +87,13 @@ export class Feeds {
     this.#active.get(channelId)?.request.close(reason);
   }
 
+  /** Redis has lost its data: every feed appends again what it still holds. */
+  appendAgain(): void {
+    for (const { session } of this.#active.values()) {
+      session.appendAgain();
+    }
+  }
+
   /** Ends all feeds and waits until they are written. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -92,6 +102,17 @@ export class Feeds {
       request.close('the server stops');
     }
     await Promise.allSettled(this.#ending);
+  }
+
+  #noteRefusal(kind: 'unknown' | 'second', facts: Readonly<Record<string, string>>): void {
+    const { logger } = this.#deps;
+    const more = this.#refusals.take(kind, performance.now());
+    const message = kind === 'unknown' ? 'publisher refused' : 'second publisher refused';
+    if (more === undefined) {
+      logger.debug(facts, message);
+    } else {
+      logger.info({ ...facts, more }, message);
+    }
   }
 
   #open(channel: Channel, request: PublishRequest): Publication {

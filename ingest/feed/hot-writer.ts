@@ -1,7 +1,7 @@
 /**
  * A session's frames on their way to Redis: into its hot stream, then its channel's log, in one pipeline, batched over
  * a few milliseconds. Bounded while Redis is away: the oldest bytes are dropped (raw chunks have them), the log's rows
- * are kept.
+ * are kept. What went out lately is held a little longer, to be appended again should Redis lose it.
  */
 import { appendToLog } from '../../common/channel-log.ts';
 import type { Clock } from '../../common/clock.ts';
@@ -11,12 +11,7 @@ import { PipelineError } from '../../common/errors.ts';
 import { appendHotFrame, trimHotFrames } from '../../common/hot-frames.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Redis } from '../../common/redis.ts';
-
-/** A frame and the raw chunk that keeps it. */
-export interface PlacedFrame {
-  readonly frame: CodedFrame;
-  readonly chunk: number;
-}
+import { addRow, SentFrames, type PlacedFrame, type Rows } from './sent-frames.ts';
 
 /** What a hot writer works with. */
 export interface HotWriterDeps {
@@ -29,7 +24,12 @@ export interface HotWriterDeps {
 /** One step of the log: an entry of its own, or frames that belong together. */
 type Step =
   | { readonly entry: IngestEntry }
-  | { readonly frames: readonly PlacedFrame[]; hasBytes: boolean; readonly bytes: number };
+  | {
+      readonly rows: Rows;
+      /** Undefined once they were given up. */
+      frames: readonly PlacedFrame[] | undefined;
+      readonly bytes: number;
+    };
 
 /** Clock milliseconds in which frames gather before they are sent: a pipeline costs as much as its frames. */
 const GATHER = 100;
@@ -53,6 +53,8 @@ export class HotWriter {
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
+  readonly #sent: SentFrames;
+  #isLost = false;
   /** What the hot stream holds. */
   #kept: { readonly seq: number; readonly bytes: number; readonly at: number }[] = [];
   #keptBytes = 0;
@@ -62,6 +64,7 @@ export class HotWriter {
     this.#deps = deps;
     this.#channel = channel;
     this.#session = session;
+    this.#sent = new SentFrames(channel, session);
   }
 
   /** Appends an entry of its own. */
@@ -82,11 +85,17 @@ export class HotWriter {
       throw new PipelineError('OVERLOADED', 'redis has been away for too long');
     }
     const bytes = frames.reduce((sum, { frame }) => sum + frame.data.byteLength, 0);
-    this.#steps.push({ frames, hasBytes: true, bytes });
+    this.#steps.push({ rows: rowsOf(frames), frames, bytes });
     this.#bytes += bytes;
     if (this.#bytes > MAX_BYTES) {
       this.#dropBytes();
     }
+    this.#arm();
+  }
+
+  /** Redis has lost its data: the session's beginning and its last seconds are appended again, before what follows. */
+  appendAgain(): void {
+    this.#isLost = true;
     this.#arm();
   }
 
@@ -104,8 +113,8 @@ export class HotWriter {
       if (this.#bytes <= MAX_BYTES) {
         return;
       }
-      if ('frames' in step && step.hasBytes) {
-        step.hasBytes = false;
+      if ('frames' in step && step.frames !== undefined) {
+        step.frames = undefined;
         this.#bytes -= step.bytes;
       }
     }
@@ -128,7 +137,7 @@ export class HotWriter {
       })
       .finally(() => {
         this.#sending = undefined;
-        if (this.#steps.length > 0) {
+        if (this.#steps.length > 0 || this.#isLost) {
           this.#arm();
         }
       });
@@ -136,11 +145,15 @@ export class HotWriter {
   }
 
   async #sendBatch(): Promise<void> {
-    const { redis, hotRedis } = this.#deps;
+    const { redis, hotRedis, clock } = this.#deps;
+    if (this.#isLost) {
+      await this.#sent.appendTo(redis, hotRedis);
+      this.#isLost = false;
+    }
     const batch = this.#takeBatch();
     const hot = hotRedis.pipeline();
     const log = redis === hotRedis ? hot : redis.pipeline();
-    const rows = { v: [] as VideoRow[], a: [] as AudioRow[] };
+    const rows: Rows = { v: [], a: [] };
     const entries: IngestEntry[] = [];
     const flushRows = (): void => {
       if (rows.v.length > 0 || rows.a.length > 0) {
@@ -153,20 +166,16 @@ export class HotWriter {
       if ('entry' in step) {
         flushRows();
         entries.push(step.entry);
+        this.#sent.entry(step.entry);
         continue;
       }
-      for (const { frame, chunk } of step.frames) {
-        if (step.hasBytes) {
-          appendHotFrame(hot, this.#channel, this.#session, frame);
-          this.#keep(frame);
-        }
-        if (frame.kind === 'video') {
-          rows.v.push([frame.seq, frame.index, chunk, frame.data.byteLength, frame.flags]);
-        } else {
-          const { seq, origin, k, rate, channels, data } = frame;
-          rows.a.push([seq, origin, k, rate, channels, chunk, data.byteLength]);
-        }
+      for (const placed of step.frames ?? []) {
+        appendHotFrame(hot, this.#channel, this.#session, placed.frame);
+        this.#keep(placed.frame);
+        this.#sent.frame(placed, clock.now());
       }
+      rows.v.push(...step.rows.v);
+      rows.a.push(...step.rows.a);
     }
     flushRows();
     this.#trim(hot);
@@ -191,7 +200,7 @@ export class HotWriter {
     let count = 0;
     let bytes = 0;
     for (const step of this.#steps) {
-      const size = 'frames' in step && step.hasBytes ? step.bytes : 0;
+      const size = 'frames' in step && step.frames !== undefined ? step.bytes : 0;
       if (count > 0 && bytes + size > BATCH_BYTES) {
         break;
       }
@@ -231,5 +240,10 @@ export class HotWriter {
   }
 }
 
-type VideoRow = [number, number, number, number, number];
-type AudioRow = [number, number, number, number, number, number, number];
+function rowsOf(frames: readonly PlacedFrame[]): Rows {
+  const rows: Rows = { v: [], a: [] };
+  for (const placed of frames) {
+    addRow(rows, placed);
+  }
+  return rows;
+}

@@ -99,6 +99,11 @@ export class SessionMap {
     return this.#steps;
   }
 
+  /** How often sound did not go on where it was. */
+  get soundBreaks(): number {
+    return this.#sound.breaks;
+  }
+
   /** Share of frames that follow the grid one by one. */
   get inStep(): number {
     return this.#frames.inStep;
@@ -106,6 +111,9 @@ export class SessionMap {
 
   /** Fixes the offset from the packets held at the beginning and maps them. */
   begin(packets: readonly MediaPacket[]): MappedPacket[] {
+    const last = packets.at(-1)?.dts ?? 0;
+    // Also a clock that stepped before it was first mapped has stepped.
+    this.#steps += Number(packets.some(({ dts }) => Math.abs(dts - last) > STEP));
     this.#held = [...packets];
     return this.#settle();
   }

@@ -46,6 +46,12 @@ export class SoundRuns {
   #next = 0;
   #end = 0;
   #off: number[] = [];
+  #breaks = 0;
+
+  /** How often a run was followed by another of the same kind, or a frame was left out. */
+  get breaks(): number {
+    return this.#breaks;
+  }
 
   /**
    * Places the next frame.
@@ -55,16 +61,19 @@ export class SoundRuns {
   place(position: number, rate: number, config: Buffer): SoundPlace | undefined {
     const run = this.#run;
     if (run === undefined || run.rate !== rate || !run.config.equals(config)) {
+      this.#breaks += Number(run === undefined && this.#end > 0);
       return this.#begin(position, rate, config);
     }
     const expected = run.origin + this.#next * frameLength(rate);
     const off = position - expected;
     if (Math.abs(off) > BROKEN) {
+      this.#breaks += 1;
       return this.#begin(position, rate, config);
     }
     if (Math.abs(off) > DRIFTED && Math.sign(off) === Math.sign(this.#off[0] ?? off)) {
       this.#off.push(off);
       if (this.#off.length >= PERSISTENT) {
+        this.#breaks += 1;
         const mean = this.#off.reduce((sum, value) => sum + value, 0) / PERSISTENT;
         return this.#begin(expected + mean, rate, config);
       }

@@ -18,6 +18,16 @@ const RATES = [
 /** Channels by channelConfiguration 1 to 7 (table 1.19). */
 const CHANNELS = [1, 2, 3, 4, 5, 6, 8] as const;
 const OBJECT_TYPE_LC = 2;
+/** Table 1.17, for the refusal. */
+const OBJECT_TYPES: Readonly<Record<number, string>> = {
+  1: 'AAC Main', 3: 'AAC SSR', 4: 'AAC LTP', 5: 'HE-AAC', 23: 'AAC-LD', 29: 'HE-AACv2', 39: 'AAC-ELD', 42: 'xHE-AAC',
+}; // prettier-ignore
+
+const unsupported = (found: string): PipelineError =>
+  new PipelineError(
+    'UNSUPPORTED_MEDIA',
+    `only H.264 + AAC: the feed's sound is ${found}; set the encoder to AAC-LC, 48000 Hz, stereo`,
+  );
 
 /**
  * Parses an AudioSpecificConfig.
@@ -28,19 +38,24 @@ export function parseAacConfig(record: Uint8Array): AacConfig {
     throw new PipelineError('BAD_MEDIA', `AudioSpecificConfig of ${record.length} bytes`);
   }
   const reader = new BitReader(record);
-  const objectType = reader.bits(5);
+  const escaped = reader.bits(5);
+  const objectType = escaped === 31 ? 32 + reader.bits(6) : escaped;
   if (objectType !== OBJECT_TYPE_LC) {
-    throw new PipelineError('UNSUPPORTED_MEDIA', 'only H.264 + AAC-LC');
+    throw unsupported(OBJECT_TYPES[objectType] ?? `of audio object type ${objectType}`);
   }
   const rateIndex = reader.bits(4);
   const rate = rateIndex === 15 ? reader.bits(24) : RATES[rateIndex];
   const channels = CHANNELS[reader.bits(4) - 1];
   const isShortFrame = reader.flag();
-  if (rate === undefined || rate < 7_350 || rate > 96_000) {
-    throw new PipelineError('UNSUPPORTED_MEDIA', `sound at ${rate ?? 'an unknown'} Hz`);
+  // A rate that is spelt out must be one of the table too: no encoder has others, and resamplers take them badly.
+  if (rate === undefined || !RATES.some((known) => known === rate)) {
+    throw unsupported(`at ${rate ?? 'an unknown number of'} Hz`);
   }
-  if (channels === undefined || isShortFrame) {
-    throw new PipelineError('UNSUPPORTED_MEDIA', 'only AAC-LC in 1 to 8 channels, 1024 a frame');
+  if (channels === undefined) {
+    throw unsupported('of a channel layout of its own');
+  }
+  if (isShortFrame) {
+    throw unsupported('in frames of 960 samples');
   }
   return { rate, channels, bytes: Buffer.from(record) };
 }

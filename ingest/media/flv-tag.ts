@@ -21,8 +21,27 @@ export type AudioTag =
 const CODEC_AVC = 7;
 const FRAME_TYPE_COMMAND = 5;
 const SOUND_FORMAT_AAC = 10;
+const CHOOSE_VIDEO = 'choose H.264 as video encoder';
+const CHOOSE_SOUND = 'choose AAC as audio encoder';
 const NONE = { kind: 'none' } as const;
-const UNSUPPORTED = 'only H.264 + AAC';
+
+/** CodecID (E.4.3.1; 12 and 13 are what some vendors put there) and SoundFormat (E.4.2.1), for the refusal. */
+const VIDEO_CODECS: Readonly<Record<number, string>> = {
+  2: 'Sorenson H.263', 3: 'Screen video', 4: 'VP6', 5: 'VP6 with alpha', 6: 'Screen video 2', 12: 'HEVC', 13: 'AV1',
+}; // prettier-ignore
+const SOUND_FORMATS: Readonly<Record<number, string>> = {
+  0: 'PCM', 1: 'ADPCM', 2: 'MP3', 3: 'PCM', 4: 'Nellymoser', 5: 'Nellymoser', 6: 'Nellymoser', 7: 'G.711', 8: 'G.711',
+  9: 'sound in Enhanced RTMP form', 11: 'Speex', 14: 'MP3',
+}; // prettier-ignore
+
+const unsupported = (found: string, choose: string): PipelineError =>
+  new PipelineError('UNSUPPORTED_MEDIA', `only H.264 + AAC: the feed has ${found}; ${choose}`);
+
+/** Enhanced RTMP names its codec by FourCC (bytes 1 to 4 of the tag). */
+function fourCc(data: Uint8Array): string {
+  const text = String.fromCharCode(...data.subarray(1, 5));
+  return /^[\w -]{4}$/.test(text) ? `${text} in Enhanced RTMP form` : 'video in Enhanced RTMP form';
+}
 
 /**
  * Parses VIDEODATA.
@@ -34,8 +53,12 @@ export function parseVideoTag(data: Uint8Array): VideoTag {
     return NONE;
   }
   // Enhanced RTMP sets the highest bit and names the codec by FourCC.
-  if ((first & 0x80) !== 0 || (first & 15) !== CODEC_AVC) {
-    throw new PipelineError('UNSUPPORTED_MEDIA', UNSUPPORTED);
+  if ((first & 0x80) !== 0) {
+    throw unsupported(fourCc(data), CHOOSE_VIDEO);
+  }
+  const codec = first & 15;
+  if (codec !== CODEC_AVC) {
+    throw unsupported(VIDEO_CODECS[codec] ?? `video of codec id ${codec}`, CHOOSE_VIDEO);
   }
   if (first >> 4 === FRAME_TYPE_COMMAND || data.length < 5) {
     return NONE;
@@ -59,8 +82,9 @@ export function parseAudioTag(data: Uint8Array): AudioTag {
   if (first === undefined) {
     return NONE;
   }
-  if (first >> 4 !== SOUND_FORMAT_AAC) {
-    throw new PipelineError('UNSUPPORTED_MEDIA', UNSUPPORTED);
+  const format = first >> 4;
+  if (format !== SOUND_FORMAT_AAC) {
+    throw unsupported(SOUND_FORMATS[format] ?? `sound of format ${format}`, CHOOSE_SOUND);
   }
   if (data.length < 3) {
     return NONE;

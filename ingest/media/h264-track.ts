@@ -4,17 +4,17 @@
  */
 import { FRAME_FLAGS } from '../../common/contracts/log.ts';
 import { PipelineError } from '../../common/errors.ts';
-import { BitReader, rawPayload } from './bit-reader.ts';
 import {
   hasRecoveryPointZero,
-  isIntraSlice,
   joinSample,
   NAL,
   nalType,
   parseAvcConfiguration,
+  readSliceHead,
   splitSample,
 } from './nal.ts';
-import { parseSps, type SequenceParameters } from './sps.ts';
+import { ParameterSets, type ActiveSets } from './parameter-sets.ts';
+import type { SequenceParameters } from './sps.ts';
 
 /** A coded picture as raw chunks and hot streams keep it. */
 export interface Picture {
@@ -23,43 +23,51 @@ export interface Picture {
   readonly data: Buffer;
 }
 
-/** pic_parameter_set_id (H.264 §7.3.2.2). */
-const ppsId = (unit: Uint8Array): number =>
-  new BitReader(rawPayload(unit.subarray(1), 16)).unsigned();
+/** Most parameter sets taken in one sample: parsing them costs more than anything else here. */
+const MAX_SETS = 64;
 
 /** See the head of this file. */
 export class H264Track {
   #lengthSize = 0;
-  readonly #sps = new Map<number, Buffer>();
-  readonly #pps = new Map<number, Buffer>();
+  readonly #sets = new ParameterSets();
   #parameters: SequenceParameters | undefined;
-  #hasStarted = false;
+  #active: ActiveSets | undefined;
+  #refused = 0;
+  #undecodable = 0;
 
-  /** What the newest sequence parameter set says; undefined before the first. */
+  /** What the pictures are like: as the newest start point or a sequence parameter set after it says. */
   get parameters(): SequenceParameters | undefined {
     return this.#parameters;
   }
 
-  /** One sequence and one picture parameter set of the moment, for a file's header. */
+  /** The parameter sets of the newest start point, for a file's header; undefined before the first. */
   get sets(): { readonly sps: Buffer; readonly pps: Buffer } | undefined {
-    const sps = this.#parameters === undefined ? undefined : this.#sps.get(this.#parameters.id);
-    const [pps] = this.#pps.values();
-    return sps === undefined || pps === undefined ? undefined : { sps, pps };
+    return this.#active;
+  }
+
+  /** Pictures left out because no start point had come. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** IDRs that name parameter sets which never came: decoding cannot start there. */
+  get undecodable(): number {
+    return this.#undecodable;
   }
 
   /**
    * Takes a sequence header: an AVCDecoderConfigurationRecord. The sets it carries replace all others.
-   * @throws BAD_MEDIA, or UNSUPPORTED_MEDIA if the picture is too large
+   * @throws BAD_MEDIA, or UNSUPPORTED_MEDIA for pictures that are not taken
    */
   configure(record: Uint8Array): void {
-    const configuration = parseAvcConfiguration(record);
-    this.#lengthSize = configuration.lengthSize;
-    if (configuration.sps.length > 0 && configuration.pps.length > 0) {
-      this.#sps.clear();
-      this.#pps.clear();
+    const { lengthSize, sps, pps } = parseAvcConfiguration(record);
+    this.#lengthSize = lengthSize;
+    if (sps.length > 0 && pps.length > 0) {
+      this.#sets.clear();
     }
-    configuration.sps.forEach((unit) => this.#keepSps(unit));
-    configuration.pps.forEach((unit) => this.#keepPps(unit));
+    [...sps, ...pps].forEach((unit) => {
+      this.#keep(unit);
+    });
   }
 
   /**
@@ -72,77 +80,83 @@ export class H264Track {
       return undefined;
     }
     const units = splitSample(sample, this.#lengthSize);
+    const slices: Uint8Array[] = [];
     let isIdr = false;
-    let hasSlice = false;
-    let isIntra = true;
     let isRecovery = false;
-    let hasSps = false;
-    let hasPps = false;
+    let sets = 0;
     for (const unit of units) {
       switch (nalType(unit)) {
         case NAL.idr:
           isIdr = true;
-          hasSlice = true;
+          slices.push(unit);
           break;
         case NAL.slice:
-          hasSlice = true;
-          // Only a recovery point makes the slices' types matter.
-          isIntra &&= isRecovery && isIntraSlice(unit);
+          slices.push(unit);
           break;
         case NAL.sei:
           isRecovery ||= hasRecoveryPointZero(unit);
           break;
         case NAL.sps:
-          hasSps = true;
-          this.#keepSps(unit);
-          break;
         case NAL.pps:
-          hasPps = true;
-          this.#keepPps(unit);
+          sets += 1;
+          if (sets > MAX_SETS) {
+            throw new PipelineError(
+              'BAD_MEDIA',
+              `more than ${MAX_SETS} parameter sets in a sample`,
+            );
+          }
+          this.#keep(unit);
           break;
         default:
           break;
       }
     }
-    if (!hasSlice) {
+    if (slices.length === 0) {
       return undefined;
     }
-    const isStart = (isIdr || (isRecovery && isIntra)) && this.sets !== undefined;
-    if (!isStart && !this.#hasStarted) {
+    const active = isIdr || isRecovery ? this.#startOf(slices, isIdr) : undefined;
+    this.#active = active ?? this.#active;
+    if (this.#active === undefined) {
+      this.#refused += 1;
       return undefined;
     }
-    this.#hasStarted = true;
-    if (isStart && !(hasSps && hasPps)) {
-      // An access unit delimiter stays first (H.264 §7.4.1.2.3).
-      const first = units[0];
-      const at = first !== undefined && nalType(first) === NAL.delimiter ? 1 : 0;
-      const rest = units.filter((unit) => nalType(unit) !== NAL.sps && nalType(unit) !== NAL.pps);
-      rest.splice(at, 0, ...this.#sps.values(), ...this.#pps.values());
-      return { flags: flagsOf(isStart, isIdr), data: joinSample(rest) };
+    if (active === undefined) {
+      return { flags: 0, data: joinSample(units) };
     }
-    return { flags: flagsOf(isStart, isIdr), data: joinSample(units) };
+    this.#parameters = active.parameters;
+    return {
+      flags: FRAME_FLAGS.start | (isIdr ? FRAME_FLAGS.idr : 0),
+      data: joinSample(this.#withSets(units)),
+    };
   }
 
-  #keepSps(unit: Uint8Array): void {
-    const parameters = parseSps(unit);
-    const known = this.#sps.get(parameters.id);
-    if (known === undefined || !known.equals(unit)) {
-      this.#sps.set(parameters.id, Buffer.from(unit));
+  /** The sets with which decoding can start at these slices; undefined if it cannot. */
+  #startOf(slices: readonly Uint8Array[], isIdr: boolean): ActiveSets | undefined {
+    let active: ActiveSets | undefined;
+    for (const slice of slices) {
+      const head = readSliceHead(slice);
+      active = head && this.#sets.named(head.ppsId);
+      if (active === undefined) {
+        this.#undecodable += Number(isIdr);
+        return undefined;
+      }
+      if (!isIdr && head?.isIntra !== true) {
+        return undefined;
+      }
     }
-    this.#parameters = parameters;
+    return active;
   }
 
-  #keepPps(unit: Uint8Array): void {
-    const id = ppsId(unit);
-    if (id > 255) {
-      throw new PipelineError('BAD_MEDIA', `picture parameter set id ${id}`);
-    }
-    const known = this.#pps.get(id);
-    if (known === undefined || !known.equals(unit)) {
-      this.#pps.set(id, Buffer.from(unit));
-    }
+  /** The units with every set of the moment before them: those in the sample may be only some. */
+  #withSets(units: readonly Uint8Array[]): Uint8Array[] {
+    const rest = units.filter((unit) => nalType(unit) !== NAL.sps && nalType(unit) !== NAL.pps);
+    // An access unit delimiter stays first (H.264 §7.4.1.2.3).
+    const at = rest[0] !== undefined && nalType(rest[0]) === NAL.delimiter ? 1 : 0;
+    return [...rest.slice(0, at), ...this.#sets.units, ...rest.slice(at)];
+  }
+
+  #keep(unit: Uint8Array): void {
+    const parameters = this.#sets.add(unit);
+    this.#parameters = parameters ?? this.#parameters;
   }
 }
-
-const flagsOf = (isStart: boolean, isIdr: boolean): number =>
-  isStart ? FRAME_FLAGS.start | (isIdr ? FRAME_FLAGS.idr : 0) : 0;

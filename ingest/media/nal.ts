@@ -59,7 +59,8 @@ export function parseAvcConfiguration(record: Uint8Array): AvcConfiguration {
 }
 
 /**
- * Splits an AVCC sample into views of its NAL units; empty ones are left out.
+ * Splits an AVCC sample into views of its NAL units. Left out are empty ones and those with forbidden_zero_bit, which
+ * decoders pass over too (H.264 §7.4.1).
  * @throws BAD_MEDIA with the offset if a length points outside
  */
 export function splitSample(data: Uint8Array, lengthSize: number): Uint8Array[] {
@@ -77,7 +78,7 @@ export function splitSample(data: Uint8Array, lengthSize: number): Uint8Array[] 
     if (at + size > data.length) {
       throw new PipelineError('BAD_MEDIA', `NAL unit of ${size} bytes at ${at} of ${data.length}`);
     }
-    if (size > 0) {
+    if (size > 0 && (data[at] ?? 0) < 0x80) {
       units.push(data.subarray(at, at + size));
     }
     at += size;
@@ -107,13 +108,28 @@ export function joinSample(units: readonly Uint8Array[]): Buffer {
 /** nal_unit_type of a NAL unit. */
 export const nalType = (unit: Uint8Array): number => (unit[0] ?? 0) & 31;
 
-/** Whether a coded slice (types 1 and 5) is an I or SI slice (H.264 §7.4.3, slice_type). */
-export function isIntraSlice(unit: Uint8Array): boolean {
-  const reader = new BitReader(rawPayload(unit.subarray(1), 16));
-  reader.unsigned(); // first_mb_in_slice
-  const type = reader.unsigned() % 5;
-  return type === 2 || type === 4;
+/** The head of a coded slice (types 1 and 5; H.264 §7.3.3). */
+export interface SliceHead {
+  /** An I or SI slice (table 7-6). */
+  readonly isIntra: boolean;
+  /** pic_parameter_set_id. */
+  readonly ppsId: number;
 }
+
+/** Reads a slice's head; undefined if there is none. */
+export function readSliceHead(unit: Uint8Array): SliceHead | undefined {
+  const reader = new BitReader(rawPayload(unit.subarray(1), 16));
+  try {
+    reader.unsigned(); // first_mb_in_slice
+    const type = reader.unsigned() % 5;
+    return { isIntra: type === 2 || type === 4, ppsId: reader.unsigned() };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a coded slice is an I or SI slice. */
+export const isIntraSlice = (unit: Uint8Array): boolean => readSliceHead(unit)?.isIntra === true;
 
 /** Whether an SEI unit has a recovery point message with recovery_frame_cnt 0 (H.264 §D.1.8). */
 export function hasRecoveryPointZero(unit: Uint8Array): boolean {
@@ -135,8 +151,9 @@ export function hasRecoveryPointZero(unit: Uint8Array): boolean {
     }
     size += payload[at] ?? 0;
     at += 1;
-    if (type === 6 && at < payload.length) {
-      return new BitReader(payload.subarray(at)).unsigned() === 0;
+    if (type === 6) {
+      // recovery_frame_cnt 0 is the single bit 1.
+      return ((payload[at] ?? 0) & 0x80) !== 0;
     }
     at += size;
   }

@@ -1,12 +1,14 @@
 /** SCRIPTDATA: onMetaData in AMF 0, as far as a feed's description needs it (FLV 10.1 §E.4.4, AMF 0 §2). */
 
-/** Values of onMetaData that are a number, a string or a flag. */
+/** Values of onMetaData that are a number, a string or a flag; of strings the beginning. */
 export type Metadata = ReadonlyMap<string, number | string | boolean>;
 
 /** Longest message looked at, and most properties kept. */
 const MAX_BYTES = 65_536;
 const MAX_PROPERTIES = 128;
 const MAX_DEPTH = 4;
+const MAX_NAME = 64;
+const MAX_TEXT = 256;
 
 class End extends Error {}
 
@@ -41,8 +43,9 @@ function readProperties(reader: AmfReader, depth: number): Map<string, number | 
     if (value === END_OF_OBJECT) {
       return properties;
     }
-    if (value !== undefined && typeof value !== 'object' && properties.size < MAX_PROPERTIES) {
-      properties.set(name, value);
+    const isKept = name.length <= MAX_NAME && properties.size < MAX_PROPERTIES;
+    if (value !== undefined && typeof value !== 'object' && isKept) {
+      properties.set(name, typeof value === 'string' ? value.slice(0, MAX_TEXT) : value);
     }
   }
 }

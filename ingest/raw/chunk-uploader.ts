@@ -7,6 +7,7 @@ import { storeKeys } from '../../common/contracts/names.ts';
 import type { ChunkJob, RawRecord } from '../../common/contracts/raw-chunk.ts';
 import { toPipelineError } from '../../common/errors.ts';
 import { withDeadline } from '../../common/lifecycle.ts';
+import { linkSignals } from '../../common/linked-signal.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { ObjectStore } from '../../common/store/store.ts';
 import { milliseconds, segmentNumber } from '../../common/time.ts';
@@ -130,7 +131,7 @@ export class ChunkUploader {
     for (let delay = FIRST_RETRY; !signal.aborted; delay = Math.min(LAST_RETRY, delay * 2)) {
       try {
         if (chunk !== undefined) {
-          await this.#put(name, chunk.body, chunk.record);
+          await this.#try(name, chunk.body, chunk.record);
         }
         await spool.remove(name);
         return;
@@ -141,11 +142,19 @@ export class ChunkUploader {
     }
   }
 
-  async #put(name: ChunkName, body: Buffer, record: RawRecord): Promise<void> {
+  async #try(name: ChunkName, body: Buffer, record: RawRecord): Promise<void> {
+    const linked = linkSignals([this.#stop.signal], TRY_MS);
+    try {
+      await this.#put(name, body, record, linked.signal);
+    } finally {
+      linked.release();
+    }
+  }
+
+  async #put(name: ChunkName, body: Buffer, record: RawRecord, signal: AbortSignal): Promise<void> {
     const { queue, store } = this.#deps;
     const { channel, session } = name;
     const n = segmentNumber(name.n);
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(TRY_MS)]);
     const key = storeKeys.rawChunk(channel, session, n);
     await store.put(key, body, { contentType: 'video/mp4', signal });
     await store.put(storeKeys.rawRecord(channel, session, n), Buffer.from(JSON.stringify(record)), {

@@ -1,6 +1,11 @@
-/** A session's raw chunks on their way to the spool, in fragments of at most 250 ms. The live path never waits for it. */
+/**
+ * A session's raw chunks on their way to the spool, in fragments of at most 250 ms. The live path never waits for it,
+ * and does not end for it either: on a disk that is full or too slow a chunk keeps what it has, the rest of it is given
+ * up, and the next chunk is tried again.
+ */
 import type { Clock } from '../../common/clock.ts';
-import { PipelineError, toPipelineError } from '../../common/errors.ts';
+import type { Warning } from '../../common/contracts/status.ts';
+import { PipelineError, systemCodeOf } from '../../common/errors.ts';
 import type { Grid } from '../../common/grid.ts';
 import type { Logger } from '../../common/logger.ts';
 import { rawFragment, rawHeader, type RawInput, type RawTracks } from './raw-fragment.ts';
@@ -8,7 +13,7 @@ import type { ChunkFile, ChunkName, Spool } from './spool.ts';
 
 /** What a raw writer works with. */
 export interface RawWriterDeps {
-  readonly spool: Spool;
+  readonly spool: Pick<Spool, 'openSession' | 'create'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Takes a chunk that is whole on disk. */
@@ -33,17 +38,22 @@ export class RawWriter {
   /** The disk does one thing after another. */
   #tail: Promise<void>;
   #file: ChunkFile | undefined;
+  /** The open chunk has a file, still open or not. */
+  #hasFile = false;
   #fileEnd = 0;
   #sequence = 0;
   #waiting = 0;
-  #failure: PipelineError | undefined;
+  #isOpen = false;
+  /** The chunk whose rest is given up. */
+  #lost: number | undefined;
+  #trouble: Warning | undefined;
 
   constructor(deps: RawWriterDeps, grid: Grid, channel: string, session: string) {
     this.#deps = deps;
     this.#grid = grid;
     this.#channel = channel;
     this.#session = session;
-    this.#tail = deps.spool.openSession(channel, session).catch(this.#fail);
+    this.#tail = Promise.resolve();
     this.#timer = setInterval(() => {
       this.#flush();
     }, FRAGMENT_EVERY / deps.clock.rate);
@@ -52,22 +62,24 @@ export class RawWriter {
   /**
    * Takes a frame for chunk `n`; numbers never go back.
    * @param tracks what the header of a new chunk says
-   * @throws STORE_FAILED if the disk failed, OVERLOADED if it is too slow
    */
   add(input: RawInput, n: number, tracks: RawTracks): void {
-    if (this.#failure !== undefined) {
-      throw this.#failure;
-    }
-    if (this.#waiting > MAX_WAITING) {
-      throw new PipelineError('OVERLOADED', 'the disk does not keep up with the feed');
-    }
     if (n !== this.#chunk) {
       this.#finishChunk();
       this.#chunk = n;
     }
+    if (this.#waiting > MAX_WAITING) {
+      this.#giveUp(n, new PipelineError('OVERLOADED', 'the disk does not keep up with the feed'));
+      return;
+    }
     this.#tracks = tracks;
     this.#pending.push(input);
     this.#waiting += input.frame.data.byteLength;
+  }
+
+  /** What an operator should know of the disk. */
+  get warnings(): readonly Warning[] {
+    return this.#trouble === undefined ? [] : [this.#trouble];
   }
 
   /** Finishes the last chunk. */
@@ -85,28 +97,43 @@ export class RawWriter {
       return;
     }
     this.#pending = [];
-    this.#enqueue(async () => {
-      const parts: Buffer[] = [];
-      if (this.#file === undefined) {
-        const name = { channel: this.#channel, session: this.#session, n };
-        this.#file = await this.#deps.spool.create(name, this.#grid.name);
-        this.#fileEnd = 0;
-        this.#sequence = 0;
-        parts.push(rawHeader(this.#grid, tracks));
-        this.#fileEnd += parts[0]?.length ?? 0;
-      }
-      this.#sequence += 1;
-      const fragment = rawFragment(this.#grid, inputs, this.#sequence, this.#fileEnd);
-      this.#fileEnd += fragment.bytes.length;
-      parts.push(fragment.bytes);
-      await this.#file.append(
-        parts.length === 1 ? fragment.bytes : Buffer.concat(parts),
-        fragment.rows,
-      );
-      for (const { frame } of inputs) {
-        this.#waiting -= frame.data.byteLength;
+    this.#enqueue(n, async () => {
+      try {
+        await this.#write(n, inputs, tracks);
+      } finally {
+        for (const { frame } of inputs) {
+          this.#waiting -= frame.data.byteLength;
+        }
       }
     });
+  }
+
+  async #write(n: number, inputs: readonly RawInput[], tracks: RawTracks): Promise<void> {
+    if (this.#lost === n) {
+      return;
+    }
+    const { spool } = this.#deps;
+    const parts: Buffer[] = [];
+    if (!this.#isOpen) {
+      await spool.openSession(this.#channel, this.#session);
+      this.#isOpen = true;
+    }
+    if (this.#file === undefined) {
+      const name = { channel: this.#channel, session: this.#session, n };
+      this.#file = await spool.create(name, this.#grid.name);
+      this.#hasFile = true;
+      this.#sequence = 0;
+      parts.push(rawHeader(this.#grid, tracks));
+      this.#fileEnd = parts[0]?.length ?? 0;
+    }
+    this.#sequence += 1;
+    const fragment = rawFragment(this.#grid, inputs, this.#sequence, this.#fileEnd);
+    this.#fileEnd += fragment.bytes.length;
+    parts.push(fragment.bytes);
+    await this.#file.append(
+      parts.length === 1 ? fragment.bytes : Buffer.concat(parts),
+      fragment.rows,
+    );
   }
 
   #finishChunk(): void {
@@ -116,19 +143,53 @@ export class RawWriter {
       return;
     }
     this.#chunk = undefined;
-    this.#enqueue(async () => {
-      await this.#file?.close();
-      this.#file = undefined;
+    this.#enqueue(n, async () => {
+      await this.#closeFile();
+      if (this.#lost !== n && this.#trouble !== undefined) {
+        this.#trouble = undefined;
+        this.#deps.logger.warn({ n }, 'raw chunks are written again');
+      }
+      if (!this.#hasFile) {
+        return;
+      }
+      this.#hasFile = false;
       this.#deps.onChunk({ channel: this.#channel, session: this.#session, n });
     });
   }
 
-  #enqueue(work: () => Promise<void>): void {
-    this.#tail = this.#tail.then(work).catch(this.#fail);
+  #enqueue(n: number, work: () => Promise<void>): void {
+    this.#tail = this.#tail.then(work).catch(async (error: unknown) => {
+      this.#giveUp(n, error);
+      await this.#closeFile();
+    });
   }
 
-  readonly #fail = (error: unknown): void => {
-    this.#deps.logger.error({ error }, 'raw chunk cannot be written');
-    this.#failure ??= toPipelineError(error, 'STORE_FAILED');
-  };
+  async #closeFile(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close().catch((error: unknown) => {
+      this.#deps.logger.debug({ error }, 'raw chunk not closed');
+    });
+  }
+
+  #giveUp(n: number, error: unknown): void {
+    if (this.#trouble === undefined) {
+      this.#deps.logger.error({ error, n }, 'raw chunks cannot be written, live goes on');
+    }
+    this.#lost = n;
+    this.#trouble = troubleOf(error);
+  }
+}
+
+function troubleOf(error: unknown): Warning {
+  const code = systemCodeOf(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    const message =
+      'The disk under DATA_DIR is full: what comes in is shown live, but not kept. Free space there.';
+    return { code: 'DISK_FULL', message };
+  }
+  const message = `What comes in is shown live, but not kept: the disk under DATA_DIR ${
+    code === 'OVERLOADED' ? 'is too slow' : `fails (${code || 'see the log'})`
+  }.`;
+  return { code: 'DISK_FAILED', message };
 }

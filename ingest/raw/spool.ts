@@ -4,7 +4,17 @@
  * cut short by a crash is finished from what counts. `open` marks a session whose end is not in the log yet.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fpsSchema } from '../../common/contracts/channel.ts';
@@ -62,18 +72,27 @@ export class Spool {
     const path = this.#path(name);
     await mkdir(join(this.#folder, name.channel, name.session), { recursive: true });
     const media = await open(`${path}.mp4`, 'w');
-    const index = await open(`${path}.rows`, 'w');
-    await index.appendFile(`${JSON.stringify({ fps } satisfies z.output<typeof headSchema>)}\n`);
+    let index: FileHandle | undefined;
+    try {
+      index = await open(`${path}.rows`, 'w');
+      await index.appendFile(`${JSON.stringify({ fps } satisfies z.output<typeof headSchema>)}\n`);
+    } catch (error) {
+      await media.close();
+      await index?.close();
+      await this.remove(name);
+      throw error;
+    }
+    const rows = index;
     let end = 0;
     return {
-      append: async (bytes, rows) => {
+      append: async (bytes, frames) => {
         await media.appendFile(bytes);
         end += bytes.byteLength;
-        await index.appendFile(`${JSON.stringify({ end, rows })}\n`);
+        await rows.appendFile(`${JSON.stringify({ end, rows: frames })}\n`);
       },
       close: async () => {
         await media.close();
-        await index.close();
+        await rows.close();
       },
     };
   }

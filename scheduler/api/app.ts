@@ -6,6 +6,7 @@ import { admissionOf, admitted } from './admission.ts';
 import { Gate, type Ended } from './auth.ts';
 import { errorHandler, sendError, withRequestId } from './errors.ts';
 import { loginRoutes } from './login.ts';
+import { onlyJson } from './requests.ts';
 import { roomRoutes, type RoomRouteDeps } from './room-routes.ts';
 import { apiRoutes, type RouteDeps } from './routes.ts';
 
@@ -47,7 +48,7 @@ export function createApp(deps: AppDeps): Express {
   });
   app.use(roomRoutes(deps));
   app.use('/queues', deps.board('/queues'));
-  app.use('/v1', express.json({ limit: BODY_LIMIT, inflate: false }), apiRoutes(deps));
+  app.use('/v1', onlyJson, express.json({ limit: BODY_LIMIT, inflate: false }), apiRoutes(deps));
   app.use((_request, response) => {
     sendError(response, new PipelineError('NOT_FOUND', 'there is nothing here'), logger);
   });

@@ -7,6 +7,7 @@ import type { ChannelView, StatusView } from '../../common/contracts/channel-sta
 import type { RoomChannel } from '../../common/contracts/control-room.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
 import { redisKeys } from '../../common/contracts/names.ts';
+import type { DiskState } from '../../common/disk.ts';
 import { PipelineError } from '../../common/errors.ts';
 import type { FpsName } from '../../common/grid.ts';
 import type { Redis } from '../../common/redis.ts';
@@ -17,6 +18,7 @@ import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/strea
 import { schedulerKeys } from '../keys.ts';
 import { readBroadcasts } from '../leader/broadcast-records.ts';
 import type { StoredChunks } from '../stored-chunks.ts';
+import { readFillers, type Filler } from '../fillers.ts';
 import {
   readAir,
   readEverything,
@@ -43,6 +45,7 @@ export interface ChannelServiceDeps {
   /** Channels whose key is also kept in a file of this folder. */
   readonly bootChannels: readonly string[];
   readonly folder: string;
+  readonly disk: () => Promise<DiskState>;
 }
 
 /** See the head of this file. Methods throw PipelineError `NOT_FOUND`, `CONFLICT`, `BAD_REQUEST`. */
@@ -119,7 +122,8 @@ export class ChannelService {
     await redis.publish(redisKeys.dropFeed, id);
     await redis.hdel(redisKeys.detectedFps, id);
     await redis.hdel(redisKeys.feeds, id);
-    await redis.del(schedulerKeys.checkpoint(id), redisKeys.log(id));
+    await redis.hdel(redisKeys.origin, id);
+    await redis.del(schedulerKeys.checkpoint(id), redisKeys.log(id), redisKeys.published(id));
   }
 
   async renewKey(id: string): Promise<ChannelView & { streamKey: string }> {
@@ -158,32 +162,45 @@ export class ChannelService {
   async status(id: string): Promise<StatusView> {
     const { redis, catalogue } = this.#deps;
     const channel = catalogue.get(id);
-    const [air, feed, origin] = await Promise.all([
+    const [air, feed, origin, fillers] = await Promise.all([
       this.#air(id),
       readFeed(redis, id),
       readOrigin(redis, id),
+      readFillers(redis, id),
     ]);
-    return this.#statusOf(channel, { air, feed, origin });
+    return this.#statusOf(channel, { air, feed, origin }, fillers, await this.#deps.disk());
   }
 
-  /** Every channel with its status, by three questions to Redis however many channels there are. */
+  /** Every channel with its status, by few questions to Redis however many channels there are. */
   async room(): Promise<readonly RoomChannel[]> {
-    const known = await readEverything(this.#deps.redis);
-    return this.#deps.catalogue.list().map((channel) => {
-      const live = known(channel.id);
-      return {
-        channel: viewOf(channel, live.air !== undefined),
-        status: this.#statusOf(channel, live),
-        startedAt: live.air?.startedAt ?? null,
-      };
-    });
+    const { redis, catalogue } = this.#deps;
+    const [known, disk] = await Promise.all([readEverything(redis), this.#deps.disk()]);
+    return Promise.all(
+      catalogue.list().map(async (channel) => {
+        const live = known(channel.id);
+        // Fillers are of what is on air.
+        const fillers = live.air === undefined ? [] : await readFillers(redis, channel.id);
+        return {
+          channel: viewOf(channel, live.air !== undefined),
+          status: this.#statusOf(channel, live, fillers, disk),
+          startedAt: live.air?.startedAt ?? null,
+        };
+      }),
+    );
   }
 
-  #statusOf(channel: Channel, live: LiveState): StatusView {
+  #statusOf(
+    channel: Channel,
+    live: LiveState,
+    fillers: readonly Filler[],
+    disk: DiskState,
+  ): StatusView {
     const { clock, chunks, unfinished } = this.#deps;
     return statusOf({
       ...live,
       channel,
+      fillers,
+      disk,
       unfinished: unfinished().get(channel.id) ?? 0,
       rawStored: live.feed && chunks.newest(channel.id, live.feed.session),
       now: clock.now(),

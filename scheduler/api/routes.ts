@@ -1,10 +1,12 @@
 /** The control API's routes. */
 import { Router, type Request } from 'express';
+import { z } from 'zod';
 import { channelIdSchema } from '../../common/contracts/channel.ts';
 import type { ServiceRecord } from '../../common/contracts/status.ts';
 import type { ChannelService } from './channel-service.ts';
 import type { EdgeViews } from './edge-views.ts';
 import { openApiDocument } from './openapi.ts';
+import { onlyMethods } from './requests.ts';
 import { createBodySchema, parseInput, patchBodySchema } from './schemas.ts';
 import { workerViews } from './worker-views.ts';
 
@@ -15,16 +17,20 @@ export interface RouteDeps {
   readonly edges: EdgeViews;
 }
 
-const idOf = (request: Request): string => parseInput(channelIdSchema, request.params['id']);
+const idOf = (request: Request): string =>
+  parseInput(z.strictObject({ id: channelIdSchema }), { id: request.params['id'] }).id;
 
 /** Everything below `/v1`. */
 export function apiRoutes({ channels, services, edges }: RouteDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const document = openApiDocument();
 
-  router.get('/openapi.json', (_request, response) => {
-    response.json(document);
-  });
+  router
+    .route('/openapi.json')
+    .get((_request, response) => {
+      response.json(document);
+    })
+    .all(onlyMethods('GET'));
 
   router
     .route('/channels')
@@ -34,7 +40,8 @@ export function apiRoutes({ channels, services, edges }: RouteDeps): Router {
     .post(async (request, response) => {
       const created = await channels.create(parseInput(createBodySchema, request.body));
       response.status(201).location(`/v1/channels/${created.id}`).json(created);
-    });
+    })
+    .all(onlyMethods('GET', 'POST'));
 
   router
     .route('/channels/:id')
@@ -48,29 +55,51 @@ export function apiRoutes({ channels, services, edges }: RouteDeps): Router {
     .delete(async (request, response) => {
       await channels.remove(idOf(request));
       response.status(204).end();
-    });
+    })
+    .all(onlyMethods('GET', 'PATCH', 'DELETE'));
 
-  router.post('/channels/:id/stream-key', async (request, response) => {
-    response.json(await channels.renewKey(idOf(request)));
-  });
-  router.post('/channels/:id/end', async (request, response) => {
-    response.json(await channels.end(idOf(request)));
-  });
-  router.get('/channels/:id/status', async (request, response) => {
-    response.json(await channels.status(idOf(request)));
-  });
-  router.get('/channels/:id/broadcasts', async (request, response) => {
-    response.json({ broadcasts: await channels.broadcasts(idOf(request)) });
-  });
+  router
+    .route('/channels/:id/stream-key')
+    .post(async (request, response) => {
+      response.json(await channels.renewKey(idOf(request)));
+    })
+    .all(onlyMethods('POST'));
+  router
+    .route('/channels/:id/end')
+    .post(async (request, response) => {
+      response.json(await channels.end(idOf(request)));
+    })
+    .all(onlyMethods('POST'));
+  router
+    .route('/channels/:id/status')
+    .get(async (request, response) => {
+      response.json(await channels.status(idOf(request)));
+    })
+    .all(onlyMethods('GET'));
+  router
+    .route('/channels/:id/broadcasts')
+    .get(async (request, response) => {
+      response.json({ broadcasts: await channels.broadcasts(idOf(request)) });
+    })
+    .all(onlyMethods('GET'));
 
-  router.get('/services', async (_request, response) => {
-    response.json({ services: await services() });
-  });
-  router.get('/workers', async (_request, response) => {
-    response.json({ workers: workerViews(await services()) });
-  });
-  router.get('/edges', async (_request, response) => {
-    response.json({ edges: edges.of(await services()) });
-  });
+  router
+    .route('/services')
+    .get(async (_request, response) => {
+      response.json({ services: await services() });
+    })
+    .all(onlyMethods('GET'));
+  router
+    .route('/workers')
+    .get(async (_request, response) => {
+      response.json({ workers: workerViews(await services()) });
+    })
+    .all(onlyMethods('GET'));
+  router
+    .route('/edges')
+    .get(async (_request, response) => {
+      response.json({ edges: edges.of(await services()) });
+    })
+    .all(onlyMethods('GET'));
   return router;
 }

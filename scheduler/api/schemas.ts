@@ -51,11 +51,23 @@ export const errorViewSchema = z.strictObject({
  * @throws PipelineError `BAD_REQUEST` that names every field at fault
  */
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new PipelineError(
+      'BAD_REQUEST',
+      'the body must be a JSON object, such as {"id":"final"}',
+    );
+  }
   const parsed = schema.safeParse(input);
   if (!parsed.success) {
-    const messages = parsed.error.issues.map(({ path, message }) =>
-      path.length === 0 ? message : `${path.join('.')}: ${message}`,
-    );
+    const messages = parsed.error.issues.map((issue) => {
+      const field = issue.path.join('.');
+      if (issue.code === 'unrecognized_keys') {
+        return issue.keys
+          .map((key) => `${[...issue.path, key.slice(0, 64)].join('.')}: there is no such field`)
+          .join('; ');
+      }
+      return field === '' ? issue.message : `${field}: ${issue.message}`;
+    });
     throw new PipelineError('BAD_REQUEST', messages.join('; '));
   }
   return parsed.data;

@@ -2,17 +2,24 @@
 import type { Channel } from '../../common/contracts/channel.ts';
 import type { StatusView } from '../../common/contracts/channel-status.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
-import type {
-  FeedStatus,
-  OriginStatus,
-  ServiceRecord,
-  Warning,
+import {
+  FEED_REFUSED,
+  type FeedStatus,
+  type OriginStatus,
+  type ServiceRecord,
+  type Warning,
 } from '../../common/contracts/status.ts';
+import type { DiskState } from '../../common/disk.ts';
 import { gridOf, timeOfSegment, type FpsName } from '../../common/grid.ts';
 import { segmentNumber } from '../../common/time.ts';
+import type { Filler } from '../fillers.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
+/** Why a publisher was sent away is told for so long; encoders try again within seconds. */
+const REFUSAL_TOLD_MS = 600_000;
+/** A segment that became filler is told for so long after its time. */
+const FILLER_TOLD_MS = 60_000;
 /** More tasks than this mean that workers do not keep up. */
 const MOST_UNFINISHED = 4;
 
@@ -23,7 +30,10 @@ export interface Known {
   readonly feed: FeedStatus | undefined;
   readonly origin: OriginStatus | undefined;
   readonly unfinished: number;
+  /** Segments that became filler lately, newest first. */
+  readonly fillers: readonly Filler[];
   readonly rawStored: number | undefined;
+  readonly disk: DiskState;
   readonly now: number;
 }
 
@@ -50,7 +60,12 @@ export function statusOf(known: Known): StatusView {
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
     unfinished,
     rawStored: known.rawStored ?? null,
-    warnings: [...(connected ? feed.warnings : []), ...ownWarnings(air, connected, unfinished)],
+    warnings: onePerCode([
+      ...feedWarnings(feed, connected, known.now),
+      ...ownWarnings(air, connected, unfinished),
+      ...diskWarnings(known.disk),
+      ...fillerWarnings(air, known.fillers, known.now),
+    ]),
   };
 }
 
@@ -64,6 +79,11 @@ function lagOf(
   return Math.max(lagMs, Math.round(now - nextEnds));
 }
 
+/** Two services may see the same trouble, the full disk for one. */
+const onePerCode = (warnings: readonly Warning[]): Warning[] => [
+  ...new Map(warnings.toReversed().map((warning) => [warning.code, warning])).values(),
+];
+
 const feedView = (feed: FeedStatus, connected: boolean): StatusView['feeds'][number] => ({
   slot: feed.slot,
   connected,
@@ -74,6 +94,19 @@ const feedView = (feed: FeedStatus, connected: boolean): StatusView['feeds'][num
   height: feed.height,
   encoder: feed.encoder,
 });
+
+function feedWarnings(
+  feed: FeedStatus | undefined,
+  connected: boolean,
+  now: number,
+): readonly Warning[] {
+  if (feed === undefined || connected) {
+    return feed?.warnings ?? [];
+  }
+  return now - feed.at < REFUSAL_TOLD_MS
+    ? feed.warnings.filter(({ code }) => code === FEED_REFUSED)
+    : [];
+}
 
 function ownWarnings(
   air: Broadcast | undefined,
@@ -92,12 +125,51 @@ function ownWarnings(
   return warnings;
 }
 
+function diskWarnings(disk: DiskState): readonly Warning[] {
+  switch (disk) {
+    case 'full': {
+      const message =
+        'The disk under DATA_DIR is full: live goes on, recordings have gaps. Free space there.';
+      return [{ code: 'DISK_FULL', message }];
+    }
+    case 'low': {
+      const message = 'The disk under DATA_DIR is nearly full: free space there.';
+      return [{ code: 'DISK_LOW', message }];
+    }
+    case 'ok':
+      return [];
+  }
+}
+
+function fillerWarnings(
+  air: Broadcast | undefined,
+  fillers: readonly Filler[],
+  now: number,
+): readonly Warning[] {
+  if (air === undefined) {
+    return [];
+  }
+  const grid = gridOf(air.fps);
+  const recent = new Map(
+    fillers
+      .filter(({ n }) => n >= air.broadcast)
+      .filter(({ n }) => now - timeOfSegment(grid, segmentNumber(n)) < FILLER_TOLD_MS)
+      .map(({ n, reason }) => [n, reason]),
+  );
+  const [newest] = recent;
+  if (newest === undefined) {
+    return [];
+  }
+  const message = `${recent.size} of the last minute's segments could not be made and show the slate, ${newest[0]} the newest (${newest[1]}): restart the encoder if it goes on`;
+  return [{ code: 'SEGMENTS_FILLED', message }];
+}
+
 const NEEDED = ['ingest', 'transcoder', 'aggregator', 'edge'] as const;
 
 /** What keeps the pipeline from taking a stream; empty when nothing does. */
 export function missingFor(
   services: readonly ServiceRecord[],
-  own: { readonly isLeader: boolean; readonly isStoreUp: boolean },
+  own: { readonly isLeader: boolean; readonly isStoreUp: boolean; readonly disk: DiskState },
 ): readonly string[] {
   const missing: string[] = NEEDED.filter(
     (service) => !services.some((record) => record.service === service && record.ready),
@@ -107,6 +179,9 @@ export function missingFor(
   }
   if (!own.isStoreUp) {
     missing.push('store');
+  }
+  if (own.disk === 'full') {
+    missing.push('disk space in DATA_DIR');
   }
   return missing;
 }

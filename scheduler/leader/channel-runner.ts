@@ -12,6 +12,7 @@ import { decide } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
 import { planSegment } from '../plan/plan.ts';
 import { emptyChannel, sessionOf, type AirState, type ChannelState } from '../plan/state.ts';
+import type { ChannelMemory } from './channel-memory.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 
 const CHECKPOINT_SECONDS = 30;
@@ -32,6 +33,8 @@ export interface Effects {
   settle(channel: string): Promise<number>;
   /** Numbers already published. */
   published(channel: string): Promise<ReadonlySet<number>>;
+  /** Whether the task of a number is given out and not finished. */
+  isOpen(channel: string, n: number): boolean;
 }
 
 /** What a runner works with. */
@@ -42,6 +45,7 @@ export interface RunnerDeps {
   readonly lease: Lease;
   readonly closeAfter: Milliseconds;
   readonly effects: Effects;
+  readonly memory: ChannelMemory;
 }
 
 /** See the head of this file. */
@@ -70,8 +74,9 @@ export class ChannelRunner {
   static async open(channel: Channel, deps: RunnerDeps): Promise<ChannelRunner> {
     const runner = new ChannelRunner(channel, deps);
     const checkpoint = await readCheckpoint(deps.redis, channel.id);
+    const recalled = checkpoint === undefined ? deps.memory.recall(channel.id) : undefined;
     if (checkpoint === undefined) {
-      runner.#state = emptyChannel(await deps.effects.settle(channel.id));
+      runner.#state = recalled?.state ?? emptyChannel(await deps.effects.settle(channel.id));
       // From now on what the log holds is this channel's whole present, also for the next leader.
       const first = { id: runner.#lastId, state: runner.#state };
       await writeCheckpoint(deps.redis, channel.id, deps.lease, first, 0);
@@ -81,11 +86,19 @@ export class ChannelRunner {
       runner.#checkpointId = checkpoint.id;
       runner.#checkpointAt = deps.clock.now();
     }
-    runner.#published = await deps.effects.published(channel.id);
+    const published = await deps.effects.published(channel.id);
+    runner.#published = published;
     const { air } = runner.#state;
     if (air !== null) {
       runner.#due.push(() => deps.effects.start(runner.#broadcast(air, null)));
     }
+    for (const task of recalled?.tasks.filter(({ n }) => !published.has(n)) ?? []) {
+      runner.#due.push(() => deps.effects.segment(task));
+    }
+    if (recalled !== undefined) {
+      runner.#deps.logger.warn({ tasks: recalled.tasks.length }, 'going on from memory');
+    }
+    deps.memory.keep(channel.id, runner.#state);
     return runner;
   }
 
@@ -143,9 +156,9 @@ export class ChannelRunner {
           }
           break;
         case 'closed':
-          if (n !== undefined && this.#published?.has(n) !== true) {
-            const task = planSegment(this.#id, this.#state, n);
-            this.#due.push(() => this.#deps.effects.segment(task));
+          // A mark that comes again closes nothing.
+          if (n !== undefined && this.#state.air?.next !== n && this.#published?.has(n) !== true) {
+            this.#give(planSegment(this.#id, this.#state, n));
           }
           // Again with each segment, in case the store was away.
           this.#decideFps(before?.fps);
@@ -176,7 +189,8 @@ export class ChannelRunner {
    */
   async lead(follow: () => Promise<boolean>): Promise<void> {
     this.#published = undefined;
-    const { redis, lease, clock, closeAfter } = this.#deps;
+    const { redis, lease, clock, closeAfter, memory } = this.#deps;
+    memory.keep(this.#id, this.#state);
     for (let turn = 0; turn < MOST_TURNS; turn += 1) {
       const marks = decide(this.#state, clock.now(), {
         ladder: this.#channel.ladder,
@@ -194,6 +208,12 @@ export class ChannelRunner {
       }
     }
     await this.#checkpoint();
+  }
+
+  #give(task: Task): void {
+    const { memory, clock, effects } = this.#deps;
+    memory.gave(task, clock.now(), (n) => effects.isOpen(this.#id, n));
+    this.#due.push(() => effects.segment(task));
   }
 
   #decideFps(fps: FpsName | undefined): void {

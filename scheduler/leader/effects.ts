@@ -1,4 +1,5 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { QUEUES, redisKeys } from '../../common/contracts/names.ts';
 import {
   publishedSchema,
@@ -19,12 +20,15 @@ import type { TranscodeQueue } from './transcode-queue.ts';
 /** Entries of the published stream that a new leader looks at: more than a log's checkpoint is old. */
 const PUBLISHED_READ = 500;
 
+/** How often, and how far apart in real time, an emptied Redis is asked what was published. */
+const NOTED_AGAIN = { looks: 10, apartMs: 200 } as const;
+
 /** What effects act upon. */
 export interface EffectsDeps {
   readonly redis: Redis;
   readonly store: ObjectStore;
   readonly logger: Logger;
-  readonly transcode: Pick<TranscodeQueue, 'add'>;
+  readonly transcode: Pick<TranscodeQueue, 'add' | 'isOpen'>;
   readonly catalogue: { decideFps(channel: string, fps: FpsName): Promise<void> };
 }
 
@@ -41,6 +45,27 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     await segments.add(type, job, { jobId });
   };
 
+  const deciding = new Set<string>();
+
+  const published = async (channel: string): Promise<Set<number>> => {
+    const key = redisKeys.published(channel);
+    const entries = await redis.xrevrange(key, '+', '-', 'COUNT', PUBLISHED_READ);
+    return new Set(
+      entries.map(([, fields]) => publishedSchema.parse(JSON.parse(fields[1] ?? 'null')).n),
+    );
+  };
+
+  /** The newest number published; waits a moment for an origin that notes again what an emptied Redis has lost. */
+  const newestPublished = async (channel: string): Promise<number | undefined> => {
+    for (let look = 1; ; look += 1) {
+      const numbers = await published(channel);
+      if (numbers.size > 0 || look >= NOTED_AGAIN.looks) {
+        return numbers.size === 0 ? undefined : Math.max(...numbers);
+      }
+      await delay(NOTED_AGAIN.apartMs);
+    }
+  };
+
   return {
     start: async (broadcast) => {
       await redis.hset(schedulerKeys.air, broadcast.channel, JSON.stringify(broadcast));
@@ -51,12 +76,20 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       await tell('end', broadcast);
       await redis.hdel(schedulerKeys.air, broadcast.channel);
     },
-    decideFps: async (channel, fps) => {
-      try {
-        await catalogue.decideFps(channel, fps);
-      } catch (error) {
-        logger.warn({ error, channel, fps }, 'frame rate not kept yet');
+    // Not waited for: it is kept in the store, and no number waits for a store that is away.
+    decideFps: (channel, fps) => {
+      if (!deciding.has(channel)) {
+        deciding.add(channel);
+        catalogue
+          .decideFps(channel, fps)
+          .catch((error: unknown) => {
+            logger.warn({ error, channel, fps }, 'frame rate not kept yet');
+          })
+          .finally(() => {
+            deciding.delete(channel);
+          });
       }
+      return Promise.resolve();
     },
     dropFeed: async (channel) => {
       await redis.publish(redisKeys.dropFeed, channel);
@@ -67,25 +100,17 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       if (newest === undefined) {
         return 0;
       }
-      const last = newest.last ?? (await lastCommit(store, newest)) ?? newest.broadcast - 1;
-      if (newest.last === null) {
-        logger.warn({ channel, broadcast: newest.broadcast, last }, 'lost broadcast ended');
-        await tell('end', { ...newest, last: Math.max(0, last) });
+      if (newest.last !== null) {
+        return Math.max(newest.last, newest.broadcast) + 1;
       }
+      const known = [await lastCommit(store, newest), await newestPublished(channel)];
+      const last = Math.max(newest.broadcast - 1, ...known.filter((n) => n !== undefined));
+      logger.warn({ channel, broadcast: newest.broadcast, last }, 'lost broadcast ended');
+      await tell('end', { ...newest, last: Math.max(0, last) });
       return Math.max(last, newest.broadcast) + 1;
     },
-    published: async (channel) => {
-      const entries = await redis.xrevrange(
-        redisKeys.published(channel),
-        '+',
-        '-',
-        'COUNT',
-        PUBLISHED_READ,
-      );
-      return new Set(
-        entries.map(([, fields]) => publishedSchema.parse(JSON.parse(fields[1] ?? 'null')).n),
-      );
-    },
+    published,
+    isOpen: (channel, n) => transcode.isOpen(channel, n),
     close: async () => {
       await writer.close();
       await segments.close();

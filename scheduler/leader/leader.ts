@@ -10,6 +10,7 @@ import type { ObjectStore } from '../../common/store/store.ts';
 import type { Milliseconds } from '../../common/time.ts';
 import { toPipelineError } from '../../common/errors.ts';
 import type { FpsName } from '../../common/grid.ts';
+import type { ChannelMemory } from './channel-memory.ts';
 import { ChannelRunner, type RunnerDeps } from './channel-runner.ts';
 import { openEffects } from './effects.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
@@ -32,6 +33,8 @@ export interface LeaderDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly closeAfter: Milliseconds;
+  /** Outlives leaderships. */
+  readonly memory: ChannelMemory;
   readonly catalogue: {
     list(): readonly Channel[];
     mirror(): Promise<void>;
@@ -63,6 +66,7 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     for (const id of runners.keys()) {
       if (!ids.has(id)) {
         runners.delete(id);
+        deps.memory.forget(id);
       }
     }
     for (const channel of channels) {

@@ -44,19 +44,24 @@ export function keepLease(options: LeaseOptions): Closable {
     await leading.close();
   };
 
+  const take = async (): Promise<void> => {
+    const lease = await acquire(redis, options.holder);
+    if (lease !== undefined) {
+      logger.info({ epoch: lease.epoch }, 'leadership began');
+      const renewedAt = performance.now();
+      held = { lease, leading: await options.lead(lease), renewedAt };
+    }
+  };
+
   const step = async (): Promise<void> => {
     if (held === undefined) {
-      const lease = await acquire(redis, options.holder);
-      if (lease !== undefined) {
-        logger.info({ epoch: lease.epoch }, 'leadership began');
-        const renewedAt = performance.now();
-        held = { lease, leading: await options.lead(lease), renewedAt };
-      }
+      await take();
       return;
     }
     const renewal = redis.eval(RENEW, 1, redisKeys.lease, leaseValue(held.lease), LEASE_MS);
     if ((await withDeadline(renewal, RENEW_MS, 'renewing the lease')) !== 1) {
       await giveUp('another scheduler leads, or Redis was emptied');
+      await take();
     } else {
       held.renewedAt = performance.now();
     }

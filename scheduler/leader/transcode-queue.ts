@@ -6,6 +6,7 @@ import type { Closable } from '../../common/lifecycle.ts';
 import type { Logger } from '../../common/logger.ts';
 import { openQueue, type Job } from '../../common/queues.ts';
 import type { Redis } from '../../common/redis.ts';
+import { noteFiller } from '../fillers.ts';
 import { planFiller } from '../plan/plan.ts';
 
 /** A failed task is tried again at once, by whichever worker is free. */
@@ -23,6 +24,8 @@ const FILLER = 'filler';
 export interface TranscodeQueue extends Closable {
   /** Gives out a task; giving it out again while its job is kept does nothing. */
   add(task: Task): Promise<void>;
+  /** Whether the task of a number is given out and not finished. */
+  isOpen(channel: string, n: number): boolean;
   /** Jobs not finished, by channel. */
   unfinished(): ReadonlyMap<string, number>;
 }
@@ -72,6 +75,7 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       backoff: { type: 'fixed', delay: FILLER_BACKOFF_MS },
     });
     await job.remove();
+    await noteFiller(redis, channel, { n, reason });
   };
   const replaceAll = async (failed: readonly (Job | undefined)[]): Promise<void> => {
     for (const job of failed) {
@@ -126,13 +130,18 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
   return {
     add: async (task) => {
       const id = `${task.channel}-${task.n}`;
-      if ((await queue.getJob(id)) !== undefined) {
+      const [known, filler] = await Promise.all([
+        queue.getJob(id),
+        queue.getJob(`${id}-${FILLER}`),
+      ]);
+      if (known !== undefined || filler !== undefined) {
         return;
       }
       const priority = priorityOf(task.channel);
       began(id, task.channel);
       await queue.add('segment', task, { jobId: id, priority, attempts: ATTEMPTS });
     },
+    isOpen: (channel, n) => jobs.has(`${channel}-${n}`) || jobs.has(`${channel}-${n}-${FILLER}`),
     unfinished: () => counts,
     close: async () => {
       const closed = events.close();

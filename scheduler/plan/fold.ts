@@ -14,7 +14,10 @@ const MOST_WAITING_FRAMES = 36_000;
 export const positionInRun = (origin: number, rate: number, sourceSample: number): number =>
   origin + Math.floor((sourceSample * SAMPLE_RATE) / rate);
 
-/** Applies one entry, in place. Entries of unknown or spent sessions change nothing. */
+/**
+ * Applies one entry, in place. Entries of unknown or spent sessions change nothing, nor does what comes again: a writer
+ * whose Redis died before it answered appends twice.
+ */
 export function fold(state: ChannelState, entry: LogEntry): void {
   switch (entry.t) {
     case 'session':
@@ -31,6 +34,9 @@ export function fold(state: ChannelState, entry: LogEntry): void {
       return;
     }
     case 'on-air':
+      if (state.air?.broadcast === entry.broadcast) {
+        return;
+      }
       state.air = {
         broadcast: entry.broadcast,
         fps: entry.fps,
@@ -41,10 +47,12 @@ export function fold(state: ChannelState, entry: LogEntry): void {
       };
       return;
     case 'source':
-      state.air?.sources.push({ from: entry.from, source: entry.source });
+      if (state.air !== null && entry.from > (state.air.sources.at(-1)?.from ?? -1)) {
+        state.air.sources.push({ from: entry.from, source: entry.source });
+      }
       return;
     case 'closed':
-      if (state.air !== null) {
+      if (state.air !== null && entry.frame > state.air.closed.frame) {
         foldClosed(state, state.air, entry.frame, entry.sample);
       }
       return;
@@ -85,26 +93,24 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
     return;
   }
   const closed = state.air?.closed ?? { frame: 0, sample: 0 };
-  const known = { ...session.lastSeq };
   for (const [seq, index, chunk, , flags] of entry.v) {
-    if (seq <= known.video) {
+    const late = index < closed.frame;
+    if (!insert(session.video, { seq, index, chunk, flags, late }, session.lastSeq.video)) {
       continue;
     }
     session.lastSeq.video = Math.max(session.lastSeq.video, seq);
-    const late = index < closed.frame;
-    session.video.push({ seq, index, chunk, flags, late });
     session.highest = Math.max(session.highest, index);
     if (!late) {
       session.lastShown = Math.max(session.lastShown, index);
     }
   }
   for (const [seq, origin, k, rate, channels, chunk] of entry.a) {
-    if (seq <= known.sound) {
+    const late = positionInRun(origin, rate, k * AAC_FRAME_SAMPLES) < closed.sample;
+    const place = { seq, origin, k, rate, channels, chunk, late };
+    if (!insert(session.sound, place, session.lastSeq.sound)) {
       continue;
     }
     session.lastSeq.sound = Math.max(session.lastSeq.sound, seq);
-    const late = positionInRun(origin, rate, k * AAC_FRAME_SAMPLES) < closed.sample;
-    session.sound.push({ seq, origin, k, rate, channels, chunk, late });
     const end = positionInRun(origin, rate, (k + 1) * AAC_FRAME_SAMPLES);
     session.soundEnd = Math.max(session.soundEnd, end);
   }
@@ -115,6 +121,23 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
       }
     }
   }
+}
+
+/**
+ * Puts a place where its seq belongs; false when it is known, or lies before all that is kept. An emptied Redis may
+ * have lost rows that nobody had read, and their writer appends them again after newer ones.
+ */
+function insert<P extends { readonly seq: number }>(list: P[], place: P, lastSeq: number): boolean {
+  if (place.seq > lastSeq) {
+    list.push(place);
+    return true;
+  }
+  const before = list.findLastIndex(({ seq }) => seq <= place.seq);
+  if (before === -1 || list[before]?.seq === place.seq) {
+    return false;
+  }
+  list.splice(before + 1, 0, place);
+  return true;
 }
 
 function foldClosed(state: ChannelState, air: AirState, frame: number, sample: number): void {

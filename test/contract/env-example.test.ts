@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { baseSettings } from '../../common/config.ts';
 import { supervisorSettings } from '../../supervisor/config.ts';
 import { SERVICE_SETTINGS } from '../../supervisor/services.ts';
+import { SERVICES, settingsOf } from '../helpers/service-settings.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const SERVICES = ['scheduler', 'aggregator', 'ingest', 'transcoder', 'edge'] as const;
 /** Set by hand for a process that runs alone; under the supervisor each takes a free port and an id of its own. */
 const NEVER_PASSED = ['HEALTH_PORT', 'WORKER_ID'];
 /** Their defaults differ from machine to machine and from run to run. */
@@ -17,23 +16,6 @@ const KEPT_FROM_EDGE = [
   'ORIGIN_PORT',
   ...Object.keys(baseSettings.shape).filter((n) => n.startsWith('S3_')),
 ];
-
-function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  if (schema instanceof z.ZodPipe) {
-    return shapeOf(schema.in);
-  }
-  return schema instanceof z.ZodObject ? schema.shape : undefined;
-}
-
-async function settingsOf(service: string): Promise<Record<string, unknown>> {
-  const module: unknown = await import(fileURLToPath(new URL(`${service}/config.ts`, ROOT)));
-  const name = `${service}Settings`;
-  const shape = shapeOf(new Map(Object.entries(Object(module))).get(name));
-  if (shape === undefined) {
-    throw new Error(`${service}/config.ts exports no schema ${name}`);
-  }
-  return shape;
-}
 
 function example(): Map<string, string> {
   const text = readFileSync(new URL('.env.example', ROOT), 'utf8');
@@ -49,7 +31,7 @@ function defaultOf(schema: unknown): string {
   return schema instanceof z.ZodDefault ? String(schema.def.defaultValue) : '';
 }
 
-const shapes = await Promise.all(SERVICES.map(settingsOf));
+const shapes = (await Promise.all(SERVICES.map(settingsOf))).map(({ shape }) => shape);
 /** The supervisor's come last: where it knows better than a service that runs alone, its default counts. */
 const all = new Map(
   [...shapes, supervisorSettings.shape].flatMap((shape) => Object.entries(shape)),

@@ -24,8 +24,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts redis-server and resolves once it accepts connections. */
-export async function startRedis(): Promise<TestRedis> {
+/** Starts redis-server, with more arguments where given, and resolves once it accepts connections. */
+export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'touchline-redis-'));
   const port = await freePort();
   const child = spawn(
@@ -41,6 +41,7 @@ export async function startRedis(): Promise<TestRedis> {
       '',
       '--appendonly',
       'no',
+      ...args,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );

@@ -73,6 +73,46 @@ describe('the origin', () => {
     await listed(url, broadcast, n + 1);
   });
 
+  test('notes again what an emptied Redis has lost, goes on, and is whole after a restart', async () => {
+    await harness.redis.del(redisKeys.life);
+    const url = await harness.start();
+    const broadcast = harness.newBroadcast();
+    const n = broadcast.broadcast;
+    await harness.begin(broadcast);
+    await harness.make(broadcast, n);
+    await harness.make(broadcast, n + 1);
+    await eventually('a look at Redis', async () =>
+      (await harness.redis.exists(redisKeys.life)) === 1 ? true : undefined,
+    );
+    await listed(url, broadcast, n + 1);
+    await harness.redis.flushall();
+    const published = redisKeys.published(broadcast.channel);
+    await eventually('what was published', async () =>
+      (await harness.redis.xlen(published)) >= 2 ? true : undefined,
+    );
+    await harness.make(broadcast, n + 2);
+    const playlist = await listed(url, broadcast, n + 2);
+    expect(numbersIn(playlist)).toEqual([n, n + 1, n + 2]);
+    const again = await listed(await harness.start(), broadcast, n + 2);
+    expect(numbersIn(again)).toEqual([n, n + 1, n + 2]);
+  });
+
+  test('lists all that is published when whoever ends the broadcast knows of less', async () => {
+    const url = await harness.start();
+    const broadcast = harness.newBroadcast();
+    const n = broadcast.broadcast;
+    await harness.begin(broadcast);
+    await harness.make(broadcast, n);
+    await harness.make(broadcast, n + 1);
+    await listed(url, broadcast, n + 1);
+    await harness.end(broadcast, n);
+    const playlist = await eventually('the end', async () => {
+      const text = await playlistOf(url, broadcast, 'v720');
+      return text.includes('#EXT-X-ENDLIST') ? text : undefined;
+    });
+    expect(numbersIn(playlist)).toEqual([n, n + 1]);
+  });
+
   test('holds a request for the next number until it is published', async () => {
     const url = await harness.start();
     const broadcast = harness.newBroadcast();
@@ -162,6 +202,31 @@ describe('the origin', () => {
     expect(numbersIn(await listed(url, broadcast, n + 4))).toEqual([n, n + 1, n + 2, n + 3, n + 4]);
     const entries = await harness.redis.xrange(redisKeys.published(broadcast.channel), '-', '+');
     expect(entries).toHaveLength(5);
+  });
+
+  test('keeps no result beyond its publication, however often it comes', async () => {
+    let url = await harness.start();
+    const broadcast = harness.newBroadcast();
+    const n = broadcast.broadcast;
+    const accepted = `accepted:{${broadcast.channel}}`;
+    await harness.begin(broadcast);
+    for (let number = n; number < n + 20; number += 1) {
+      await Promise.all(Array.from({ length: 4 }, () => harness.make(broadcast, number)));
+      await listed(url, broadcast, number);
+    }
+    const isEmpty = async (): Promise<true | undefined> =>
+      (await harness.redis.exists(accepted)) === 0 ? true : undefined;
+    await eventually('nothing to be left', isEmpty);
+    for (const key of await harness.redis.keys(`*{${broadcast.channel}}*`)) {
+      expect({ key, ends: (await harness.redis.ttl(key)) > 0 }).toEqual({ key, ends: true });
+    }
+    // A process that ended between publishing and forgetting has left one.
+    await harness.stop();
+    const late = await harness.make(broadcast, n + 3);
+    await harness.redis.hset(accepted, n + 3, JSON.stringify(late));
+    url = await harness.start();
+    await eventually('nothing to be left', isEmpty);
+    expect(numbersIn(await playlistOf(url, broadcast, 'v720'))).toHaveLength(20);
   });
 
   test('ends a broadcast: the playlist, the static manifest, the recording', async () => {

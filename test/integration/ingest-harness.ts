@@ -57,10 +57,16 @@ export interface IngestHarness {
 }
 
 export async function startHarness(
-  options: { env?: Record<string, string>; isStoreAway?: () => boolean } = {},
+  options: {
+    env?: Record<string, string>;
+    isStoreAway?: () => boolean;
+    /** By default a temporary folder. */
+    dataDir?: string;
+    clockRate?: number;
+  } = {},
 ): Promise<IngestHarness> {
   const server = await startRedis();
-  const dataDir = await mkdtemp(join(tmpdir(), 'touchline-ingest-'));
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'touchline-ingest-')));
   const logger = createLogger('ingest-test', process.env['INGEST_TEST_LOG'] ?? 'silent');
   const redis = connectRedis(server.url, 'test', logger);
   const connections: Redis[] = [redis];
@@ -87,7 +93,7 @@ export async function startHarness(
   const start = (): Promise<Ingest> =>
     startIngest(config, {
       logger,
-      clock: createClock(),
+      clock: createClock({ rate: options.clockRate ?? 1, origin: Date.now() }),
       redis,
       hotRedis: redis,
       connect: (name) => {
@@ -153,15 +159,16 @@ export async function makeClip(): Promise<FlvTag[]> {
 
 export const picturesOf = (clip: readonly FlvTag[]): number => clip.filter(isPicture).length;
 
-/** Sends a clip, `speed` times as fast as it plays. */
+/** Sends a clip, `speed` times as fast as it plays; a step of its clock by `step` milliseconds takes no time. */
 export async function play(
   publisher: RtmpPublisher,
   clip: readonly FlvTag[],
   speed = 1,
+  step = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const began = performance.now();
   for (const tag of clip) {
-    const due = tag.timestamp / speed - (performance.now() - began);
+    const due = (tag.timestamp % step) / speed - (performance.now() - began);
     if (due > 5) {
       await new Promise((resolve) => setTimeout(resolve, due));
     }

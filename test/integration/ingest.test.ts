@@ -115,6 +115,7 @@ describe('a publisher', () => {
     await ended(harness, 'joined');
     const log = await harness.log('joined');
     expect(log[0]).toMatchObject({ fps: '25', audio: { rate: 44_100 } });
+    expect(log.at(-1)).toMatchObject({ t: 'end', clean: true });
     const last = log.flatMap((entry) =>
       entry.t === 'frames' ? [...entry.v, ...entry.a].map(([seq]) => seq) : [],
     );
@@ -167,8 +168,7 @@ describe('a publisher', () => {
     await play(first, clip, 4);
     await expect(RtmpPublisher.publish(target)).rejects.toThrow('NetStream.Publish.BadName');
     expect(first.isClosed).toBe(false);
-    await new Promise((resolve) => setTimeout(resolve, 2100));
-    const second = await RtmpPublisher.publish(target);
+    const second = await eventually('the second to be taken', () => RtmpPublisher.publish(target));
     await eventually('the first to be closed', () =>
       Promise.resolve(first.isClosed ? true : undefined),
     );
@@ -211,7 +211,8 @@ describe('a publisher', () => {
     expect(publisher.statuses.at(-1)).toMatchObject({
       level: 'error',
       code: 'NetStream.Publish.Rejected',
-      description: 'only H.264 + AAC',
+      description:
+        'only H.264 + AAC: the feed has hvc1 in Enhanced RTMP form; choose H.264 as video encoder',
     });
   });
 

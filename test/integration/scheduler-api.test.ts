@@ -85,9 +85,16 @@ describe('channels', () => {
 
   test('are deleted', async () => {
     await api('POST', '/v1/channels', { id: 'gone' });
+    await bench.redis.hset(redisKeys.origin, 'gone', '{}');
+    await bench.redis.hset(redisKeys.feeds, 'gone', '{}');
+    await bench.redis.xadd(redisKeys.published('gone'), '*', 'e', '{}');
+    await bench.redis.xadd(redisKeys.log('gone'), '*', 'e', '{}');
     expect((await api('DELETE', '/v1/channels/gone')).status).toBe(204);
     expect((await api('GET', '/v1/channels/gone')).status).toBe(404);
-    expect(await bench.redis.hexists(redisKeys.channels, 'gone')).toBe(0);
+    expect(await bench.redis.keys('*{gone}*')).toEqual([]);
+    for (const table of ['channels', 'origin', 'feeds', 'detectedFps'] as const) {
+      expect([table, await bench.redis.hexists(redisKeys[table], 'gone')]).toEqual([table, 0]);
+    }
     expect(await bench.store.get('channels/gone.json')).toBeUndefined();
   });
 

@@ -154,6 +154,41 @@ describe('a scheduler', () => {
     expect((await call(second, 'GET', `/v1/channels/${id}`)).body).toMatchObject({ onAir: false });
   });
 
+  test('goes on with the broadcast, and gives out again what is not done, when Redis is emptied', async () => {
+    const scheduler = await start();
+    const { id, stop } = await feed(scheduler);
+    const { broadcast } = await onAir(id);
+    await hasTasks(id, 3);
+    await bench.redis.flushall();
+    await hasTasks(id, 6);
+    await stop(true);
+    const { last } = await offAir(await onAir(id));
+    expect((await onAir(id)).broadcast).toBe(broadcast);
+    expect(await bench.tasks(id)).toEqual(range(broadcast, last));
+    expect(await bench.redis.hget(redisKeys.channels, id)).not.toBeNull();
+  });
+
+  test('that was not the leader ends, at the last published number, a broadcast that an emptied Redis lost', async () => {
+    const first = await bench.start();
+    const { id, stop } = await feed(first);
+    const { broadcast } = await onAir(id);
+    await hasTasks(id, 3);
+    await first.close();
+    await bench.redis.flushall();
+    const entry = { broadcast, n: broadcast + 1, at: 0, fingerprint: 'f', taskHash: 't' };
+    const noted = JSON.stringify({ ...entry, renditions: [] });
+    await bench.redis.xadd(redisKeys.published(id), '*', 'e', noted);
+    await start();
+    const key = storeKeys.broadcast(id, segmentNumber(broadcast));
+    const last = await eventually(async () => {
+      const body = await bench.store.get(key);
+      const record = body && broadcastSchema.parse(JSON.parse(body.toString('utf8')));
+      return record?.last ?? undefined;
+    });
+    expect(last).toBe(broadcast + 1);
+    await stop(true);
+  });
+
   test('ends a broadcast on request and has its publisher dropped', async () => {
     const scheduler = await start();
     const subscriber = bench.redis.duplicate();

@@ -10,28 +10,23 @@ import type { CodedFrame } from '../../common/contracts/frame.ts';
 import { QUEUES, storeKeys } from '../../common/contracts/names.ts';
 import { segmentJobSchema, type Made, type Result } from '../../common/contracts/segment.ts';
 import type { Task } from '../../common/contracts/task.ts';
-import { firstSample, gridOf } from '../../common/grid.ts';
 import { createHealthAnswer } from '../../common/health.ts';
-import { appendHotFrame } from '../../common/hot-frames.ts';
 import { readHotSegment } from '../../common/hot-segments.ts';
 import { Lifecycle } from '../../common/lifecycle.ts';
 import { createLogger } from '../../common/logger.ts';
 import { openQueue, type Queue } from '../../common/queues.ts';
-import { connectRedis, execute, type Redis } from '../../common/redis.ts';
+import { connectRedis, type Redis } from '../../common/redis.ts';
 import { openFolderStore } from '../../common/store/folder.ts';
 import type { ObjectStore } from '../../common/store/store.ts';
 import { segmentNumber } from '../../common/time.ts';
 import { transcoderSettings } from '../../transcoder/config.ts';
 import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
 import { startWorker } from '../../transcoder/worker.ts';
-import { codedAudio, codedVideo } from '../helpers/coded-frames.ts';
 import { eventually } from '../helpers/poll.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
-import { tone } from '../helpers/sound.ts';
-import { LADDER, SEGMENT, makeSoundFile, makeVideo } from './transcoder-harness.ts';
+import { codedFrames, codedTask, putHot } from './coded-task.ts';
+import { SEGMENT } from './transcoder-harness.ts';
 
-const grid = gridOf('30');
-const first = SEGMENT * grid.segmentFrames;
 const n = segmentNumber(SEGMENT);
 const logger = createLogger('test', 'silent');
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -51,10 +46,7 @@ beforeAll(async () => {
   store = openFolderStore(path.join(folder, 'store'));
   tasks = openQueue(QUEUES.transcode, redis, logger);
   results = openQueue(QUEUES.segments, redis, logger);
-  const video = codedVideo(await makeVideo(90, 'keyint=250:bframes=2'), first - 10);
-  const origin = firstSample(grid, n) - 16_000;
-  const audio = codedAudio(await makeSoundFile(tone(48_000), 48_000, 2, 3), origin);
-  frames = [...video, ...audio].map((frame, seq) => ({ ...frame, seq }));
+  frames = await codedFrames();
 });
 
 afterAll(async () => {
@@ -64,31 +56,6 @@ afterAll(async () => {
   await server.close();
   await rm(folder, { recursive: true, force: true });
 });
-
-function makeTask(channel: string): Task {
-  const sound = frames.filter((frame) => frame.kind === 'audio');
-  const { origin = 0 } = sound[0] ?? {};
-  const span = { session: 'one', fromSeq: 0, toSeq: frames.length - 1, fromChunk: 7, toChunk: 8 };
-  return {
-    ...{ channel, broadcast: SEGMENT, n: SEGMENT, fps: '30', hash: 'task-hash', deadline: 0 },
-    renditions: [...LADDER, { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' }],
-    video: [{ kind: 'session', ...span, from: first, to: first + 60, late: [] }],
-    sound: [
-      {
-        ...{ ...span, origin, rate: 48_000, channels: 2, from: origin, to: origin + 140_000 },
-        ...{ firstK: 0, lastK: sound.length - 1 },
-      },
-    ],
-  };
-}
-
-async function putHot(channel: string): Promise<void> {
-  const pipeline = redis.pipeline();
-  for (const frame of frames) {
-    appendHotFrame(pipeline, channel, 'one', frame);
-  }
-  await execute(pipeline);
-}
 
 /** Puts frames as a raw chunk whose record says where each lies. */
 async function putRaw(channel: string, chunk: number, some: readonly CodedFrame[]): Promise<void> {
@@ -191,9 +158,9 @@ describe('a worker', () => {
   let fromHot: Result;
 
   test('makes a task from the hot stream, tells, and stores what it told of', async () => {
-    await putHot('hot');
+    await putHot(redis, 'hot', frames);
     const { done, stored } = await withWorker({ WORKER_ID: 'first' }, () =>
-      runTask(makeTask('hot')),
+      runTask(codedTask('hot', frames)),
     );
     fromHot = done;
     expect(stored).toEqual(done);
@@ -219,16 +186,35 @@ describe('a worker', () => {
     await putRaw('raw', 7, frames.slice(0, half));
     await putRaw('raw', 8, frames.slice(half));
     const settings = { WORKER_ID: 'second', FFMPEG: await oldCpu() };
-    const { done } = await withWorker(settings, () => runTask(makeTask('raw')));
+    const { done } = await withWorker(settings, () => runTask(codedTask('raw', frames)));
     expect(bytesOf(done.made)).toEqual(bytesOf(fromHot.made));
+  }, 30_000);
+
+  test('waits for frames that are on their way to the store, and does other tasks meanwhile', async () => {
+    await withWorker({ WORKER_ID: 'patient' }, async () => {
+      const early = { ...codedTask('early', frames), deadline: Date.now() + 60_000 };
+      const job = await tasks.add('transcode', early, { jobId: `early-${SEGMENT}` });
+      await eventually('the task to be put back', async () => (await job.isDelayed()) || undefined);
+      await putHot(redis, 'between', frames);
+      await runTask(codedTask('between', frames));
+      await putRaw('early', 7, frames);
+      const done = await eventually(
+        'the result',
+        async () => (await job.isCompleted()) || undefined,
+      );
+      expect(done).toBe(true);
+      expect((await tasks.getJob(`early-${SEGMENT}`))?.attemptsMade).toBe(1);
+    });
   }, 30_000);
 
   test('fails a task whose frames are nowhere, and goes on with the next', async () => {
     await withWorker({ WORKER_ID: 'third' }, async () => {
-      const job = await tasks.add('transcode', makeTask('nowhere'), { jobId: 'nowhere-1' });
+      const job = await tasks.add('transcode', codedTask('nowhere', frames), {
+        jobId: 'nowhere-1',
+      });
       await eventually('the failure', async () => (await job.isFailed()) || undefined);
-      await putHot('next');
-      const { done } = await runTask(makeTask('next'));
+      await putHot(redis, 'next', frames);
+      const { done } = await runTask(codedTask('next', frames));
       expect(bytesOf(done.made)).toEqual(bytesOf(fromHot.made));
     });
   }, 30_000);

@@ -12,6 +12,8 @@ const BASELINE_X64 = 'mmx+mmxext+sse+sse2';
 export const globalOptions = (arch: string): string[] => [
   ...(arch === 'x64' ? ['-cpuflags', BASELINE_X64] : []),
   ...['-hide_banner', '-nostdin', '-loglevel', 'error', '-y'],
+  // What cannot be decoded is a hole, however much of it there is; what came out is counted afterwards.
+  ...['-max_error_rate', '1'],
   ...['-filter_threads', '1', '-filter_complex_threads', '1', '-copyts'],
 ];
 
@@ -29,4 +31,4 @@ export const mp4InputOptions = (codec: 'h264' | 'aac'): string[] => [
 ];
 
 /** Raised with every change to arguments that changes bytes; part of the encoder's fingerprint. */
-export const ARGUMENT_VERSION = 2;
+export const ARGUMENT_VERSION = 3;

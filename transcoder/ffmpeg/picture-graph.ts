@@ -27,7 +27,7 @@ function fills(source: SourcePicture, frame: { width: number; height: number }):
 }
 
 /**
- * Brings pictures to `frame`: unchanged, scaled, or letterboxed when any of them has another shape. Sizes may change
+ * Brings pictures to `frame`: scaled, or letterboxed when any of them has another shape. Sizes may change
  * from picture to picture, so the letterboxing form computes for each.
  */
 function fit(sources: readonly SourcePicture[], frame: { width: number; height: number }): string {
@@ -38,14 +38,13 @@ function fit(sources: readonly SourcePicture[], frame: { width: number; height: 
     ? ':in_color_matrix=bt709'
     : '';
   const colour = isPlain ? '' : `${knownMatrix}:out_color_matrix=bt709:out_range=tv`;
-  const isUnchanged = sources.every((s) => s.width === width && s.height === height);
   if (sources.every((s) => fills(s, frame))) {
-    return isUnchanged && isPlain
-      ? 'null'
-      : `scale=w=${width}:h=${height}:eval=frame:${SCALER_FLAGS}${colour},format=yuv420p`;
+    // A picture of this size passes untouched. The filter is there all the same: whatever a damaged stream decodes to,
+    // the encoder must never be given another size than it was opened with.
+    return `scale=w=${width}:h=${height}:eval=frame:${SCALER_FLAGS}${colour},format=yuv420p`;
   }
   return [
-    `scale=w='min(${width},2*round(${height}*dar/2))':h='min(${height},2*round(${width}/dar/2))':eval=frame:${SCALER_FLAGS}${colour}`,
+    `scale=w='clip(2*round(${height}*dar/2),2,${width})':h='clip(2*round(${width}/dar/2),2,${height})':eval=frame:${SCALER_FLAGS}${colour}`,
     'format=yuv420p',
     `pad=w=${width}:h=${height}:x='2*floor((ow-iw)/4)':y='2*floor((oh-ih)/4)':eval=frame`,
   ].join(',');

@@ -39,8 +39,11 @@ const GRACE_MS = 500;
  */
 const ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
 
-/** macOS has no limit on address space; there the wall clock and the size of outputs remain. */
-const BOX = 'ulimit -v "$1" 2>/dev/null; shift; exec "$@"';
+/**
+ * Limits on address space, on files (it writes to pipes only) and on core dumps, which hostile media could make as
+ * large as its memory. macOS has no limit on address space; there the wall clock and the size of outputs remain.
+ */
+const BOX = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1" 2>/dev/null; shift; exec "$@"';
 
 /**
  * Runs a command and collects its outputs by descriptor.

@@ -101,6 +101,14 @@ describe('hot frames', () => {
   });
 });
 
+test('an init segment that is kept does not keep the segment that came with it', async () => {
+  const segment = { n: 1, init: Buffer.alloc(600, 1), data: Buffer.alloc(40_000, 2) };
+  const id = await appendHotSegment(redis, 'a', 'a128', segment);
+  const read = await readHotSegment(redis, 'a', 'a128', id);
+  expect(read?.init.equals(segment.init)).toBe(true);
+  expect(read?.init.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize);
+});
+
 test('hot segments are found by their entry and bounded in number', async () => {
   const ids: string[] = [];
   for (let n = 0; n < 80; n += 1) {

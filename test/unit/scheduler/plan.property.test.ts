@@ -19,7 +19,7 @@ function tasksOf(entries: readonly LogEntry[], restartAt = -1): Task[] {
     }
     const n = state.air?.next;
     fold(state, entry);
-    if (entry.t === 'closed' && n !== undefined) {
+    if (entry.t === 'closed' && n !== undefined && state.air?.next !== n) {
       tasks.push(planSegment('final', state, n));
     }
   });
@@ -95,6 +95,22 @@ describe.each(seeds)('a channel life from seed %i', (seed) => {
     for (let round = 0; round < 5; round += 1) {
       expect(tasksOf(entries, Math.floor(random() * entries.length))).toEqual(tasks);
     }
+  });
+
+  test('gives the same tasks when entries come twice, as from a writer that got no answer', () => {
+    const random = seeded(seed + 2_000);
+    const twice: LogEntry[] = [];
+    for (let at = 0; at < entries.length;) {
+      const batch = entries.slice(at, at + 1 + Math.floor(random() * 3));
+      // A leader's batch is all marks, a publisher's has none.
+      const isMark = (entry: LogEntry): boolean => 'epoch' in entry;
+      const length = batch.findIndex((entry) => isMark(entry) !== isMark(batch[0] ?? entry));
+      const whole = length === -1 ? batch : batch.slice(0, length);
+      twice.push(...whole, ...(random() < 0.5 ? whole : []));
+      at += whole.length;
+    }
+    expect(twice.length).toBeGreaterThan(entries.length);
+    expect(tasksOf(twice)).toEqual(tasks);
   });
 
   test('remembers a bounded number of frames', () => {

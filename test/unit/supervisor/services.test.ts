@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../common/config.ts';
 import { supervisorSettings } from '../../../supervisor/config.ts';
-import { planServices, type ServicePlan } from '../../../supervisor/services.ts';
+import { HEAP_MEBIBYTES, planServices, type ServicePlan } from '../../../supervisor/services.ts';
 
 const env = {
   PATH: '/usr/bin',
   HOME: '/home/me',
   DATA_DIR: './data',
   WORKERS: '3',
+  S3_ENDPOINT: 'http://127.0.0.1:9',
   S3_SECRET_ACCESS_KEY: 's3-secret',
   S3_ACCESS_KEY_ID: 's3-id',
   AWS_PROFILE: 'mine',
@@ -37,6 +38,12 @@ const holders = (value: string): string[] => [
 ];
 
 describe('the plan of services', () => {
+  test('bounds the heap of each, far below what V8 would let garbage grow to', () => {
+    for (const { service } of plans()) {
+      expect([service, HEAP_MEBIBYTES[service] <= 1024]).toEqual([service, true]);
+    }
+  });
+
   test('has one process a service, and as many transcoders as asked for', () => {
     expect(plans().map((plan) => plan.name)).toEqual([
       'scheduler',

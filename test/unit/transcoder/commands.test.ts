@@ -58,7 +58,9 @@ describe('the command for pictures', () => {
 
   test('leaves a picture that fits as it is, and scales each size from the next larger', () => {
     const { graph } = picture([HD]);
-    expect(graph).toMatch(/setpts=N,null,.*split=2\[v720\]\[next0\];\[next0\]scale=w=640:h=360/);
+    expect(graph).toMatch(
+      /setpts=N,scale=w=1280:h=720:.*split=2\[v720\]\[next0\];\[next0\]scale=w=640:h=360/,
+    );
     expect(graph).not.toContain(',pad=');
     expect(graph).not.toContain('out_color_matrix');
   });

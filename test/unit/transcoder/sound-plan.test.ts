@@ -114,4 +114,11 @@ describe('an AudioSpecificConfig', () => {
     expect(() => decodedSound(Uint8Array.of(0x11))).toThrow(/ends at bit 8/);
     expect(() => decodedSound(Uint8Array.of(0x16, 0x90))).toThrow(/frequency index 13/);
   });
+
+  test.each([
+    [1, '17800000880800'],
+    [16_777_215, '17ffffff8808'],
+  ])('that claims %i Hz is an error', (_rate, hex) => {
+    expect(() => decodedSound(Buffer.from(hex, 'hex'))).toThrow(/Hz/);
+  });
 });

@@ -1,0 +1,119 @@
+/**
+ * A feed's first packets, held until its frame rate can be told and the earliest arrival of its first second is known.
+ * Pure; bounded in time and bytes. It is over at the first picture that can be decoded, plus a second or what the rate needs.
+ */
+import { PipelineError } from '../../common/errors.ts';
+import type { FpsName } from '../../common/grid.ts';
+import { detectFps } from '../mapping/fps-detector.ts';
+import { FIRST_HOLD, type MediaPacket } from '../mapping/session-map.ts';
+import type { FeedSource } from './feed-source.ts';
+
+/** Without a picture that can be decoded for so long the publish is refused, milliseconds. */
+const NO_PICTURE = 20_000;
+/** Milliseconds of arrival after which the rate is decided by what there is: timestamps may stand still. */
+const DECIDE_BY = 8000;
+/** Milliseconds between two looks at the rate: each sorts all timestamps. */
+const LOOK_EVERY = 100;
+/** Packets held, bytes; each counts for at least {@link PACKET_COST}. */
+const MAX_HELD = 64 << 20;
+const PACKET_COST = 512;
+
+/** What the beginning needs to know of the source. */
+export type BeginningSource = Pick<FeedSource, 'declaredFps' | 'pictures' | 'track'>;
+
+const costOf = ({ data }: MediaPacket): number => data.length + PACKET_COST;
+
+/** See the head of this file. */
+export class FeedBeginning {
+  readonly #source: BeginningSource;
+  #held: MediaPacket[] = [];
+  #cost = 0;
+  #startedAt: number | undefined;
+  #pictureAt: number | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(source: BeginningSource) {
+    this.#source = source;
+  }
+
+  /** Whether a picture that can be decoded has come. */
+  get hasPicture(): boolean {
+    return this.#pictureAt !== undefined;
+  }
+
+  /**
+   * Takes a message's packet, if it had one.
+   * @throws UNSUPPORTED_MEDIA if no picture comes for too long, OVERLOADED if too much comes
+   */
+  add(packet: MediaPacket | undefined, now: number): void {
+    this.#startedAt ??= now;
+    if (packet !== undefined) {
+      this.#held.push(packet);
+      this.#cost += costOf(packet);
+      if (packet.kind === 'video') {
+        this.#pictureAt ??= now;
+      }
+    }
+    if (this.#cost > MAX_HELD) {
+      throw new PipelineError('OVERLOADED', 'too much came before the feed could be mapped');
+    }
+    if (this.#pictureAt === undefined) {
+      if (now - this.#startedAt > NO_PICTURE) {
+        throw new PipelineError('UNSUPPORTED_MEDIA', this.#missing());
+      }
+      this.#forgetBefore(now - FIRST_HOLD);
+    }
+  }
+
+  /**
+   * The feed's frame rate as far as it can be told.
+   * @returns `wait` until the first second is over and, unless it is not `needed`, the rate is known
+   */
+  look(now: number, isNeeded: boolean): FpsName | undefined | 'wait' {
+    const age = now - (this.#pictureAt ?? now);
+    if (age < FIRST_HOLD || now - this.#lookedAt < LOOK_EVERY) {
+      return 'wait';
+    }
+    this.#lookedAt = now;
+    const fps = this.detect(age >= DECIDE_BY);
+    return fps === undefined && isNeeded ? 'wait' : fps;
+  }
+
+  /** The rate by what is held; with `isLast` there is always one. */
+  detect(isLast: boolean): FpsName | undefined {
+    const presentation = this.#held.flatMap((packet) =>
+      packet.kind === 'video' ? [packet.pts] : [],
+    );
+    const { declaredFps, track } = this.#source;
+    const evidence = { metadata: declaredFps, sps: track.parameters?.fps, presentation };
+    return detectFps(evidence, isLast);
+  }
+
+  /** Gives all that is held and lets go of it. */
+  take(): MediaPacket[] {
+    const held = this.#held;
+    this.#held = [];
+    this.#cost = 0;
+    return held;
+  }
+
+  /** Sound without a picture yet: the second that counts begins with the picture. */
+  #forgetBefore(arrival: number): void {
+    const kept = this.#held.findIndex((packet) => packet.arrival > arrival);
+    for (const packet of this.#held.splice(0, kept < 0 ? this.#held.length : kept)) {
+      this.#cost -= costOf(packet);
+    }
+  }
+
+  #missing(): string {
+    const { pictures, track } = this.#source;
+    const seconds = NO_PICTURE / 1000;
+    if (pictures === 0) {
+      return `only H.264 + AAC: no picture came in ${seconds} s; check that the encoder sends H.264 video`;
+    }
+    if (track.undecodable > 0 || track.parameters === undefined) {
+      return `the picture's parameter sets (SPS, PPS) did not come in ${seconds} s: restart the encoder, or have it repeat them before each keyframe`;
+    }
+    return `no keyframe came in ${seconds} s: set the encoder's keyframe interval to 2 s`;
+  }
+}

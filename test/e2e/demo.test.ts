@@ -1,0 +1,117 @@
+/** `npm start -- --demo` as its first user meets it: the match in Chromium, by both engines, with picture and sound. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { z } from 'zod';
+import { startChromium, type Chromium } from '../helpers/chromium.ts';
+import { readStamp } from '../helpers/frame-stamp.ts';
+import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
+import { eventually } from '../helpers/poll.ts';
+
+const FPS = 30;
+/** Frames of the clip, which begins anew without a seam. */
+const LOOP = 64 * FPS;
+/** The callback is best effort: on a busy machine the page may already show the next picture when it runs. */
+const CALLBACK_LAG = 1;
+const PICTURE = { x: 0, y: 0, width: 640, height: 360 };
+/** Rows of the picture that hold the stamp. */
+const STAMP_ROWS = 48;
+/** How far the beep's 1 kHz must stand above what the crowd has at 1.5 kHz. */
+const BEEP_DB = 20;
+
+/** The clip is a minute of picture to draw and encode. */
+const RENDERED_MS = 180_000;
+
+const pictureSchema = z.object({ mediaTime: z.number(), luma: z.string() });
+
+let pipeline: Pipeline;
+let chromium: Chromium;
+
+beforeAll(async () => {
+  pipeline = await startPipeline({ WORKERS: '2' }, ['--demo']);
+  chromium = await startChromium();
+  await eventually(
+    'the demo to be rendered and on air',
+    async () => (await fetch(`${pipeline.edge}/live/demo/index.m3u8`)).ok || undefined,
+    { timeoutMs: RENDERED_MS },
+  );
+}, 240_000);
+
+afterAll(async () => {
+  await chromium.close();
+  expect(await pipeline.close()).toEqual([]);
+});
+
+/** Run in the page. */
+const LOOK = `new Promise((resolve) => {
+  const video = document.querySelector('video');
+  const canvas = document.createElement('canvas');
+  canvas.width = ${PICTURE.width};
+  canvas.height = ${PICTURE.height};
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  video.requestVideoFrameCallback((_now, { mediaTime }) => {
+    context.drawImage(video, 0, 0, canvas.width, canvas.height);
+    const rgba = context.getImageData(0, 0, canvas.width, ${STAMP_ROWS}).data;
+    const green = rgba.filter((_value, i) => i % 4 === 1);
+    resolve({ mediaTime, luma: btoa(String.fromCharCode(...green)) });
+  });
+})`;
+
+/** The next picture that the page presents: its frame number and its place on the media's timeline. */
+async function nextFrame(page: Page): Promise<{ frame: number; mediaTime: number } | undefined> {
+  const seen: unknown = await page.evaluate(LOOK);
+  const { mediaTime, luma } = pictureSchema.parse(seen);
+  const data = Buffer.from(luma, 'base64');
+  const frame = readStamp({ width: PICTURE.width, height: STAMP_ROWS, data }, PICTURE);
+  return frame === undefined ? undefined : { frame, mediaTime };
+}
+
+/** Run in the page. */
+const LISTEN = `{
+  const audio = new AudioContext();
+  const analyser = new AnalyserNode(audio, { fftSize: 2048, smoothingTimeConstant: 0 });
+  const source = audio.createMediaElementSource(document.querySelector('video'));
+  source.connect(analyser).connect(audio.destination);
+  globalThis.beepDb = () => {
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const at = (hertz) => bins[Math.round((hertz * analyser.fftSize) / audio.sampleRate)];
+    return at(1000) - at(1500);
+  };
+}`;
+
+/** Lets the page listen to what it plays; gives a function that tells how far the beep stands out at this moment. */
+async function listen(page: Page): Promise<() => Promise<number>> {
+  await page.evaluate(LISTEN);
+  return () => page.evaluate<number>('beepDb()');
+}
+
+test.each(['hls', 'dash'])(
+  'the match plays by %s: the burnt-in frame number counts the frames, and every second beeps',
+  async (engine) => {
+    const page = await chromium.context.newPage();
+    await page.goto(`${pipeline.edge}/watch/demo?player=${engine}`);
+    await eventually('the first picture', async () => {
+      const frames = await page.evaluate<number>('__touchline.stats().frames');
+      return frames > 0 || undefined;
+    });
+    expect(await page.evaluate('__touchline.engine')).toBe(engine);
+    const first = await eventually('a stamped picture', () => nextFrame(page));
+    const later = await eventually('a picture two seconds on', async () => {
+      const seen = await nextFrame(page);
+      return seen !== undefined && seen.mediaTime > first.mediaTime + 2 ? seen : undefined;
+    });
+    const shown = (later.frame - first.frame + LOOP) % LOOP;
+    const due = Math.round((later.mediaTime - first.mediaTime) * FPS);
+    expect(Math.abs(shown - due)).toBeLessThanOrEqual(CALLBACK_LAG);
+
+    // The choice is remembered: on the second visit there is sound from the start.
+    if (await page.evaluate<boolean>('__touchline.stats().muted')) {
+      await page.keyboard.press('m');
+    }
+    const beepDb = await listen(page);
+    await eventually('a beep', async () => (await beepDb()) > BEEP_DB || undefined);
+    await eventually('the crowd alone', async () => (await beepDb()) < BEEP_DB / 2 || undefined);
+    await page.close();
+  },
+  90_000,
+);

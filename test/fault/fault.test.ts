@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
+import { runFault } from './fault-run.ts';
+import { killWorkers } from './scenarios.ts';
+import { kill, type VictimName } from './victims.ts';
+
+const SEED = 3;
+const TIMEOUT_MS = 240_000;
+
+let pipeline: Pipeline;
+
+beforeAll(async () => {
+  pipeline = await startPipeline({ WORKERS: '2' });
+}, TIMEOUT_MS);
+
+afterAll(async () => {
+  expect(await pipeline.close()).toEqual([]);
+}, TIMEOUT_MS);
+
+test(
+  'a broadcast outlives two workers, the origin, the scheduler and Redis: nothing is lost, changed or taken back',
+  async () => {
+    const { faults } = await runFault(pipeline, {
+      name: `workers, aggregator, scheduler, redis killed (seed ${SEED})`,
+      channel: 'faults',
+      inflict: async (onAir) => {
+        await killWorkers(onAir, 2, SEED);
+        await onAir.numbers(2);
+        for (const victim of ['aggregator', 'scheduler', 'redis-server'] satisfies VictimName[]) {
+          onAir.struck();
+          await kill(pipeline, victim);
+          await onAir.numbers(3);
+        }
+      },
+    });
+    expect(faults).toEqual([]);
+  },
+  TIMEOUT_MS,
+);

@@ -1,0 +1,155 @@
+/** Ingest as a process of its own with a real Redis, so that an attack that ends it is seen, and what it costs. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_LADDER, type Channel } from '../../common/contracts/channel.ts';
+import { logEntrySchema } from '../../common/contracts/log.ts';
+import { redisKeys } from '../../common/contracts/names.ts';
+import { rawRecordSchema } from '../../common/contracts/raw-chunk.ts';
+import { createLogger } from '../../common/logger.ts';
+import { connectRedis } from '../../common/redis.ts';
+import { startRedis } from '../helpers/redis-server.ts';
+
+/** Lets the outside ask for a full collection, so that memory is compared without garbage. */
+const COLLECT = `process.on('SIGUSR2', () => globalThis.gc());`;
+const MAIN = fileURLToPath(new URL('../../dist/ingest/main.js', import.meta.url));
+
+/** What a channel got. */
+export interface Received {
+  readonly sessions: number;
+  /** Pictures and sound frames in the log, and in the records of raw chunks. */
+  readonly logged: number;
+  readonly stored: number;
+}
+
+/** A running ingest. */
+export interface IngestProcess {
+  readonly port: number;
+  readonly pid: number;
+  /** Whether it has not ended. */
+  readonly isAlive: boolean;
+  /** Everything it logged. */
+  readonly output: () => string;
+  received(channel: string): Promise<Received>;
+  /** Resident memory after full collections, bytes, and open files: the least of a second. */
+  usage(): Promise<{ readonly rss: number; readonly files: number }>;
+  close(): Promise<void>;
+}
+
+/** The stream key of a channel made here. */
+export const keyOf = (id: string): string => `key-of-${id}`;
+
+const channelOf = (id: string): Channel => ({
+  id,
+  name: id,
+  fps: '30',
+  profile: 'standard',
+  ladder: DEFAULT_LADDER,
+  dvrSeconds: 1800,
+  reconnectSeconds: 60,
+  streamKeyHash: createHash('sha256').update(keyOf(id)).digest('hex'),
+  createdAt: '2026-01-01T00:00:00.000Z',
+});
+
+/** Starts Redis and ingest with these channels; needs a build. */
+export async function startIngestProcess(channels: readonly string[]): Promise<IngestProcess> {
+  const server = await startRedis();
+  const dataDir = await mkdtemp(join(tmpdir(), 'touchline-attack-'));
+  const redis = connectRedis(server.url, 'attack', createLogger('attack', 'silent'));
+  for (const id of channels) {
+    await redis.hset(redisKeys.channels, id, JSON.stringify(channelOf(id)));
+  }
+  const hook = `data:text/javascript,${encodeURIComponent(COLLECT)}`;
+  const child = spawn(process.execPath, ['--expose-gc', '--import', hook, MAIN], {
+    env: {
+      PATH: process.env['PATH'],
+      NODE_ENV: 'production',
+      RTMP_PORT: '0',
+      DATA_DIR: dataDir,
+      REDIS_URL: server.url,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const lines: string[] = [];
+  const port = new Promise<number>((resolve, reject) => {
+    createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      lines.push(line);
+      const found = /"port":(\d+),"msg":"rtmp open"/.exec(line)?.[1];
+      if (found !== undefined) {
+        resolve(Number(found));
+      }
+    });
+    exited.then(() => reject(new Error(`ingest ended: ${lines.join('\n')}`)), reject);
+  });
+  const pid = child.pid ?? 0;
+  const isAlive = (): boolean => child.exitCode === null && child.signalCode === null;
+  return {
+    port: await port,
+    pid,
+    get isAlive() {
+      return isAlive();
+    },
+    output: () => lines.join('\n'),
+    received: async (channel) => {
+      const entries = await redis.xrange(redisKeys.log(channel), '-', '+');
+      const parsed = entries.map(([, fields]) => logEntrySchema.parse(JSON.parse(fields[1] ?? '')));
+      const frames = parsed.flatMap((entry) =>
+        entry.t === 'frames' ? [entry.v.length + entry.a.length] : [],
+      );
+      return {
+        sessions: parsed.filter(({ t }) => t === 'session').length,
+        logged: frames.reduce((sum, count) => sum + count, 0),
+        stored: storedFrames(join(dataDir, 'store'), channel),
+      };
+    },
+    usage: async () => {
+      let rss = Infinity;
+      let files = Infinity;
+      for (let i = 0; i < 4 && isAlive(); i += 1) {
+        process.kill(pid, 'SIGUSR2');
+        await delay(250);
+        rss = Math.min(rss, residentBytes(pid));
+        files = Math.min(files, readdirSync(`/proc/${pid}/fd`).length);
+      }
+      return { rss, files };
+    },
+    close: async () => {
+      child.kill('SIGTERM');
+      const isLate = await Promise.race([
+        exited.then(() => false),
+        delay(8000, true, { ref: false }),
+      ]);
+      if (isLate) {
+        child.kill('SIGKILL');
+      }
+      redis.disconnect();
+      await server.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function storedFrames(store: string, channel: string): number {
+  const records = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.includes(`raw/${channel}/`) && name.endsWith('.json'),
+  );
+  return records.reduce((sum, name) => {
+    const record: unknown = JSON.parse(readFileSync(join(store, name), 'utf8'));
+    return sum + rawRecordSchema.parse(record).frames.length;
+  }, 0);
+}
+
+/** VmRSS of proc_pid_status(5). */
+function residentBytes(pid: number): number {
+  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) * 1024;
+}

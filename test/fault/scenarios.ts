@@ -1,0 +1,88 @@
+/** What is done to a pipeline on air. Moments are random and come from a seed, so that a run can be had again. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { seeded } from '../helpers/seeded.ts';
+import type { FaultPlan, OnAir } from './fault-run.ts';
+import { busyTranscoder, freeze, kill, strike, victims, type VictimName } from './victims.ts';
+
+/** How late a number may be when a worker died with it: its lock runs out, another begins anew. */
+export const WORKER_LATE_MS = 4_000;
+
+/** Kills a worker in the middle of a task, again and again. */
+export async function killWorkers(
+  { pipeline, struck }: Pick<OnAir, 'pipeline' | 'struck'>,
+  times: number,
+  seed: number,
+): Promise<void> {
+  const random = seeded(seed);
+  for (let time = 0; time < times; time += 1) {
+    await delay(3_000 + random() * 6_000);
+    const entry = await busyTranscoder(pipeline);
+    // Somewhere within the task, which takes a few hundred milliseconds.
+    await delay(random() * 200);
+    struck();
+    strike(entry, 'SIGKILL');
+  }
+}
+
+const killed = (victim: VictimName, at = 0): FaultPlan['inflict'] => {
+  return async ({ pipeline, struck, numbers }) => {
+    struck();
+    await kill(pipeline, victim, at);
+    await numbers(6);
+  };
+};
+
+/** Every scenario; the seed decides the random moments. */
+export function scenarios(seed: number): readonly FaultPlan[] {
+  return [
+    {
+      name: 'worker killed ten times in the middle of a task, two workers',
+      channel: 'workers',
+      allowed: { lateMs: WORKER_LATE_MS },
+      inflict: (onAir) => killWorkers(onAir, 10, seed),
+    },
+    {
+      name: 'ingest killed',
+      channel: 'ingest',
+      allowed: { inputGone: 1 },
+      inflict: killed('ingest'),
+    },
+    { name: 'scheduler killed', channel: 'scheduler', inflict: killed('scheduler') },
+    { name: 'aggregator killed', channel: 'aggregator', inflict: killed('aggregator') },
+    { name: 'edge killed', channel: 'edge', inflict: killed('edge') },
+    { name: 'first worker killed', channel: 'worker-1', inflict: killed('transcoder', 0) },
+    { name: 'second worker killed', channel: 'worker-2', inflict: killed('transcoder', 1) },
+    { name: 'redis-server killed', channel: 'redis', inflict: killed('redis-server') },
+    {
+      name: 'Redis emptied (FLUSHALL)',
+      channel: 'emptied',
+      inflict: async ({ watch, struck, numbers }) => {
+        struck();
+        await watch.redis.flushall();
+        await numbers(8);
+      },
+    },
+    {
+      name: 'worker frozen for 5 s in the middle of a task (SIGSTOP)',
+      channel: 'frozen',
+      allowed: { lateMs: WORKER_LATE_MS },
+      inflict: async ({ pipeline, struck, numbers }) => {
+        const entry = await busyTranscoder(pipeline);
+        struck();
+        await freeze(entry, 5_000);
+        await numbers(3);
+      },
+    },
+    {
+      name: 'both workers killed at once',
+      channel: 'all-workers',
+      inflict: async ({ pipeline, struck, numbers }) => {
+        struck();
+        for (const entry of victims(pipeline, 'transcoder')) {
+          strike(entry, 'SIGKILL');
+        }
+        await numbers(5);
+      },
+    },
+  ];
+}

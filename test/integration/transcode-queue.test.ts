@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { QUEUES } from '../../common/contracts/names.ts';
+import { segmentJobSchema, type Result } from '../../common/contracts/segment.ts';
+import { taskSchema, type Task } from '../../common/contracts/task.ts';
+import { createLogger } from '../../common/logger.ts';
+import { openQueue, openWorker } from '../../common/queues.ts';
+import { connectRedis, type Redis } from '../../common/redis.ts';
+import { openTranscodeQueue } from '../../scheduler/leader/transcode-queue.ts';
+import { planFiller } from '../../scheduler/plan/plan.ts';
+import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
+import { eventually } from '../helpers/poll.ts';
+import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
+import { codedFrames, codedTask, putHot } from './coded-task.ts';
+import { LADDER, SEGMENT } from './transcoder-harness.ts';
+
+const logger = createLogger('test', 'silent');
+const WORKER = fileURLToPath(new URL('../../dist/transcoder/main.js', import.meta.url));
+
+let server: TestRedis;
+let redis: Redis;
+let folder: string;
+
+beforeEach(async () => {
+  server = await startRedis();
+  redis = connectRedis(server.url, 'test', logger);
+  folder = await mkdtemp(path.join(tmpdir(), 'touchline-queue-'));
+});
+
+afterEach(async () => {
+  redis.disconnect();
+  await server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function slateTask(channel: string, n: number): Task {
+  return planFiller({
+    ...{ channel, broadcast: SEGMENT, n, fps: '30', hash: '', deadline: 0 },
+    ...{ renditions: [...LADDER], video: [{ kind: 'slate', from: 0 }], sound: [] },
+  });
+}
+
+/** An ffmpeg whose decoding of a publisher's sound ends the worker that asked for it. */
+async function deadlyFfmpeg(): Promise<string> {
+  const file = path.join(folder, 'ffmpeg');
+  const script = [
+    '#!/bin/sh',
+    `case "$*" in *':a:0]'*adts*) kill -9 $PPID; exit 1;; esac`,
+    `exec ${await locateProgram('ffmpeg')} "$@"`,
+  ];
+  await writeFile(file, `${script.join('\n')}\n`);
+  await chmod(file, 0o755);
+  return file;
+}
+
+describe('the transcode queue', () => {
+  test('is fair: a backlog of 100 delays the next task of another channel by at most one task', async () => {
+    const queue = await openTranscodeQueue(redis, logger);
+    const done: string[] = [];
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const connection = connectRedis(server.url, 'worker', logger);
+    const worker = openWorker(
+      QUEUES.transcode,
+      connection,
+      logger,
+      taskSchema,
+      async (task) => {
+        await held;
+        done.push(`${task.channel} ${task.n}`);
+      },
+      { concurrency: 1 },
+    );
+    for (let n = 1; n <= 100; n += 1) {
+      await queue.add(slateTask('behind', n));
+    }
+    await queue.add(slateTask('live', 1));
+    await queue.add(slateTask('live', 2));
+    release();
+    await eventually('the live tasks', () =>
+      Promise.resolve(done.includes('live 2') ? true : undefined),
+    );
+    // Then one whose backlog has half gone.
+    await eventually('half of the backlog', () =>
+      Promise.resolve(done.length >= 50 ? true : undefined),
+    );
+    const before = done.length;
+    await queue.add(slateTask('live', 3));
+    await eventually('the third live task', () =>
+      Promise.resolve(done.includes('live 3') ? true : undefined),
+    );
+    expect(done.indexOf('live 1')).toBeLessThanOrEqual(1);
+    expect(done.indexOf('live 2')).toBeLessThanOrEqual(3);
+    // One under way, and what ended while the job was being added.
+    expect(done.indexOf('live 3') - before).toBeLessThanOrEqual(2);
+    await worker.close();
+    connection.disconnect();
+    await queue.close();
+  }, 30_000);
+
+  test('turns a task that kills every worker into filler after four deaths', async () => {
+    const frames = await codedFrames();
+    await putHot(redis, 'poison', frames);
+    const results = openQueue(QUEUES.segments, redis, logger);
+    const queue = await openTranscodeQueue(redis, logger);
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      REDIS_URL: server.url,
+      DATA_DIR: folder,
+      FFMPEG: await deadlyFfmpeg(),
+      LOG_LEVEL: 'warn',
+    };
+    let deaths = 0;
+    let isOver = false;
+    let running: ChildProcess | undefined;
+    const supervised = (async () => {
+      while (!isOver) {
+        running = spawn(process.execPath, [WORKER], { env, stdio: 'ignore' });
+        const [, signal] = (await once(running, 'exit')) as [number | null, string | null];
+        deaths += signal === 'SIGKILL' ? 1 : 0;
+      }
+    })();
+    const task = codedTask('poison', frames);
+    await queue.add(task);
+    const result = await eventually('the filler', () => doneOf(results), { timeoutMs: 45_000 });
+    isOver = true;
+    running?.kill('SIGTERM');
+    await supervised;
+    expect(deaths).toBe(4);
+    expect(result.taskHash).toBe(planFiller(task).hash);
+    expect(queue.unfinished().size).toBe(0);
+    await queue.close();
+    await results.close();
+  }, 60_000);
+});
+
+async function doneOf(results: ReturnType<typeof openQueue>): Promise<Result | undefined> {
+  for (const job of await results.getJobs(['waiting', 'prioritized'])) {
+    const data = segmentJobSchema.parse(job.data);
+    if (data.type === 'done') {
+      return data.result;
+    }
+  }
+  return undefined;
+}

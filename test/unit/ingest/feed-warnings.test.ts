@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals';
+import { gridOf } from '../../../common/grid.ts';
+import { Allowance } from '../../../ingest/feed/allowance.ts';
+import { FeedMeter } from '../../../ingest/feed/feed-meter.ts';
+import { FeedWarnings, type FeedFacts } from '../../../ingest/feed/feed-warnings.ts';
+import { WarningLog } from '../../../ingest/feed/warning-log.ts';
+
+const FINE: FeedFacts = {
+  ...{ grid: gridOf('30'), declaredFps: 30, inStep: 1, isInterlaced: false, soundRate: 48_000 },
+  ...{ steps: 0, soundBreaks: 0, oddCompositionTimes: 0, undecodable: 0 },
+};
+const codes = (warnings: readonly { readonly code: string }[]): string[] =>
+  warnings.map(({ code }) => code);
+
+describe('warnings about a feed', () => {
+  test('are none for a clean one', () => {
+    const warnings = new FeedWarnings();
+    for (let at = 0; at < 200_000; at += 1000) {
+      expect(warnings.read(at, FINE)).toEqual([]);
+    }
+  });
+
+  test.each([
+    ['TIMESTAMPS_JUMP', { steps: 1 }],
+    ['SOUND_TIMESTAMPS', { soundBreaks: 5 }],
+    ['COMPOSITION_TIMES', { oddCompositionTimes: 1 }],
+    ['PARAMETER_SETS_MISSING', { undecodable: 1 }],
+  ])('%s is told for a minute after it happened', (code, counts) => {
+    const warnings = new FeedWarnings();
+    const facts = { ...FINE, ...counts };
+    expect(warnings.read(0, FINE)).toEqual([]);
+    expect(codes(warnings.read(1000, facts))).toEqual([code]);
+    for (let at = 2000; at <= 59_000; at += 1000) {
+      expect(codes(warnings.read(at, facts))).toEqual([code]);
+    }
+    for (let at = 60_000; at <= 62_000; at += 1000) {
+      warnings.read(at, facts);
+    }
+    expect(warnings.read(63_000, facts)).toEqual([]);
+  });
+
+  test('tell also what happened before the first look', () => {
+    expect(codes(new FeedWarnings().read(0, { ...FINE, steps: 3 }))).toEqual(['TIMESTAMPS_JUMP']);
+  });
+
+  test.each([
+    ['INTERLACED', { isInterlaced: true }],
+    ['FRAME_RATE_CONVERTED', { declaredFps: 240 }],
+    ['FRAME_RATE_VARIABLE', { declaredFps: undefined, inStep: 0.5 }],
+  ])('%s is told as long as it is so', (code, facts) => {
+    const warnings = new FeedWarnings();
+    for (let at = 0; at < 200_000; at += 1000) {
+      expect(codes(warnings.read(at, { ...FINE, ...facts }))).toEqual([code]);
+    }
+  });
+
+  test('grow with the time since the last keyframe', () => {
+    const meter = new FeedMeter();
+    const at = (now: number): string[] => {
+      meter.add(now, 100, 'sound');
+      return codes(meter.read(now, FINE).warnings);
+    };
+    meter.add(0, 100, 'start');
+    expect(at(3900)).toEqual([]);
+    expect(at(4100)).toEqual(['KEYFRAME_INTERVAL_LONG']);
+    expect(at(19_900)).toEqual(['KEYFRAME_INTERVAL_LONG']);
+    expect(at(20_100)).toEqual(['KEYFRAME_TOO_FAR']);
+  });
+
+  test('are logged when they come up and then once a minute, however often they are read', () => {
+    const lines: unknown[] = [];
+    const log = new WarningLog({
+      warn: (...line: unknown[]) => {
+        lines.push(line);
+      },
+    });
+    for (let at = 0; at < 120_000; at += 1000) {
+      log.write(
+        [{ code: 'A', message: 'a' }, ...(at < 60_000 ? [] : [{ code: 'B', message: 'b' }])],
+        at,
+      );
+    }
+    expect(lines).toEqual([
+      [{ code: 'A', reason: 'a' }, 'feed warning'],
+      [{ code: 'A', reason: 'a' }, 'feed warning'],
+      [{ code: 'B', reason: 'b' }, 'feed warning'],
+    ]);
+  });
+});
+
+describe('an allowance', () => {
+  test('of a thousand messages a second lets a hundred thousand end soon, and 400 go on for ever', () => {
+    const flood = new Allowance(1000);
+    let taken = 0;
+    while (flood.take(1, taken / 100)) {
+      taken += 1;
+    }
+    expect(taken).toBeLessThan(10_200);
+    const feed = new Allowance(1000);
+    for (let n = 0; n < 1_000_000; n += 1) {
+      if (!feed.take(1, n * 2.5)) {
+        throw new Error(`refused at message ${n}`);
+      }
+    }
+  });
+});
