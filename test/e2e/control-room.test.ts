@@ -5,7 +5,7 @@ import { QUEUES } from '../../common/contracts/names.ts';
 import { createLogger } from '../../common/logger.ts';
 import { openQueue, type Queue } from '../../common/queues.ts';
 import { connectRedis, type Redis } from '../../common/redis.ts';
-import { seriousFaults } from '../helpers/axe.ts';
+import { faultsOf } from '../helpers/axe.ts';
 import { waitForAir } from '../helpers/broadcast-run.ts';
 import { startChromium, type Chromium } from '../helpers/chromium.ts';
 import { ADMIN_TOKEN, SMALL_LADDER, startPipeline, type Pipeline } from '../helpers/pipeline.ts';
@@ -63,9 +63,9 @@ afterAll(async () => {
 const sourceOf = (name: string) => page.locator(`[data-source="${name}"]`);
 
 async function faultsAtBothWidths(): Promise<readonly string[]> {
-  const wide = await seriousFaults(page);
+  const wide = await faultsOf(page);
   await page.setViewportSize(NARROW);
-  const narrow = await seriousFaults(page);
+  const narrow = await faultsOf(page);
   const width = await page.evaluate<number>('document.documentElement.scrollWidth');
   await page.setViewportSize(WIDE);
   return [...wide, ...narrow, ...(width > NARROW.width ? [`${width} pixels wide`] : [])];

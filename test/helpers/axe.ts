@@ -1,4 +1,4 @@
-/** axe-core on a page: what would keep somebody from using it. */
+/** axe-core in a page: what makes it hard to use for some. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
@@ -8,22 +8,25 @@ const resultsSchema = z.object({
   violations: z.array(
     z.object({
       id: z.string(),
-      impact: z.string().nullable(),
-      nodes: z.array(z.object({ html: z.string() })),
+      impact: z.string().nullish(),
+      nodes: z.array(z.object({ html: z.string(), failureSummary: z.string().optional() })),
     }),
   ),
 });
 
-/** Faults that axe-core calls serious or critical, each with the first element at fault. */
-export async function seriousFaults(page: Page): Promise<readonly string[]> {
-  const file = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-  const axe = await readFile(file, 'utf8');
-  // Evaluated by the debugger, so that the page's policy, which forbids foreign scripts, stays as it is.
-  const results = await page.evaluate<unknown>(
-    `(() => { const module = undefined; ${axe}; return axe.run(document); })()`,
+const FILE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** The page's serious and critical faults, as `id: element, what is wrong`. */
+export async function faultsOf(page: Page): Promise<readonly string[]> {
+  await page.evaluate(await readFile(FILE, 'utf8'));
+  const results = resultsSchema.parse(
+    JSON.parse(await page.evaluate<string>('axe.run().then(JSON.stringify)')),
   );
-  return resultsSchema
-    .parse(results)
-    .violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
+  return results.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(
+        ({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ''}`,
+      ),
+    );
 }
