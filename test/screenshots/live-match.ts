@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Ladder } from '../../common/contracts/channel.ts';
 import { clipPath } from '../../demo/clip-path.ts';
+import { Viewer } from '../fault/viewer.ts';
 import { waitForAir } from '../helpers/broadcast-run.ts';
 import { runOk } from '../helpers/child.ts';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
@@ -51,10 +52,13 @@ export async function startLiveMatch(): Promise<LiveMatch> {
     const target = { port: pipeline.rtmpPort, key };
     const publication = await eventually('the key to be accepted', () => publishClip(clip, target));
     await waitForAir(pipeline, channel);
+    // Edges without viewers have nothing to tell.
+    const viewers = Array.from({ length: 3 }, () => new Viewer(pipeline.edge, channel));
     return {
       pipeline,
       channel,
       close: async () => {
+        await Promise.all(viewers.map((viewer) => viewer.stop()));
         publication.publisher.drop();
         await pipeline.close();
       },
