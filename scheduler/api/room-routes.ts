@@ -1,12 +1,11 @@
 /** The control room's page, its assets, and what they are told: `/`, `/assets`, `/v1/events`, preview pictures. */
 import { Router, type Request, type Response } from 'express';
-import { channelIdSchema } from '../../common/contracts/channel.ts';
 import { PipelineError } from '../../common/errors.ts';
 import { admissionOf } from './admission.ts';
 import type { Previews } from './previews.ts';
 import type { Room } from './room.ts';
 import type { RoomFile, RoomFiles } from './room-files.ts';
-import { parseInput } from './schemas.ts';
+import { idOf } from './routes.ts';
 
 /** What the page may load: its own files, and nothing inline. */
 const ROOM_POLICY = [
@@ -60,7 +59,7 @@ export function roomRoutes({ room, files, previews, now }: RoomRouteDeps): Route
     room.events.open(response, room.first(), session, now());
   });
   router.get('/v1/channels/:id/preview.jpg', async (request, response) => {
-    const image = await previews.latest(parseInput(channelIdSchema, request.params.id));
+    const image = await previews.latest(idOf(request));
     response.type('image/jpeg').send(image);
   });
   return router;

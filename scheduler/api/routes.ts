@@ -17,7 +17,8 @@ export interface RouteDeps {
   readonly edges: EdgeViews;
 }
 
-const idOf = (request: Request): string =>
+/** The channel's id in a request's path. */
+export const idOf = (request: Request): string =>
   parseInput(z.strictObject({ id: channelIdSchema }), { id: request.params['id'] }).id;
 
 /** Everything below `/v1`. */

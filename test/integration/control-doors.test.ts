@@ -87,7 +87,7 @@ beforeAll(async () => {
     edges: new EdgeViews(),
     room,
     files: undefined,
-    previews: { latest: refused },
+    previews: { latest: (channel) => Promise.resolve(Buffer.from(channel)) },
     board: (base) => queueBoard([queue], base, logger),
     now: () => clock,
     logger,
@@ -246,6 +246,17 @@ describe('attempts to log in', () => {
     expect(await refused.text()).toContain('in 40 seconds');
     clock += 40_000;
     expect((await logIn()).status).toBe(303);
+  });
+});
+
+describe('a preview picture', () => {
+  test('is sent as JPEG for a channel’s id, and for nothing else', async () => {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const picture = await ask('/v1/channels/final/preview.jpg', { headers });
+    expect([picture.status, picture.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
+    expect(await picture.text()).toBe('final');
+    const strange = await ask('/v1/channels/..%2fx/preview.jpg', { headers });
+    expect(strange.status).toBe(400);
   });
 });
 
