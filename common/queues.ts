@@ -9,8 +9,8 @@ export type { Job, Queue, Worker };
 
 /**
  * Lock times of work that viewers wait for, real milliseconds: what a dead process held is free again after 1.5 to
- * 1.75 s, so that even a task whose worker dies twice comes in time. A lock is renewed three times while it lasts, so
- * that a busy machine does not lose it; losing it only costs doing the work twice.
+ * 1.75 s. A lock is renewed three times while it lasts, so that a busy machine does not lose it; losing it only costs
+ * doing the work twice.
  */
 export const URGENT_LOCKS = {
   lockDuration: 1_500,
