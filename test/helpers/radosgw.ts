@@ -53,7 +53,7 @@ export async function startRadosgw(): Promise<Radosgw> {
 }
 
 async function start(folder: string, children: ChildProcess[]): Promise<Omit<Radosgw, 'close'>> {
-  const [v2 = 0, v1 = 0, port = 0] = await Promise.all([freePort(), freePort(), freePort()]);
+  const [v2, v1, port] = await Promise.all([freePort(), freePort(), freePort()]);
   const monitor = `[v2:127.0.0.1:${v2},v1:127.0.0.1:${v1}]`;
   const ids = { fsid: randomUUID(), osd: randomUUID() };
   const file = (name: string): string => join(folder, name);
@@ -136,7 +136,18 @@ rgw lc debug interval = 1
 async function makeKeyring(path: string): Promise<void> {
   const keys: readonly (readonly [string, ...string[]])[] = [
     ['mon.', '--cap', 'mon', 'allow *'],
-    ['client.admin', '--cap', 'mon', 'allow *', '--cap', 'osd', 'allow *', '--cap', 'mgr', 'allow *'],
+    [
+      'client.admin',
+      '--cap',
+      'mon',
+      'allow *',
+      '--cap',
+      'osd',
+      'allow *',
+      '--cap',
+      'mgr',
+      'allow *',
+    ],
     ['client.rgw', '--cap', 'mon', 'allow *', '--cap', 'osd', 'allow *'],
     ['osd.0', '--cap', 'mon', 'allow profile osd', '--cap', 'osd', 'allow *'],
   ];
