@@ -19,6 +19,7 @@ export const SERVICE_SETTINGS = {
     'ADMIN_TOKEN',
     'BOOT_CHANNELS',
     'CLOSE_AFTER_SECONDS',
+    'RAW_RETENTION_DAYS',
   ],
   aggregator: [...BASE, ...REDIS, ...STORE, 'ORIGIN_PORT', 'MEMORY_BYTES'],
   ingest: [

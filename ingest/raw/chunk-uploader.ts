@@ -26,7 +26,10 @@ export interface ChunkUploaderDeps {
   readonly logger: Logger;
 }
 
-const CONCURRENCY = 2;
+/** Chunks on their way at once: a store that takes seconds for each must not make them pile up. */
+const CONCURRENCY = 64;
+/** And their bytes, which are in memory; one chunk may always go. */
+const MAX_BYTES_ON_THE_WAY = 128 * 1024 ** 2;
 const FIRST_RETRY = 250;
 const LAST_RETRY = 5000;
 /** Real milliseconds that the store and Redis get for one try. */
@@ -47,6 +50,7 @@ export class ChunkUploader {
   readonly #queue: Waiting[] = [];
   readonly #stop = new AbortController();
   #bytes = 0;
+  #bytesOnTheWay = 0;
   #running = new Set<Promise<void>>();
   #idle: (() => void)[] = [];
 
@@ -98,13 +102,15 @@ export class ChunkUploader {
   }
 
   #work(): void {
-    while (this.#running.size < CONCURRENCY && !this.#stop.signal.aborted) {
+    while (this.#hasRoom() && !this.#stop.signal.aborted) {
       const next = this.#queue.shift();
       if (next === undefined) {
         break;
       }
+      this.#bytesOnTheWay += next.bytes;
       const done = this.#upload(next.name).finally(() => {
         this.#bytes -= next.bytes;
+        this.#bytesOnTheWay -= next.bytes;
         this.#running.delete(done);
         this.#work();
       });
@@ -115,6 +121,12 @@ export class ChunkUploader {
         resolve();
       });
     }
+  }
+
+  #hasRoom(): boolean {
+    const bytes = this.#bytesOnTheWay + (this.#queue[0]?.bytes ?? 0);
+    const isFirst = this.#running.size === 0;
+    return isFirst || (this.#running.size < CONCURRENCY && bytes <= MAX_BYTES_ON_THE_WAY);
   }
 
   async #upload(name: ChunkName): Promise<void> {

@@ -126,7 +126,7 @@ memstore device bytes = ${MEMORY_BYTES}
 osd class load list = *
 osd class default list = *
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:${port}
+rgw frontends = beast endpoint=127.0.0.1:${port} tcp_nodelay=1
 rgw data = ${folder}/rgw
 rgw enable usage log = false
 rgw thread pool size = 64
