@@ -1,5 +1,5 @@
 /**
- * `npm run store-faults -- --minutes 5`: a live broadcast whose store is radosgw behind a proxy. After a minute without
+ * `npm run store-faults -- --minutes 5`: a live broadcast whose store is radosgw behind a proxy. After 40 s without
  * faults, 20 % of all requests are answered 503, every one takes 2 s longer, and in the middle nothing is answered for
  * 30 s. Prints how late segments were published in each part, and whether anything is missing at the end.
  */
@@ -23,7 +23,7 @@ import { watchLive } from './watch-live.ts';
 
 const CHANNEL = 'faults';
 const FPS = '30';
-const CALM_MS = 60_000;
+const CALM_MS = 40_000;
 const HANG_MS = 30_000;
 const BAD: Faults = { refused: 0.2, slowMs: 2_000 };
 const SEED = 4_2025;
