@@ -30,6 +30,8 @@ export interface ChunkUploaderDeps {
 const CONCURRENCY = 64;
 /** And their bytes, which are in memory; one chunk may always go. */
 const MAX_BYTES_ON_THE_WAY = 128 * 1024 ** 2;
+/** The most of the spool that may be on its way: what is, cannot be given up for newer chunks. */
+const SHARE_ON_THE_WAY = 0.25;
 const FIRST_RETRY = 250;
 const LAST_RETRY = 5000;
 /** Real milliseconds that the store and Redis get for one try. */
@@ -125,8 +127,9 @@ export class ChunkUploader {
 
   #hasRoom(): boolean {
     const bytes = this.#bytesOnTheWay + (this.#queue[0]?.bytes ?? 0);
+    const most = Math.min(MAX_BYTES_ON_THE_WAY, SHARE_ON_THE_WAY * this.#maxBytes);
     const isFirst = this.#running.size === 0;
-    return isFirst || (this.#running.size < CONCURRENCY && bytes <= MAX_BYTES_ON_THE_WAY);
+    return isFirst || (this.#running.size < CONCURRENCY && bytes <= most);
   }
 
   async #upload(name: ChunkName): Promise<void> {
