@@ -13,6 +13,10 @@ export const baseSettings = z.object({
   HOT_REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   S3_BUCKET: z.string().min(3).max(63).default('touchline'),
+  S3_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/)
+    .default('us-east-1'),
   S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   CLOCK_RATE: z.coerce.number().positive().max(100).default(1),

@@ -7,7 +7,13 @@ const SYSTEM = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA
 
 const BASE = ['LOG_LEVEL', 'BIND_HOST', 'DATA_DIR', 'CLOCK_RATE', 'CLOCK_ORIGIN'] as const;
 const REDIS = ['REDIS_URL', 'HOT_REDIS_URL'] as const;
-const STORE = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
+const STORE = [
+  'S3_ENDPOINT',
+  'S3_BUCKET',
+  'S3_REGION',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+] as const;
 
 /** Each service's settings; a test compares them with the services' own schemas. */
 export const SERVICE_SETTINGS = {

@@ -20,6 +20,7 @@ export function s3SettingsOf(config: BaseConfig): S3Settings | undefined {
   return {
     endpoint: config.S3_ENDPOINT,
     bucket: config.S3_BUCKET,
+    region: config.S3_REGION,
     accessKeyId: config.S3_ACCESS_KEY_ID,
     secretAccessKey: config.S3_SECRET_ACCESS_KEY,
   };

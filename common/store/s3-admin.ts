@@ -6,7 +6,7 @@ import { Client, S3Error } from 'minio';
 import { z } from 'zod';
 import { PipelineError, systemCodeOf } from '../errors.ts';
 import { withDeadline } from '../lifecycle.ts';
-import type { S3Settings } from './s3-client.ts';
+import { DEFAULT_REGION, type S3Settings } from './s3-client.ts';
 import { hintOf } from './s3-errors.ts';
 
 /** What is wanted of the bucket. */
@@ -55,7 +55,7 @@ export async function prepareBucket(
     useSSL: url.protocol === 'https:',
     accessKey: settings.accessKeyId,
     secretKey: settings.secretAccessKey,
-    region: 'us-east-1',
+    region: settings.region ?? DEFAULT_REGION,
     pathStyle: true,
     // Whoever prepares the bucket decides when to try again.
     retryOptions: { disableRetry: true },
@@ -68,7 +68,7 @@ export async function prepareBucket(
       throw adminError(action, error);
     }
   };
-  const isBucketNew = await step('make S3_BUCKET', ensureBucket(client, bucket));
+  const isBucketNew = await step('make S3_BUCKET', ensureBucket(client, settings));
   const hasLifecycleChanged = await step(
     'set the lifecycle of S3_BUCKET',
     ensureLifecycle(client, bucket, wishes.rawRetentionDays),
@@ -76,7 +76,10 @@ export async function prepareBucket(
   return { isBucketNew, hasLifecycleChanged };
 }
 
-async function ensureBucket(client: Client, bucket: string): Promise<boolean> {
+async function ensureBucket(
+  client: Client,
+  { bucket, region = DEFAULT_REGION }: S3Settings,
+): Promise<boolean> {
   try {
     if (await client.bucketExists(bucket)) {
       return false;
@@ -89,7 +92,7 @@ async function ensureBucket(client: Client, bucket: string): Promise<boolean> {
     throw error;
   }
   try {
-    await client.makeBucket(bucket, 'us-east-1');
+    await client.makeBucket(bucket, region);
     return true;
   } catch (error) {
     // Another service was a moment faster.

@@ -8,6 +8,8 @@ import { isPassing, storeError } from './s3-errors.ts';
 export interface S3Settings {
   readonly endpoint: string;
   readonly bucket: string;
+  /** AWS signs with it; `us-east-1` by default. */
+  readonly region?: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
@@ -31,6 +33,8 @@ const LIMITS: S3Limits = {
   ...{ connectMs: 2_000, requestMs: 15_000, readTryMs: 4_000, idleMs: 15_000 },
   ...{ running: 32, waiting: 512 },
 };
+/** The one that every server takes. */
+export const DEFAULT_REGION = 'us-east-1';
 /** Tries of one read. */
 const TRIES = 3;
 const FIRST_PAUSE_MS = 100;
@@ -64,7 +68,7 @@ export class BoundedS3 {
     const agent = { keepAlive: true, maxSockets: 2 * running + 1 };
     this.#client = new S3Client({
       endpoint: settings.endpoint,
-      region: 'us-east-1',
+      region: settings.region ?? DEFAULT_REGION,
       forcePathStyle: true,
       credentials: {
         accessKeyId: settings.accessKeyId,

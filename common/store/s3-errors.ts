@@ -14,6 +14,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['SignatureDoesNotMatch', 'S3_SECRET_ACCESS_KEY is wrong'],
   ['AccessDenied', 'S3_ACCESS_KEY_ID may not do this in S3_BUCKET'],
   ['NoSuchBucket', 'S3_BUCKET does not exist'],
+  ['AuthorizationHeaderMalformed', 'S3_REGION is not where the bucket is'],
   ['RequestTimeTooSkewed', "this machine's clock differs from the server's"],
   ['ECONNREFUSED', 'nothing listens at S3_ENDPOINT'],
   ['ENOTFOUND', "S3_ENDPOINT's host name is not known"],

@@ -46,6 +46,13 @@ describeS3('the S3 store', () => {
     expect(await typeOf('types/b')).toBe('application/octet-stream');
   });
 
+  test('signs for the region that is set, and for us-east-1 otherwise', async () => {
+    const far = openS3Store({ ...settings, region: 'eu-west-1' });
+    await far.put('region/a', Buffer.from('a'));
+    expect((await store.get('region/a'))?.toString()).toBe('a');
+    await far.close();
+  });
+
   describe('names the setting at fault', () => {
     const every = (wrong: ObjectStore): readonly (() => Promise<unknown>)[] => [
       () => wrong.put('a', Buffer.from('a')),
