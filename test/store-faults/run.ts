@@ -1,5 +1,5 @@
 /**
- * `npm run store-faults -- --minutes 5`: a live broadcast whose store is radosgw behind a proxy. After 40 s without
+ * `npm run store-faults -- --minutes 5`: a live broadcast whose store is radosgw behind a proxy. After 40 s (`--calm`) without
  * faults, 20 % of all requests are answered 503, every one takes 2 s longer, and in the middle nothing is answered for
  * 30 s. Prints how late segments were published in each part, and whether anything is missing at the end.
  */
@@ -23,7 +23,6 @@ import { watchLive } from './watch-live.ts';
 
 const CHANNEL = 'faults';
 const FPS = '30';
-const CALM_MS = 40_000;
 const HANG_MS = 30_000;
 const BAD: Faults = { refused: 0.2, slowMs: 2_000 };
 const SEED = 4_2025;
@@ -36,8 +35,14 @@ interface Phase {
   readonly from: number;
 }
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' } } });
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    calm: { type: 'string', default: '40' },
+  },
+});
 const faultyMs = Number(values.minutes) * 60_000;
+const calmMs = Number(values.calm) * 1_000;
 
 const radosgw = await startRadosgw();
 const proxy = await startFaultProxy(radosgw.endpoint, SEED);
@@ -46,7 +51,7 @@ const keys = { bucket: 'touchline', accessKeyId, secretAccessKey };
 const direct = openS3Store({ ...keys, endpoint: radosgw.endpoint });
 const clip = await makeClip(
   { ...RECIPES['steady-30'], name: 'faults-30', sizes: [{ width: 320, height: 180 }] },
-  (CALM_MS + faultyMs) / 1000,
+  (calmMs + faultyMs) / 1000,
 );
 const pipeline = await startPipeline({
   S3_ENDPOINT: proxy.url,
@@ -122,11 +127,11 @@ async function misbehave(to: FaultProxy, startedAt: number): Promise<Phase[]> {
     console.error(name);
     await new Promise((resolve) => setTimeout(resolve, startedAt + untilMs - Date.now()));
   };
-  const hangAt = CALM_MS + faultyMs / 2;
-  await enter('no faults', {}, CALM_MS);
+  const hangAt = calmMs + faultyMs / 2;
+  await enter('no faults', {}, calmMs);
   await enter('20 % 503, 2 s slow', BAD, hangAt);
   await enter('nothing answered', { isHanging: true }, hangAt + HANG_MS);
-  await enter('20 % 503, 2 s slow, after it', BAD, CALM_MS + faultyMs);
+  await enter('20 % 503, 2 s slow, after it', BAD, calmMs + faultyMs);
   return phases;
 }
 
