@@ -150,7 +150,13 @@ export class ChunkUploader {
         await spool.remove(name);
         return;
       } catch (error) {
-        logger.warn({ error, ...name }, 'raw chunk did not reach the store');
+        const { code, message } = toPipelineError(error, 'STORE_FAILED');
+        const facts = { ...name, code, reason: message };
+        if (delay === FIRST_RETRY) {
+          logger.warn(facts, 'raw chunk did not reach the store at once');
+        } else {
+          logger.debug(facts, 'raw chunk is sent again');
+        }
         await clock.sleep(milliseconds(delay), signal).catch(() => undefined);
       }
     }

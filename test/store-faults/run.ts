@@ -3,7 +3,11 @@
  * faults, 20 % of all requests are answered 503, every one takes 2 s longer, and in the middle nothing is answered for
  * 30 s. Prints how late segments were published in each part, and whether anything is missing at the end.
  */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readBroadcast } from '../../aggregator/recordings.ts';
+import { rawRecordSchema } from '../../common/contracts/raw-chunk.ts';
 import { publishedSchema, type Published } from '../../common/contracts/segment.ts';
 import { storeKeys } from '../../common/contracts/names.ts';
 import { gridOf, timeOfSegment } from '../../common/grid.ts';
@@ -88,18 +92,29 @@ async function broadcast(): Promise<{ rows: Row[]; problems: string[] }> {
   const viewer = await watched;
   await publication.publisher.stop();
   // The faults go on until everything has been stored in spite of them.
-  await waitForRecording(pipeline, CHANNEL, number, FPS);
+  const { commits, last } = await eventually(
+    'every segment to be stored',
+    async () => {
+      const ended = await readBroadcast(direct, CHANNEL, number);
+      const found = await readCommits(direct, number);
+      const isWhole = typeof ended?.last === 'number' && found.length > ended.last - number;
+      return isWhole && (await isSpoolEmpty())
+        ? { commits: found, last: ended.last ?? number }
+        : undefined;
+    },
+    { timeoutMs: 120_000, everyMs: 1_000 },
+  );
+  const lostFrames = await rawProblems(direct);
   proxy.set({});
-  const commits = await readCommits(direct, number);
-  const recording = await downloadBroadcast(`${pipeline.edge}/vod/${CHANNEL}/${number}/index.m3u8`);
-  const last = commits.at(-1)?.n ?? number;
+  const { hls } = await waitForRecording(pipeline, CHANNEL, number, FPS);
+  const recording = await downloadBroadcast(hls);
   const problems = [
     ...viewer.failures,
     ...recording.renditions.flatMap(({ id, segments }) =>
       gaps(`recording ${id}`, number, last, new Set(segments.map(({ n }) => n))),
     ),
     ...gaps('commit records', number, last, new Set(commits.map(({ n }) => n))),
-    ...gaps('raw chunks', number, last, await rawNumbers(direct)),
+    ...lostFrames,
   ];
   const rows = phases.map((phase, index) => {
     const next = phases[index + 1]?.from ?? Number.POSITIVE_INFINITY;
@@ -173,12 +188,32 @@ async function readCommits(store: ObjectStore, number: number): Promise<Publishe
   return commits.toSorted((a, b) => a.n - b.n);
 }
 
-/** Numbers that have both a raw chunk and its record. */
-async function rawNumbers(store: ObjectStore): Promise<ReadonlySet<number>> {
-  const kinds = { mp4: new Set<number>(), json: new Set<number>() };
+/** Whether ingest has nothing left that the store does not have. */
+async function isSpoolEmpty(): Promise<boolean> {
+  const files = await readdir(join(pipeline.dataDir, 'ingest-spool'), { recursive: true });
+  return !files.some((name) => name.endsWith('.mp4'));
+}
+
+/** Frames that ingest numbered and no raw chunk has, and chunks that are not what their record says. */
+async function rawProblems(store: ObjectStore): Promise<string[]> {
+  const problems: string[] = [];
+  const seqs: number[] = [];
   for await (const key of store.list(`raw/${CHANNEL}/`)) {
-    const [, n, kind] = /\/(\d+)\.(mp4|json)$/.exec(key) ?? [];
-    kinds[kind === 'mp4' ? 'mp4' : 'json'].add(Number(n));
+    if (key.endsWith('.json')) {
+      const body = await store.get(key);
+      const record = rawRecordSchema.parse(JSON.parse(body?.toString('utf8') ?? 'null'));
+      seqs.push(...record.frames.map(({ seq }) => seq));
+      const chunk = await store.head(key.replace(/json$/, 'mp4'));
+      if (chunk?.bytes !== record.bytes) {
+        problems.push(`${key}: chunk of ${chunk?.bytes} bytes, not ${record.bytes}`);
+      }
+    }
   }
-  return new Set([...kinds.mp4].filter((n) => kinds.json.has(n)));
+  seqs.sort((a, b) => a - b);
+  const missing = seqs.filter((seq, index) => seq !== (seqs[0] ?? 0) + index);
+  if (missing.length > 0 || seqs.length === 0) {
+    problems.push(`raw chunks: frames are missing or twice, first before ${missing[0]}`);
+  }
+  console.log(`${seqs.length} coded frames in raw chunks`);
+  return problems;
 }
