@@ -28,7 +28,7 @@ import { makeClip, RECIPES } from '../helpers/sources.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CHANNEL = 'many';
 const ADMIN_TOKEN = 'admin-token-0123456789';
-const CLIP_SECONDS = 24;
+const CLIP_SECONDS = 16;
 
 interface Running {
   readonly name: string;
@@ -145,10 +145,10 @@ describeCompose('the services of docker-compose.yml, as processes on one Redis a
     );
     const here = { api, edge: edges[0] ?? '' };
     const { broadcast, fps } = await waitForAir(here, CHANNEL);
-    const far = broadcast + 6;
+    const far = broadcast + 4;
     for (const edge of edges) {
       const live = await eventually(
-        'six segments live',
+        'five segments live',
         async () => {
           const seen = await downloadBroadcast(`${edge}/live/${CHANNEL}/index.m3u8`);
           const isFar = seen.renditions.every(({ segments }) => (segments.at(-1)?.n ?? 0) >= far);

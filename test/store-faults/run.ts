@@ -150,8 +150,10 @@ async function misbehave(to: FaultProxy, startedAt: number): Promise<Phase[]> {
   return phases;
 }
 
-const lagOf = ({ n, at }: Published): number =>
-  at - timeOfSegment(gridOf(FPS), segmentNumber(n + 1));
+/** Milliseconds from a segment's end to its publication. */
+function lagOf({ n, at }: Published): number {
+  return at - timeOfSegment(gridOf(FPS), segmentNumber(n + 1));
+}
 
 function rowOf(name: string, published: readonly Published[]): Row {
   const lags = published.map(lagOf).toSorted((a, b) => a - b);
