@@ -67,6 +67,10 @@ export const baseSettings = z.object({
     .string()
     .regex(BUCKET, 'must be 3 to 63 of a-z, 0-9, dots and dashes, such as touchline')
     .default('touchline'),
+  S3_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'must be a region such as us-east-1')
+    .default('us-east-1'),
   S3_ACCESS_KEY_ID: z.string().optional(),
   S3_SECRET_ACCESS_KEY: z.string().optional(),
   CLOCK_RATE: anyNumber(0.01, 100).default(1),

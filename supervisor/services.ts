@@ -9,7 +9,13 @@ const SYSTEM = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA
 
 const BASE = ['LOG_LEVEL', 'BIND_HOST', 'DATA_DIR', 'CLOCK_RATE', 'CLOCK_ORIGIN'] as const;
 const REDIS = ['REDIS_URL', 'HOT_REDIS_URL'] as const;
-const STORE = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
+const STORE = [
+  'S3_ENDPOINT',
+  'S3_BUCKET',
+  'S3_REGION',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+] as const;
 
 /** Each service's settings; a test compares them with the services' own schemas. */
 export const SERVICE_SETTINGS = {
@@ -21,6 +27,7 @@ export const SERVICE_SETTINGS = {
     'ADMIN_TOKEN',
     'BOOT_CHANNELS',
     'CLOSE_AFTER_SECONDS',
+    'RAW_RETENTION_DAYS',
   ],
   aggregator: [...BASE, ...REDIS, ...STORE, 'ORIGIN_PORT', 'MEMORY_BYTES'],
   ingest: [

@@ -59,6 +59,8 @@ const RULES: Readonly<
   EDGE_UPSTREAM: HTTP,
   EDGE_PUBLIC_URL: HTTP,
   WORKERS: number('from 1 to 64'),
+  RAW_RETENTION_DAYS: number('from 1'),
+  S3_REGION: { wrong: ['EU West', 'x'.repeat(64)], says: 'us-east-1' },
 };
 
 const NEEDED: Environment = { ADMIN_TOKEN: 'a-token-for-tests-only' };
