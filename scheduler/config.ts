@@ -1,12 +1,12 @@
 /** The scheduler's settings. */
 import { z } from 'zod';
-import { adminToken, anyNumber, baseSettings, portSetting } from '../common/config.ts';
+import { adminToken, anyNumber, baseSettings, portSetting, wholeNumber } from '../common/config.ts';
 import { channelIdSchema } from '../common/contracts/channel.ts';
 import { fromSeconds } from '../common/time.ts';
 
 const retention = {
   /** Days that raw chunks are kept; S3 itself removes them. Unset: for ever. */
-  RAW_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
+  RAW_RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
 };
 
 /** Of the step that prepares the store and ends. */
