@@ -8,4 +8,8 @@ export const schedulerKeys = {
   fillers: (channel: string): string => `fillers:{${channel}}`,
   /** Pub/sub: the id of a channel whose broadcast the operator ends. */
   endAsked: 'scheduler:end',
+  /** Hash: ids of sessions that were logged out, and when they would have expired. */
+  endedSessions: 'scheduler:sessions-ended',
+  /** Pub/sub: `<id> <expiry>` of a session that was logged out. */
+  sessionEnded: 'scheduler:session-ended',
 } as const;

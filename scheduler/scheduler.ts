@@ -2,15 +2,23 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Gauge } from 'prom-client';
-import { redisKeys, storeKeys } from '../common/contracts/names.ts';
+import { QUEUES, redisKeys, storeKeys } from '../common/contracts/names.ts';
 import { diskStateOf, freeBytesIn, type DiskState } from '../common/disk.ts';
 import { withDeadline } from '../common/lifecycle.ts';
 import { closesServer, listen } from '../common/listen.ts';
+import { openQueue } from '../common/queues.ts';
 import type { ServiceContext } from '../common/service.ts';
 import { prepareStore } from '../common/store/prepare.ts';
 import { createApp } from './api/app.ts';
 import { ChannelService } from './api/channel-service.ts';
+import { EdgeViews } from './api/edge-views.ts';
+import { EndedSessions } from './api/ended-sessions.ts';
 import { readServices } from './api/live-state.ts';
+import { Previews } from './api/previews.ts';
+import { queueBoard } from './api/queue-board.ts';
+import { readQueue } from './api/queue-views.ts';
+import { readRoomFiles } from './api/room-files.ts';
+import { Room } from './api/room.ts';
 import { answerClientError } from './api/requests.ts';
 import { missingFor } from './api/status.ts';
 import { makeBootChannels } from './catalogue/boot-channels.ts';
@@ -81,7 +89,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
   });
   lifecycle.own('leadership', lease);
   const chunks = lifecycle.own('chunks', openStoredChunks(redis, logger));
-  await listenToOthers(context, catalogue, () => leader);
+  const endedSessions = await EndedSessions.open(redis, logger, Date.now());
 
   const unfinished = (): ReadonlyMap<string, number> => leader?.unfinished() ?? new Map();
   const services = (): ReturnType<typeof readServices> =>
@@ -108,11 +116,51 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     folder: config.DATA_DIR,
     disk,
   });
+  const queues = Object.values(QUEUES).map((name) => ({
+    name,
+    queue: lifecycle.own(`queue ${name}`, openQueue(name, redis, logger)),
+  }));
+  const edges = new EdgeViews();
+  const room = lifecycle.own(
+    'control room',
+    new Room(
+      {
+        now: () => clock.now(),
+        channels: () => channels.room(),
+        queues: () =>
+          Promise.all(queues.map(({ name, queue }) => readQueue(queue, name, redis, Date.now()))),
+        services,
+        edges: (records) => edges.of(records),
+        missing,
+      },
+      logger,
+    ),
+  );
+  await listenToOthers(context, catalogue, {
+    end: (id) => leader?.end(id),
+    sessionEnded: (message) => {
+      room.events.endSession(endedSessions.heard(message));
+    },
+  });
+  const files = await readRoomFiles();
+  if (files === undefined) {
+    logger.warn('control room is not built');
+  }
   const app = createApp({
     adminToken: config.ADMIN_TOKEN,
+    endedSessions,
     channels,
     services,
-    missing,
+    edges,
+    room,
+    files,
+    previews: new Previews(services),
+    board: (base) =>
+      queueBoard(
+        queues.map(({ queue }) => queue),
+        base,
+        logger,
+      ),
     now: Date.now,
     logger,
   });
@@ -133,6 +181,8 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
   server.on('clientError', answerClientError);
   await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
   lifecycle.own('control api', closesServer(server));
+  // Streams without an end would keep the server from closing.
+  lifecycle.own('listeners', room.events);
   gauges(context, unfinished, () => leader !== undefined);
   context.setReady(true);
   return { port: (server.address() as AddressInfo).port };
@@ -142,19 +192,27 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
 async function listenToOthers(
   { connect, logger }: SchedulerContext,
   catalogue: Catalogue,
-  leader: () => Leader | undefined,
+  on: {
+    readonly end: (channel: string) => void;
+    readonly sessionEnded: (message: string) => void;
+  },
 ): Promise<void> {
   const subscriptions = connect('subscriptions');
   subscriptions.on('message', (topic: string, id: string) => {
     if (topic === schedulerKeys.endAsked) {
-      leader()?.end(id);
+      on.end(id);
+      return;
+    }
+    if (topic === schedulerKeys.sessionEnded) {
+      on.sessionEnded(id);
       return;
     }
     catalogue.refresh(id).catch((error: unknown) => {
       logger.warn({ error, channel: id }, 'channel not refreshed');
     });
   });
-  await subscriptions.subscribe(redisKeys.channelChanged, schedulerKeys.endAsked);
+  const { endAsked, sessionEnded } = schedulerKeys;
+  await subscriptions.subscribe(redisKeys.channelChanged, endAsked, sessionEnded);
 }
 
 /** Whether the store answers; asked at most once in a while. */

@@ -1,5 +1,5 @@
 /**
- * `npm run build`: `tsc` to `dist/`, then the player's bundle. {@link buildIfStale} does it only when a source is
+ * `npm run build`: `tsc` to `dist/`, then the bundles of player and control room. {@link buildIfStale} does it only when a source is
  * not the one that was built last.
  */
 import './node-version.mjs';
@@ -25,7 +25,9 @@ const SOURCES = [
   'tsconfig.build.json',
   'package-lock.json',
 ];
-/** What the player's build writes beside its sources. */
+/** Folders with pages for browsers, each with a build of its own. */
+const PAGES = ['player', join('scheduler', 'control-room')];
+/** What those builds write beside their sources. */
 const OUTPUT = /^dist(\.\d+)?$/;
 const STAMP = join(ROOT, 'dist', '.built');
 
@@ -39,9 +41,10 @@ export async function build() {
   if ((await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT })) !== 0) {
     return false;
   }
-  const player = join(ROOT, 'player', 'build.mjs');
-  if (existsSync(player) && (await run(process.execPath, [player], { cwd: ROOT })) !== 0) {
-    return false;
+  for (const pages of PAGES) {
+    if ((await run(process.execPath, [join(ROOT, pages, 'build.mjs')], { cwd: ROOT })) !== 0) {
+      return false;
+    }
   }
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
   writeFileSync(STAMP, fingerprint);
@@ -53,8 +56,8 @@ export async function build() {
  * @returns {Promise<boolean>} whether `dist/` is up to date now
  */
 export async function buildIfStale() {
-  const hasPlayer = existsSync(join(ROOT, 'player', 'dist', 'manifest.json'));
-  const built = hasPlayer && existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : '';
+  const hasPages = PAGES.every((pages) => existsSync(join(ROOT, pages, 'dist', 'manifest.json')));
+  const built = hasPages && existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : '';
   if (built === fingerprintSources()) {
     return true;
   }

@@ -16,6 +16,7 @@ import type { TranscoderConfig } from './config.ts';
 import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
 import type { MadeSegment } from './made-segment.ts';
 import { openSlate } from './slate.ts';
+import { Tally } from './tally.ts';
 import { readTaskInput } from './task-input.ts';
 import { transcode, type Encoder } from './transcode.ts';
 import { openWriteBehind } from './write-behind.ts';
@@ -117,6 +118,8 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     behind.add({ result, made });
   };
 
+  const tally = new Tally();
+  context.setDetail(tally.detail(null));
   const closing = new AbortController();
   const worker = openWorker(
     QUEUES.transcode,
@@ -126,11 +129,12 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     async (task, job, lost) => {
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
-      context.setDetail({ task: `${task.channel}-${task.n}` });
+      context.setDetail(tally.detail(task));
       const stopped = linkSignals([lost, closing.signal]);
       try {
         await run(task, stopped.signal);
         outcomes.inc({ outcome: 'done' });
+        tally.done(task, performance.now() - began);
         log.debug({ ms: Math.round(performance.now() - began) }, 'task done');
       } catch (error) {
         const { code, message } = toPipelineError(error);
@@ -143,12 +147,13 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
           log.info({ reason: message }, 'task waits for its input');
           await postpone(job, INPUT_RETRY_MS);
         }
+        tally.failed();
         log.warn({ code, reason: message }, 'task failed');
         throw error;
       } finally {
         stopped.release();
         durations.observe((performance.now() - began) / 1_000);
-        context.setDetail({ task: null });
+        context.setDetail(tally.detail(null));
       }
     },
     { concurrency: 1, ...URGENT_LOCKS, maxStalledCount: MOST_DEATHS },

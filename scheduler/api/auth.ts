@@ -1,14 +1,8 @@
 /** Who may come in: the bearer of the admin token, or a browser that gave it at the login page. */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-const COOKIE = 'touchline-session';
 const SESSION_SECONDS = 12 * 3_600;
-
-/** Attempts to log in from one address within a minute. */
-const MOST_ATTEMPTS = 10;
-const ATTEMPT_WINDOW_MS = 60_000;
-const MOST_ADDRESSES = 10_000;
 
 const digest = (value: string): Buffer => createHash('sha256').update(value).digest();
 
@@ -27,15 +21,36 @@ function cookieOf(headers: IncomingHttpHeaders, name: string): string | undefine
   return undefined;
 }
 
-/** How a request has shown that it may come in. */
-export type Admission = 'bearer' | 'cookie' | undefined;
+/** A browser's login: its id, and when it ends, milliseconds. */
+export interface Session {
+  readonly id: string;
+  readonly until: number;
+}
 
-/** Checks requests against one token. The cookie carries an expiry and its signature, never the token. */
+/** How a request has shown that it may come in. */
+export type Admission =
+  { readonly kind: 'bearer' } | ({ readonly kind: 'cookie' } & Session) | undefined;
+
+/** Sessions that were logged out. */
+export interface Ended {
+  has(id: string): boolean;
+  add(session: Session, now: number): void;
+}
+
+/**
+ * Checks requests against one token. The cookie carries the session's expiry, its id and their signature, never the
+ * token, so it outlives a restart; a session that was logged out is refused from then on.
+ */
 export class Gate {
   readonly #token: string;
+  /** Browsers do not keep cookies of two ports apart; two instances on one machine need two names. */
+  readonly #cookie: string;
+  readonly #ended: Ended;
 
-  constructor(token: string) {
+  constructor(token: string, ended: Ended) {
     this.#token = token;
+    this.#ended = ended;
+    this.#cookie = `touchline-${this.#sign('cookie name').slice(0, 8)}`;
   }
 
   /** Whether this is the admin token. */
@@ -47,47 +62,32 @@ export class Gate {
   admit(headers: IncomingHttpHeaders, now: number): Admission {
     const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (bearer !== undefined) {
-      return this.isToken(bearer) ? 'bearer' : undefined;
+      return this.isToken(bearer) ? { kind: 'bearer' } : undefined;
     }
-    const [expiry = '', signature = ''] = cookieOf(headers, COOKIE)?.split('.') ?? [];
-    const isValid = Number(expiry) > now && isSameSecret(signature, this.#sign(expiry));
-    return isValid ? 'cookie' : undefined;
+    const [expiry = '', id = '', signature = ''] =
+      cookieOf(headers, this.#cookie)?.split('.') ?? [];
+    const until = Number(expiry);
+    const isValid =
+      until > now &&
+      isSameSecret(signature, this.#sign(`session ${expiry} ${id}`)) &&
+      !this.#ended.has(id);
+    return isValid ? { kind: 'cookie', id, until } : undefined;
   }
 
   /** The `Set-Cookie` of a login at that time. */
   cookie(now: number): string {
-    const expiry = String(Math.floor(now) + SESSION_SECONDS * 1000);
-    const value = `${expiry}.${this.#sign(expiry)}`;
-    return `${COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_SECONDS}`;
+    const session = `${Math.floor(now) + SESSION_SECONDS * 1000}.${randomBytes(12).toString('hex')}`;
+    const value = `${session}.${this.#sign(`session ${session.replace('.', ' ')}`)}`;
+    return `${this.#cookie}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_SECONDS}`;
   }
 
-  #sign(expiry: string): string {
-    return createHmac('sha256', this.#token).update(`session ${expiry}`).digest('hex');
+  /** Ends a session; returns the `Set-Cookie` that makes its browser forget it. */
+  end(session: Session, now: number): string {
+    this.#ended.add(session, now);
+    return `${this.#cookie}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`;
   }
-}
 
-/** The `Set-Cookie` of a logout. */
-export const CLEARED_COOKIE = `${COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`;
-
-/** Bounds the attempts to log in from each address. */
-export class LoginLimit {
-  readonly #attempts = new Map<string, { count: number; since: number }>();
-
-  /** Counts an attempt; false when there were too many. */
-  allows(address: string, now: number): boolean {
-    const known = this.#attempts.get(address);
-    if (known !== undefined && now - known.since < ATTEMPT_WINDOW_MS) {
-      known.count += 1;
-      return known.count <= MOST_ATTEMPTS;
-    }
-    this.#attempts.delete(address);
-    this.#attempts.set(address, { count: 1, since: now });
-    for (const oldest of this.#attempts.keys()) {
-      if (this.#attempts.size <= MOST_ADDRESSES) {
-        break;
-      }
-      this.#attempts.delete(oldest);
-    }
-    return true;
+  #sign(text: string): string {
+    return createHmac('sha256', this.#token).update(text).digest('hex');
   }
 }

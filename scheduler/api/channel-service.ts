@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Clock } from '../../common/clock.ts';
 import type { Channel } from '../../common/contracts/channel.ts';
+import type { ChannelView, StatusView } from '../../common/contracts/channel-status.ts';
+import type { RoomChannel } from '../../common/contracts/control-room.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
 import { redisKeys } from '../../common/contracts/names.ts';
 import type { DiskState } from '../../common/disk.ts';
@@ -16,9 +18,16 @@ import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/strea
 import { schedulerKeys } from '../keys.ts';
 import { readBroadcasts } from '../leader/broadcast-records.ts';
 import type { StoredChunks } from '../stored-chunks.ts';
-import { readFillers } from '../fillers.ts';
-import { readAir, readFeed, readOnAir, readOrigin } from './live-state.ts';
-import type { ChannelView, StatusView, createBodySchema, patchBodySchema } from './schemas.ts';
+import { readFillers, type Filler } from '../fillers.ts';
+import {
+  readAir,
+  readEverything,
+  readFeed,
+  readOnAir,
+  readOrigin,
+  type LiveState,
+} from './live-state.ts';
+import type { createBodySchema, patchBodySchema } from './schemas.ts';
 import { statusOf } from './status.ts';
 
 const END_WAIT_MS = 5_000;
@@ -151,7 +160,7 @@ export class ChannelService {
   }
 
   async status(id: string): Promise<StatusView> {
-    const { redis, clock, catalogue, chunks, unfinished, disk } = this.#deps;
+    const { redis, catalogue } = this.#deps;
     const channel = catalogue.get(id);
     const [air, feed, origin, fillers] = await Promise.all([
       this.#air(id),
@@ -159,15 +168,41 @@ export class ChannelService {
       readOrigin(redis, id),
       readFillers(redis, id),
     ]);
+    return this.#statusOf(channel, { air, feed, origin }, fillers, await this.#deps.disk());
+  }
+
+  /** Every channel with its status, by few questions to Redis however many channels there are. */
+  async room(): Promise<readonly RoomChannel[]> {
+    const { redis, catalogue } = this.#deps;
+    const [known, disk] = await Promise.all([readEverything(redis), this.#deps.disk()]);
+    return Promise.all(
+      catalogue.list().map(async (channel) => {
+        const live = known(channel.id);
+        // Fillers are of what is on air.
+        const fillers = live.air === undefined ? [] : await readFillers(redis, channel.id);
+        return {
+          channel: viewOf(channel, live.air !== undefined),
+          status: this.#statusOf(channel, live, fillers, disk),
+          startedAt: live.air?.startedAt ?? null,
+        };
+      }),
+    );
+  }
+
+  #statusOf(
+    channel: Channel,
+    live: LiveState,
+    fillers: readonly Filler[],
+    disk: DiskState,
+  ): StatusView {
+    const { clock, chunks, unfinished } = this.#deps;
     return statusOf({
+      ...live,
       channel,
-      air,
-      feed,
-      origin,
-      unfinished: unfinished().get(id) ?? 0,
       fillers,
-      rawStored: feed && chunks.newest(id, feed.session),
-      disk: await disk(),
+      disk,
+      unfinished: unfinished().get(channel.id) ?? 0,
+      rawStored: live.feed && chunks.newest(channel.id, live.feed.session),
       now: clock.now(),
     });
   }

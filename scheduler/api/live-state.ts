@@ -46,6 +46,27 @@ export const readOrigin = async (
 ): Promise<OriginStatus | undefined> =>
   parse(originStatusSchema, await redis.hget(redisKeys.origin, channel));
 
+/** What is known of a channel's broadcast, feed and publication. */
+export interface LiveState {
+  readonly air: Broadcast | undefined;
+  readonly feed: FeedStatus | undefined;
+  readonly origin: OriginStatus | undefined;
+}
+
+/** What is known of every channel, to be asked by id. */
+export async function readEverything(redis: Redis): Promise<(channel: string) => LiveState> {
+  const [airs, feeds, origins] = await Promise.all([
+    redis.hgetall(schedulerKeys.air),
+    redis.hgetall(redisKeys.feeds),
+    redis.hgetall(redisKeys.origin),
+  ]);
+  return (channel) => ({
+    air: parse(broadcastSchema, airs[channel] ?? null),
+    feed: parse(feedStatusSchema, feeds[channel] ?? null),
+    origin: parse(originStatusSchema, origins[channel] ?? null),
+  });
+}
+
 /** Services heard of lately, by id; those long gone are forgotten in passing. */
 export async function readServices(redis: Redis, now: number): Promise<readonly ServiceRecord[]> {
   const all = await redis.hgetall(redisKeys.services);

@@ -1,17 +1,20 @@
 /** The API's description, made from the schemas that validate it (OpenAPI 3.1, whose schemas are JSON Schema). */
 import { z } from 'zod';
 import { channelIdSchema } from '../../common/contracts/channel.ts';
+import { channelViewSchema, statusViewSchema } from '../../common/contracts/channel-status.ts';
+import {
+  edgeViewSchema,
+  snapshotSchema,
+  workerViewSchema,
+} from '../../common/contracts/control-room.ts';
 import { serviceRecordSchema } from '../../common/contracts/status.ts';
 import {
   broadcastsViewSchema,
-  channelViewSchema,
   createBodySchema,
   endViewSchema,
   errorViewSchema,
   keyViewSchema,
   patchBodySchema,
-  servicesViewSchema,
-  statusViewSchema,
 } from './schemas.ts';
 
 interface Operation {
@@ -22,6 +25,8 @@ interface Operation {
   readonly status: number;
   readonly answer?: z.ZodType;
   readonly errors?: readonly number[];
+  /** `application/json` by default. */
+  readonly type?: string;
 }
 
 const listOf = (name: string, item: z.ZodType): z.ZodType =>
@@ -104,23 +109,42 @@ const OPERATIONS: readonly Operation[] = [
   {
     method: 'get',
     path: '/v1/workers',
-    summary: 'Transcoder workers',
+    summary: 'Transcoder workers: what each does, and how fast',
     status: 200,
-    answer: listOf('workers', serviceRecordSchema),
+    answer: listOf('workers', workerViewSchema),
   },
   {
     method: 'get',
     path: '/v1/edges',
-    summary: 'Edges',
+    summary: 'Edges: hit ratio and traffic',
     status: 200,
-    answer: listOf('edges', serviceRecordSchema),
+    answer: listOf('edges', edgeViewSchema),
   },
   {
     method: 'get',
     path: '/v1/services',
     summary: 'Every service heard of in the last ten seconds',
     status: 200,
-    answer: servicesViewSchema,
+    answer: listOf('services', serviceRecordSchema),
+  },
+  {
+    method: 'get',
+    path: '/v1/channels/{id}/preview.jpg',
+    summary: 'A small picture of what is on air',
+    status: 200,
+    answer: z.string(),
+    type: 'image/jpeg',
+    errors: [404],
+  },
+  {
+    method: 'get',
+    path: '/v1/events',
+    summary:
+      'Server-sent events: `history` once, then `snapshot` each second, or `trouble`; `end` with the session',
+    status: 200,
+    answer: snapshotSchema,
+    type: 'text/event-stream',
+    errors: [503],
   },
 ];
 
@@ -132,13 +156,13 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): JsonObject => {
   return json;
 };
 
-const jsonContent = (schema: JsonObject): JsonObject => ({
-  content: { 'application/json': { schema } },
+const contentOf = (schema: JsonObject, type = 'application/json'): JsonObject => ({
+  content: { [type]: { schema } },
 });
 
 function operationOf(operation: Operation): JsonObject {
   const { path, summary, body, status, answer, errors = [] } = operation;
-  const error = { description: 'Error', ...jsonContent({ $ref: '#/components/schemas/Error' }) };
+  const error = { description: 'Error', ...contentOf({ $ref: '#/components/schemas/Error' }) };
   return {
     summary,
     ...(path.includes('{id}')
@@ -150,11 +174,11 @@ function operationOf(operation: Operation): JsonObject {
       : {}),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, ...jsonContent(schemaOf(body, 'input')) } }),
+      : { requestBody: { required: true, ...contentOf(schemaOf(body, 'input')) } }),
     responses: {
       [status]: {
         description: 'Done',
-        ...(answer === undefined ? {} : jsonContent(schemaOf(answer, 'output'))),
+        ...(answer === undefined ? {} : contentOf(schemaOf(answer, 'output'), operation.type)),
       },
       ...Object.fromEntries([401, ...errors].map((code) => [code, error])),
     },

@@ -4,21 +4,24 @@ import { z } from 'zod';
 import { channelIdSchema } from '../../common/contracts/channel.ts';
 import type { ServiceRecord } from '../../common/contracts/status.ts';
 import type { ChannelService } from './channel-service.ts';
+import type { EdgeViews } from './edge-views.ts';
 import { openApiDocument } from './openapi.ts';
 import { onlyMethods } from './requests.ts';
 import { createBodySchema, parseInput, patchBodySchema } from './schemas.ts';
+import { workerViews } from './worker-views.ts';
 
 /** What the routes act upon. */
 export interface RouteDeps {
   readonly channels: ChannelService;
   readonly services: () => Promise<readonly ServiceRecord[]>;
+  readonly edges: EdgeViews;
 }
 
 const idOf = (request: Request): string =>
   parseInput(z.strictObject({ id: channelIdSchema }), { id: request.params['id'] }).id;
 
 /** Everything below `/v1`. */
-export function apiRoutes({ channels, services }: RouteDeps): Router {
+export function apiRoutes({ channels, services, edges }: RouteDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const document = openApiDocument();
 
@@ -86,17 +89,17 @@ export function apiRoutes({ channels, services }: RouteDeps): Router {
       response.json({ services: await services() });
     })
     .all(onlyMethods('GET'));
-  for (const [path, service] of [
-    ['workers', 'transcoder'],
-    ['edges', 'edge'],
-  ] as const) {
-    router
-      .route(`/${path}`)
-      .get(async (_request, response) => {
-        const all = await services();
-        response.json({ [path]: all.filter((record) => record.service === service) });
-      })
-      .all(onlyMethods('GET'));
-  }
+  router
+    .route('/workers')
+    .get(async (_request, response) => {
+      response.json({ workers: workerViews(await services()) });
+    })
+    .all(onlyMethods('GET'));
+  router
+    .route('/edges')
+    .get(async (_request, response) => {
+      response.json({ edges: edges.of(await services()) });
+    })
+    .all(onlyMethods('GET'));
   return router;
 }

@@ -6,12 +6,8 @@ import {
   fpsSchema,
   ladderSchema,
 } from '../../common/contracts/channel.ts';
+import { channelViewSchema } from '../../common/contracts/channel-status.ts';
 import { broadcastSchema } from '../../common/contracts/segment.ts';
-import {
-  feedStatusSchema,
-  serviceRecordSchema,
-  warningSchema,
-} from '../../common/contracts/status.ts';
 import { PipelineError } from '../../common/errors.ts';
 
 const { name, dvrSeconds, reconnectSeconds } = channelSchema.shape;
@@ -36,52 +32,14 @@ export const patchBodySchema = createBodySchema
   .omit({ id: true })
   .refine((body) => Object.keys(body).length > 0, { message: 'change at least one field' });
 
-/** A channel as the API shows it: without its key's hash. */
-export const channelViewSchema = channelSchema
-  .omit({ streamKeyHash: true })
-  .extend({ onAir: z.boolean() });
-/** See {@link channelViewSchema}. */
-export type ChannelView = z.infer<typeof channelViewSchema>;
-
 /** Answer that shows a stream key, once. */
 export const keyViewSchema = channelViewSchema.extend({ streamKey: z.string() });
-
-/** A slot's feed. */
-export const feedViewSchema = feedStatusSchema.omit({ session: true, at: true, warnings: true });
-
-/** Answer of `GET /v1/channels/:id/status`. */
-export const statusViewSchema = z.strictObject({
-  id: channelIdSchema,
-  onAir: z.boolean(),
-  broadcast: z.int().nullable(),
-  fps: fpsSchema.nullable(),
-  profile: z.string(),
-  renditions: z.array(
-    z.strictObject({
-      id: z.string(),
-      height: z.int().optional(),
-      published: z.int().nullable(),
-      lagMs: z.number().nullable(),
-    }),
-  ),
-  feeds: z.array(feedViewSchema),
-  /** Tasks given out and not finished, as the leader counts them. */
-  unfinished: z.int(),
-  /** Segment number of the feed's newest raw chunk in the store. */
-  rawStored: z.int().nullable(),
-  warnings: z.array(warningSchema),
-});
-/** See {@link statusViewSchema}. */
-export type StatusView = z.infer<typeof statusViewSchema>;
 
 /** Answer of `POST /v1/channels/:id/end`. */
 export const endViewSchema = z.strictObject({ id: channelIdSchema, broadcast: z.int() });
 
 /** Answer of `GET /v1/channels/:id/broadcasts`. */
 export const broadcastsViewSchema = z.strictObject({ broadcasts: z.array(broadcastSchema) });
-
-/** Answer of the lists of services. */
-export const servicesViewSchema = z.strictObject({ services: z.array(serviceRecordSchema) });
 
 /** Every error. */
 export const errorViewSchema = z.strictObject({

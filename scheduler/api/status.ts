@@ -1,5 +1,6 @@
 /** A channel's status, put together from what its services tell. Pure. */
 import type { Channel } from '../../common/contracts/channel.ts';
+import type { StatusView } from '../../common/contracts/channel-status.ts';
 import type { Broadcast } from '../../common/contracts/segment.ts';
 import {
   FEED_REFUSED,
@@ -9,10 +10,9 @@ import {
   type Warning,
 } from '../../common/contracts/status.ts';
 import type { DiskState } from '../../common/disk.ts';
-import { gridOf, timeOfSegment } from '../../common/grid.ts';
+import { gridOf, timeOfSegment, type FpsName } from '../../common/grid.ts';
 import { segmentNumber } from '../../common/time.ts';
 import type { Filler } from '../fillers.ts';
-import type { StatusView } from './schemas.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
@@ -54,7 +54,7 @@ export function statusOf(known: Known): StatusView {
         id: rendition.id,
         ...(rendition.kind === 'video' ? { height: rendition.height } : {}),
         published: made?.published ?? null,
-        lagMs: made?.lagMs ?? null,
+        lagMs: air === undefined || made === undefined ? null : lagOf(made, air.fps, known.now),
       };
     }),
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
@@ -67,6 +67,16 @@ export function statusOf(known: Known): StatusView {
       ...fillerWarnings(air, known.fillers, known.now),
     ]),
   };
+}
+
+/** The lag of the last publication, or that of the next one once it is later: a lag must not stand still with the pipeline. */
+function lagOf(
+  { published, lagMs }: { readonly published: number; readonly lagMs: number },
+  fps: FpsName,
+  now: number,
+): number {
+  const nextEnds = timeOfSegment(gridOf(fps), segmentNumber(published + 2));
+  return Math.max(lagMs, Math.round(now - nextEnds));
 }
 
 /** Two services may see the same trouble, the full disk for one. */

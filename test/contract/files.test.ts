@@ -8,7 +8,7 @@ const FOLDERS = [
 ];
 /** Neither made by a build nor a test whose name already says it. */
 const isListed = (file: string): boolean =>
-  /\.(ts|mjs)$/.test(file) && !/\.d\.ts$|\.test\.ts$|(^|\/)(dist|node_modules)\//.test(file);
+  /\.(tsx?|mjs)$/.test(file) && !/\.d\.ts$|\.test\.ts$|(^|\/)(dist|node_modules)\//.test(file);
 
 test('docs/files.md says of every file, and of no other, what it is in charge of', () => {
   const document = readFileSync(new URL('docs/files.md', ROOT), 'utf8');

@@ -13,7 +13,8 @@ import { freePort } from './redis-server.ts';
 import { processTree, survivors, type ProcessEntry } from './process-tree.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const ADMIN_TOKEN = 'test-admin-token-0123456789abcdef';
+/** The admin token of every pipeline started here. */
+export const ADMIN_TOKEN = 'test-admin-token-0123456789abcdef';
 
 /** A ladder that two cores carry many times over. */
 export const SMALL_LADDER: Ladder = {

@@ -65,3 +65,19 @@ describe('the status of a channel', () => {
     expect(told(601_000)).toEqual([]);
   });
 });
+
+test('a lag grows once the next segment is later than the last one was', () => {
+  const sound = { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' } as const;
+  const lagAt = (now: number): number | null | undefined =>
+    statusOf({
+      ...{ channel, feed, unfinished: 0, fillers: [], rawStored: undefined, disk: 'ok', now },
+      air: { ...air, renditions: [sound] },
+      origin: {
+        broadcast: air.broadcast,
+        renditions: [{ id: 'a96', published: N - 2, lagMs: 2_100 }],
+      },
+    }).renditions[0]?.lagMs;
+  expect(lagAt(NOW)).toBe(2_100);
+  expect(lagAt(NOW + 2_100)).toBe(2_100);
+  expect(lagAt(NOW + 9_000)).toBe(9_000);
+});

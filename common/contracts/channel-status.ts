@@ -1,0 +1,46 @@
+/** A channel as operators see it: what its owner set, what is on air, and what its services tell. */
+import { z } from 'zod';
+import { channelIdSchema, channelSchema, fpsSchema } from './channel.ts';
+import { feedStatusSchema, warningSchema } from './status.ts';
+
+/** A channel as the API shows it: without its key's hash. */
+export const channelViewSchema = channelSchema
+  .omit({ streamKeyHash: true })
+  .extend({ onAir: z.boolean() });
+/** See {@link channelViewSchema}. */
+export type ChannelView = z.infer<typeof channelViewSchema>;
+
+/** A slot's feed. */
+export const feedViewSchema = feedStatusSchema.omit({ session: true, at: true, warnings: true });
+/** See {@link feedViewSchema}. */
+export type FeedView = z.infer<typeof feedViewSchema>;
+
+/** How far a rendition is. */
+export const renditionViewSchema = z.strictObject({
+  id: z.string(),
+  height: z.int().optional(),
+  /** Number of the newest published segment. */
+  published: z.int().nullable(),
+  /** From a segment's end on the grid to its publication; grows while the next one is overdue. */
+  lagMs: z.number().nullable(),
+});
+/** See {@link renditionViewSchema}. */
+export type RenditionView = z.infer<typeof renditionViewSchema>;
+
+/** Answer of `GET /v1/channels/:id/status`. */
+export const statusViewSchema = z.strictObject({
+  id: channelIdSchema,
+  onAir: z.boolean(),
+  broadcast: z.int().nullable(),
+  fps: fpsSchema.nullable(),
+  profile: z.string(),
+  renditions: z.array(renditionViewSchema),
+  feeds: z.array(feedViewSchema),
+  /** Tasks given out and not finished, as the leader counts them. */
+  unfinished: z.int(),
+  /** Segment number of the feed's newest raw chunk in the store. */
+  rawStored: z.int().nullable(),
+  warnings: z.array(warningSchema),
+});
+/** See {@link statusViewSchema}. */
+export type StatusView = z.infer<typeof statusViewSchema>;

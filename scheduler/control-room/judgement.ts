@@ -1,0 +1,50 @@
+/** Which figures need attention, and where from. Pure. */
+
+/** How a figure is to be read. */
+export type Level = 'good' | 'watch' | 'bad' | 'none';
+
+/**
+ * Players stay three segments, some six seconds, behind what is listed: a lag up to that is what they were made for,
+ * and one that grows by as much again lets their buffers run dry.
+ */
+const LAG_WATCH_MS = 6_000;
+const LAG_BAD_MS = 10_000;
+
+/** Publication lag. */
+export function lagLevel(lagMs: number | null): Level {
+  if (lagMs === null) {
+    return 'none';
+  }
+  return lagMs < LAG_WATCH_MS ? 'good' : lagMs < LAG_BAD_MS ? 'watch' : 'bad';
+}
+
+/** In words, for those who do not see colours. */
+export const levelWord = (level: Level): string =>
+  ({ good: 'in time', watch: 'late', bad: 'too late', none: 'nothing published yet' })[level];
+
+/** A worker slower than real time cannot carry a channel alone. */
+export function speedLevel(speed: number | null): Level {
+  if (speed === null) {
+    return 'none';
+  }
+  return speed >= 1.5 ? 'good' : speed >= 1 ? 'watch' : 'bad';
+}
+
+/** Below this an edge asks the origin for more than it saves it. */
+const HIT_WATCH = 0.8;
+
+/** Hit ratio of an edge. */
+export const hitLevel = (ratio: number | null): Level =>
+  ratio === null ? 'none' : ratio >= HIT_WATCH ? 'good' : 'watch';
+
+/** A queue whose oldest job has waited so long is not being worked on in time, milliseconds. */
+const JOB_WATCH_MS = 5_000;
+const JOB_BAD_MS = 15_000;
+
+/** Age of a queue's oldest job. */
+export function ageLevel(oldestMs: number | null): Level {
+  if (oldestMs === null) {
+    return 'none';
+  }
+  return oldestMs < JOB_WATCH_MS ? 'good' : oldestMs < JOB_BAD_MS ? 'watch' : 'bad';
+}
