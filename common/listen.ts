@@ -1,6 +1,7 @@
 /** Servers: listening with an error that helps, and closing without waiting for idle clients. */
 import type { Server } from 'node:http';
 import type { Server as NetServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { PipelineError } from './errors.ts';
 import type { Closable } from './lifecycle.ts';
 
@@ -51,4 +52,14 @@ export function closesServer(server: Server): Closable {
       clearTimeout(timer);
     },
   };
+}
+
+/** The address by which other machines reach a server that listens on `bindHost`, where it is known. */
+export function reachableHost(bindHost: string): string {
+  if (bindHost !== '0.0.0.0') {
+    return bindHost;
+  }
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const reachable = addresses.find((found) => found.family === 'IPv4' && !found.internal);
+  return reachable?.address ?? '127.0.0.1';
 }

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type Response } from 'express';
 import { channelIdSchema } from '../common/contracts/channel.ts';
+import type { EdgeDirectory } from '../common/edge-directory.ts';
 import { PipelineError, httpStatusOf, toPipelineError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
-import type { Directory } from './directory.ts';
 import { parseRoute } from './paths.ts';
 import type { PlayerFile, PlayerFiles } from './player-files.ts';
 
@@ -13,7 +13,7 @@ export interface PagesOptions {
   /** Undefined when the player has not been built. */
   readonly player: PlayerFiles | undefined;
   readonly logger: Logger;
-  readonly directory: () => Promise<Directory>;
+  readonly directory: () => Promise<EdgeDirectory>;
 }
 
 /** Scripts, styles and connections of our own only; media sources are made by the player (`blob:`). */

@@ -23,6 +23,10 @@ export const supervisorSettings = baseSettings.extend({
   /** Unset: made once and kept in `DATA_DIR`. */
   ADMIN_TOKEN: z.string().min(16).max(512).optional(),
   EDGE_ID: z.string().default('local.host.01a'),
+  /** The second edge, to which viewers go over when the first fails. */
+  EDGE_B_PORT: portSetting(8083),
+  EDGE_B_ID: z.string().default('local.host.01b'),
+  EDGE_B_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
 });
 /** See {@link supervisorSettings}. */
 export type SupervisorConfig = z.output<typeof supervisorSettings>;

@@ -1,11 +1,11 @@
 /** Starts the pipeline on one machine, in order, keeps it running, and stops it in reverse. */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { PipelineError } from '../common/errors.ts';
 import { Lifecycle, type Closable } from '../common/lifecycle.ts';
+import { reachableHost } from '../common/listen.ts';
 import type { Logger } from '../common/logger.ts';
 import { bannerText } from './banner.ts';
 import { superviseChild, type ChildHost } from './child.ts';
@@ -136,7 +136,13 @@ async function start(
     lifecycle.own('demo publisher', publishDemo(await render.clip, target, system, host));
   }
   deps.signal.throwIfAborted();
-  const facts = { host: publicHost(config), ports, streamKey, adminToken, hasDemo: deps.hasDemo };
+  const facts = {
+    host: reachableHost(config.BIND_HOST),
+    ports,
+    streamKey,
+    adminToken,
+    hasDemo: deps.hasDemo,
+  };
   deps.print(bannerText(facts));
 }
 
@@ -195,16 +201,6 @@ function streamKeyOf(config: SupervisorConfig, channel: string, journal: Journal
   }
   journal.hide(key);
   return key;
-}
-
-/** The address that other machines reach, where it is known. */
-function publicHost(config: SupervisorConfig): string {
-  if (config.BIND_HOST !== '0.0.0.0') {
-    return config.BIND_HOST;
-  }
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const reachable = addresses.find((found) => found.family === 'IPv4' && !found.internal);
-  return reachable?.address ?? '127.0.0.1';
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

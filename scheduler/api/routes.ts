@@ -2,6 +2,7 @@
 import { Router, type Request } from 'express';
 import { channelIdSchema } from '../../common/contracts/channel.ts';
 import type { ServiceRecord } from '../../common/contracts/status.ts';
+import { nearestEdges } from '../../common/edge-directory.ts';
 import type { ChannelService } from './channel-service.ts';
 import { openApiDocument } from './openapi.ts';
 import { createBodySchema, parseInput, patchBodySchema } from './schemas.ts';
@@ -60,6 +61,10 @@ export function apiRoutes({ channels, services }: RouteDeps): Router {
     response.json({ broadcasts: await channels.broadcasts(idOf(request)) });
   });
 
+  router.get('/edges/nearest', async (request, response) => {
+    parseInput(channelIdSchema, request.query['channel']);
+    response.json(nearestEdges(await services(), undefined, Date.now()));
+  });
   router.get('/services', async (_request, response) => {
     response.json({ services: await services() });
   });

@@ -1,11 +1,11 @@
-/** The directory of edges: who is alive, nearest first. */
+/** The directory of edges: who is alive, nearest first. Every edge answers it, and so does the control API. */
 import { z } from 'zod';
-import { serviceRecordSchema, type ServiceRecord } from '../common/contracts/status.ts';
+import type { ServiceRecord } from './contracts/status.ts';
 
-/** A service not heard of for this long is gone. */
-const FRESH_MS = 10_000;
-/** How long a client may rely on an answer. */
-const VALID_MS = 30_000;
+/** Two heartbeats missed: a dead edge is gone from the directory in a few seconds. */
+const FRESH_MS = 5_000;
+/** How long a client may rely on an answer; an edge that fails sooner sends it to the next on the list. */
+const VALID_MS = 15 * 60_000;
 
 const edgeDetailSchema = z.looseObject({
   edge: z.string(),
@@ -13,36 +13,23 @@ const edgeDetailSchema = z.looseObject({
 });
 
 /** One edge for clients. */
-export interface EdgeAddress {
-  readonly id: string;
-  readonly url: string;
-}
+export const edgeAddressSchema = z.strictObject({ id: z.string(), url: z.string() });
+/** See {@link edgeAddressSchema}. */
+export type EdgeAddress = z.infer<typeof edgeAddressSchema>;
 
-/** Answer of `GET /v1/edges/nearest`. */
-export interface Directory {
-  readonly edges: readonly EdgeAddress[];
-  /** ISO 8601, UTC. */
-  readonly expiresAt: string;
-}
-
-/** Reads the values of the `services` hash; what is not a valid record is not a service. */
-export function readServices(values: readonly string[]): ServiceRecord[] {
-  return values.flatMap((value) => {
-    const record = serviceRecordSchema.safeParse(parseJson(value));
-    return record.success ? [record.data] : [];
-  });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+/** Answer of `GET /v1/edges/nearest`; `expiresAt` is ISO 8601, UTC. */
+export const edgeDirectorySchema = z.strictObject({
+  edges: z.array(edgeAddressSchema),
+  expiresAt: z.string(),
+});
+/** See {@link edgeDirectorySchema}. */
+export type EdgeDirectory = z.infer<typeof edgeDirectorySchema>;
 
 /** How many leading labels (country, city) two edge ids share: 0, 1 or 2. */
-function nearness(a: string, b: string): number {
+function nearness(a: string, b: string | undefined): number {
+  if (b === undefined) {
+    return 0;
+  }
   const [countryA, cityA] = a.split('.');
   const [countryB, cityB] = b.split('.');
   if (countryA !== countryB) {
@@ -53,13 +40,14 @@ function nearness(a: string, b: string): number {
 
 /**
  * Ready and fresh edges as seen from one of them: itself, its city, its country, the rest; by id among equals.
+ * @param from id of the edge that is asked; undefined: seen from nowhere
  * @param now wall clock, milliseconds
  */
 export function nearestEdges(
   services: readonly ServiceRecord[],
-  from: string,
+  from: string | undefined,
   now: number,
-): Directory {
+): EdgeDirectory {
   const edges = services.flatMap((record): EdgeAddress[] => {
     const isAlive = record.service === 'edge' && record.ready && now - record.at < FRESH_MS;
     const detail = isAlive ? edgeDetailSchema.safeParse(record.detail) : undefined;
