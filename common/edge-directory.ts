@@ -4,8 +4,8 @@ import type { ServiceRecord } from './contracts/status.ts';
 
 /** Two heartbeats missed: a dead edge is gone from the directory in a few seconds. */
 const FRESH_MS = 5_000;
-/** How long a client may rely on an answer; an edge that fails sooner sends it to the next on the list. */
-const VALID_MS = 15 * 60_000;
+/** How long a client may rely on an answer; when its edge fails sooner it goes to the next on the list. */
+const VALID_SECONDS = 15 * 60;
 
 const edgeDetailSchema = z.looseObject({
   edge: z.string(),
@@ -17,10 +17,11 @@ export const edgeAddressSchema = z.strictObject({ id: z.string(), url: z.string(
 /** See {@link edgeAddressSchema}. */
 export type EdgeAddress = z.infer<typeof edgeAddressSchema>;
 
-/** Answer of `GET /v1/edges/nearest`; `expiresAt` is ISO 8601, UTC. */
+/** Answer of `GET /v1/edges/nearest`. `expiresAt` is ISO 8601, UTC; `validSeconds` is the same for clients whose clock is wrong. */
 export const edgeDirectorySchema = z.strictObject({
   edges: z.array(edgeAddressSchema),
   expiresAt: z.string(),
+  validSeconds: z.int(),
 });
 /** See {@link edgeDirectorySchema}. */
 export type EdgeDirectory = z.infer<typeof edgeDirectorySchema>;
@@ -56,6 +57,7 @@ export function nearestEdges(
   const rank = (edge: EdgeAddress): number => (edge.id === from ? 3 : nearness(edge.id, from));
   return {
     edges: edges.toSorted((a, b) => rank(b) - rank(a) || (a.id < b.id ? -1 : 1)),
-    expiresAt: new Date(now + VALID_MS).toISOString(),
+    expiresAt: new Date(now + VALID_SECONDS * 1000).toISOString(),
+    validSeconds: VALID_SECONDS,
   };
 }

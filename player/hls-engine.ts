@@ -1,10 +1,12 @@
 /** Plays HLS by hls.js. */
 import Hls, { ErrorTypes, Events, type HlsConfig, type Level, type LoadPolicy } from 'hls.js';
+import type { EdgeRoute } from './edges.ts';
 import { seekableOf, type Engine, type EngineOptions, type Quality } from './engine.ts';
 
 /** An origin that restarts is away for a few seconds: ask again often enough to bridge it from the buffer. */
 const patient = (firstByteMs: number): LoadPolicy => {
-  const retry = { maxNumRetry: 8, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
+  // The first retry goes to another edge when this one is gone: it should not wait.
+  const retry = { maxNumRetry: 9, retryDelayMs: 250, maxRetryDelayMs: 4_000 };
   return {
     default: {
       maxTimeToFirstByteMs: firstByteMs,
@@ -44,8 +46,15 @@ const qualityOf = (level: Level, index: number): Quality => ({
 export const isHlsSupported = (): boolean => Hls.isSupported();
 
 /** Starts hls.js on the element. */
-export function startHlsEngine({ video, presentation, isLive, events }: EngineOptions): Engine {
-  const hls = new Hls({ ...CONFIG, ...(isLive ? {} : { startPosition: 0 }) });
+export function startHlsEngine(options: EngineOptions): Engine {
+  const { video, presentation, isLive, edges, events } = options;
+  const hls = new Hls({
+    ...CONFIG,
+    ...(isLive ? {} : { startPosition: 0 }),
+    xhrSetup: (xhr, url) => {
+      askEdge(xhr, edges, url);
+    },
+  });
   let mediaRecoveries = 0;
   let hasEnded = !isLive;
   hls.on(Events.MANIFEST_PARSED, events.onQualities);
@@ -71,7 +80,7 @@ export function startHlsEngine({ video, presentation, isLive, events }: EngineOp
     }
     events.onFailed(details);
   });
-  hls.loadSource(`${presentation}.m3u8`);
+  hls.loadSource(edges.locate(`${presentation}.m3u8`));
   hls.attachMedia(video);
   return {
     name: 'hls',
@@ -96,4 +105,26 @@ export function startHlsEngine({ video, presentation, isLive, events }: EngineOp
       hls.destroy();
     },
   };
+}
+
+const BAD_GATEWAY = 502;
+
+/** Sends a request to the edge in use, whichever edge it was meant for, and tells how that edge did. */
+function askEdge(xhr: XMLHttpRequest, edges: EdgeRoute, url: string): void {
+  const target = edges.locate(url);
+  xhr.open('GET', target, true);
+  const onAnswer = edges.watch(target);
+  xhr.addEventListener('readystatechange', () => {
+    if (xhr.readyState >= XMLHttpRequest.HEADERS_RECEIVED) {
+      onAnswer();
+    }
+  });
+  xhr.addEventListener('error', () => {
+    edges.suspect(target);
+  });
+  xhr.addEventListener('load', () => {
+    if (xhr.status === BAD_GATEWAY) {
+      edges.failed(target);
+    }
+  });
 }

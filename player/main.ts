@@ -2,6 +2,7 @@
 import { createControls } from './controls.ts';
 import { exposeDiagnostics } from './diagnostics.ts';
 import { part, setText } from './dom.ts';
+import { createEdges } from './edges.ts';
 import { hideWhenIdle } from './idle.ts';
 import { listenToKeys } from './keyboard.ts';
 import { createOverlay } from './overlay.ts';
@@ -22,12 +23,17 @@ function run(): void {
   const channel = location.pathname.split('/')[2] ?? '';
   const root = part(document, 'player', HTMLElement);
   const video = part(root, 'video', HTMLVideoElement);
-  const clock = startServerClock('/time');
+  const edges = createEdges(channel);
+  const clock = startServerClock(async () => {
+    await edges.ready;
+    return edges.fetch('/time', { cache: 'no-store' });
+  });
   const sound = createSound(video);
   const session = new Session({
     video,
     channel,
     engine: preferredEngine(location.search),
+    edges,
     now: clock.now,
     onChange: () => {
       redraw();
@@ -41,7 +47,7 @@ function run(): void {
     menu,
     createSeekBar(root, video, session, position),
     createOverlay(root, video, session, sound),
-    createPoster(video, session, channel),
+    createPoster(video, session, channel, edges),
     createStatusLine(document, video, session, position),
   ];
   const redraw = (): void => {
@@ -57,7 +63,7 @@ function run(): void {
   }
   listenToKeys(video, controls, position, sound);
   hideWhenIdle(root, video, { isHeld: menu.isOpen, onClick: controls.togglePlay });
-  exposeDiagnostics(video, session, position);
+  exposeDiagnostics(video, session, position, edges);
   setInterval(redraw, REDRAW_MS);
   redraw();
   session.start();

@@ -3,6 +3,7 @@
  * recording, and going over to the next broadcast by itself.
  */
 import { lookForBroadcast, type ReadText } from './broadcast.ts';
+import type { Edges } from './edges.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { UnsupportedError, startEngine } from './engines.ts';
 import { createWatchdog } from './watchdog.ts';
@@ -16,6 +17,7 @@ export interface SessionOptions {
   readonly video: HTMLVideoElement;
   readonly channel: string;
   readonly engine: EngineName;
+  readonly edges: Edges;
   readonly now: () => number;
   /** State, engine or qualities changed. */
   readonly onChange: () => void;
@@ -29,16 +31,20 @@ const LONGEST_RETRY_MS = 10_000;
 /** Thousands wait for one kick-off: they must not all ask in the same moment. */
 const POLL_SPREAD = 0.25;
 
-const readText: ReadText = async (url) => {
-  const response = await fetch(url, { cache: 'no-cache' });
-  if (response.status === 404) {
-    return undefined;
-  }
-  if (!response.ok) {
-    throw new Error(`status ${response.status}`);
-  }
-  return response.text();
-};
+/** Reads a text from the edge in use. */
+const readFrom =
+  (edges: Edges): ReadText =>
+  async (url) => {
+    const { pathname, search } = new URL(url);
+    const response = await edges.fetch(`${pathname}${search}`, { cache: 'no-cache' });
+    if (response.status === 404) {
+      return undefined;
+    }
+    if (!response.ok) {
+      throw new Error(`status ${response.status}`);
+    }
+    return response.text();
+  };
 
 /** See the head of this file. */
 export class Session {
@@ -109,7 +115,7 @@ export class Session {
 
   /** Looks what is on and does what follows. */
   start(): void {
-    void this.#look();
+    void this.#options.edges.ready.then(() => this.#look());
   }
 
   /** Plays the recording of the broadcast that ended. */
@@ -144,7 +150,7 @@ export class Session {
     const turn = this.#turn;
     const playlist = new URL(`/live/${this.#options.channel}/index.m3u8`, location.href).href;
     const known = this.#isOver ? this.#broadcast : undefined;
-    const onAir = await lookForBroadcast(playlist, readText, known);
+    const onAir = await lookForBroadcast(playlist, readFrom(this.#options.edges), known);
     if (turn !== this.#turn) {
       return;
     }
@@ -213,10 +219,11 @@ export class Session {
         }
       };
     try {
-      const engine = await startEngine(this.#engineName, {
+      const engine = await startEngine(this.#engineName, this.#options.edges.forCode(), {
         video: this.#options.video,
         presentation,
         isLive: state === 'starting',
+        edges: this.#options.edges,
         now: this.#options.now,
         events: {
           onQualities: ifCurrent(this.#options.onChange),
