@@ -58,10 +58,17 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     logger,
     directory: createDirectory(context),
   });
-  const server = createEdgeServer({ cache, clock, health: context.health, metrics, pages });
+  const { server, fastPath } = createEdgeServer({
+    cache,
+    clock,
+    health: context.health,
+    metrics,
+    pages,
+  });
   metrics.count(countTraffic(server));
   await listen(server, config.HTTP_PORT, config.BIND_HOST, 'HTTP_PORT');
   lifecycle.own('server', closesServer(server));
+  lifecycle.own('fast path', fastPath);
   const { port } = server.address() as AddressInfo;
   lifecycle.own('detail', tellDetail(context, port, metrics));
   lifecycle.own('readiness', watchUpstream(upstream, logger, context.setReady));

@@ -25,7 +25,8 @@ const contentPolicy = (edges: readonly string[], ancestors: string): string =>
   [
     "default-src 'none'",
     `script-src ${["'self'", ...edges].join(' ')}`,
-    "style-src 'self'",
+    // The controls are elements with styles of their own inside.
+    "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: http: https:",
     "font-src 'self'",
     "connect-src 'self' http: https:",

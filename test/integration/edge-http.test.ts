@@ -235,7 +235,7 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
   const upstream = openUpstream(large.url);
   const registry = new Registry();
   const metrics = createEdgeMetrics(registry);
-  const server = createEdgeServer({
+  const { server, fastPath } = createEdgeServer({
     cache: new MediaCache({
       upstream,
       clock: createClock(),
@@ -270,6 +270,7 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
   // Less than a tenth of the object waits in the socket while it streams in.
   expect(buffered).toBeLessThan(size / 10);
   viewer.destroy();
+  await fastPath.close();
   await closesServer(server).close();
   await upstream.close();
   await large.close();
