@@ -137,11 +137,31 @@ async function findChromium() {
 }
 
 /**
+ * A program that is there when it can be started at all.
+ * @param {string} name
+ * @param {readonly string[]} args
+ * @param {{ apt: readonly string[], brew: readonly string[] }} packages
+ * @returns {Promise<Finding>}
+ */
+async function findStartable(name, args, packages) {
+  const { output } = await capture(name, args);
+  const isThere = output !== '';
+  return { name, isThere, detail: isThere ? 'there' : 'not found', ...packages };
+}
+
+/** What benchmarks compare with and measure by. */
+const findReferences = () => [
+  findStartable('nginx', ['-v'], { apt: ['nginx-light'], brew: ['nginx'] }),
+  findStartable('wrk', ['-v'], { apt: ['wrk'], brew: ['wrk'] }),
+];
+
+/**
  * Looks for every program.
- * @param {'run' | 'test'} purpose tests drive a browser, too
+ * @param {'run' | 'test' | 'bench'} purpose tests drive a browser, too; benchmarks have programs to compare with
  * @returns {Promise<Finding[]>}
  */
 export function findPrograms(purpose) {
   const searches = [findFfmpeg(), findFfprobe(), findRedis()];
-  return Promise.all(purpose === 'test' ? [...searches, findChromium()] : searches);
+  const more = purpose === 'test' ? [findChromium()] : purpose === 'bench' ? findReferences() : [];
+  return Promise.all([...searches, ...more]);
 }
