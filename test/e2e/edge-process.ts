@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../helpers/poll.ts';
-import { freePort } from '../helpers/redis-server.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -18,11 +17,11 @@ export interface EdgeProcess {
 /** Starts an edge from its entry point and waits until it is ready. */
 export async function startEdgeProcess(options: {
   readonly id: string;
+  readonly port: number;
   readonly upstream: string;
   readonly redisUrl: string;
   readonly dataDir: string;
 }): Promise<EdgeProcess> {
-  const port = await freePort();
   const child = spawn(process.execPath, ['--import', 'tsx', 'edge/main.ts'], {
     cwd: ROOT,
     stdio: 'ignore',
@@ -32,11 +31,11 @@ export async function startEdgeProcess(options: {
       EDGE_UPSTREAM: options.upstream,
       REDIS_URL: options.redisUrl,
       DATA_DIR: options.dataDir,
-      HTTP_PORT: String(port),
+      HTTP_PORT: String(options.port),
     },
   });
   const exited = once(child, 'exit');
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${options.port}`;
   await eventually(`edge ${options.id} to be ready`, async () =>
     (await fetch(`${url}/readyz`)).ok ? true : undefined,
   );
@@ -44,8 +43,10 @@ export async function startEdgeProcess(options: {
     id: options.id,
     url,
     kill: async () => {
-      child.kill('SIGKILL');
-      await exited;
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await exited;
+      }
     },
   };
 }

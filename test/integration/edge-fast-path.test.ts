@@ -192,7 +192,11 @@ describe('who is slow', () => {
       const head = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`);
       return { head, body };
     };
-    const { url, accepted } = await start(answer, { firstMs: 60_000, idleMs: 60_000, stallMs: 300 });
+    const { url, accepted } = await start(answer, {
+      firstMs: 60_000,
+      idleMs: 60_000,
+      stallMs: 300,
+    });
     const viewer = connect(Number(new URL(url).port), '127.0.0.1');
     viewer.on('error', () => undefined);
     viewer.pause();
@@ -200,12 +204,14 @@ describe('who is slow', () => {
     await once(viewer, 'connect');
     let most = 0;
     const timer = setInterval(() => {
-      // Ten times what the first answer holds, if each were heard.
-      viewer.write(get('/x'));
       most = Math.max(most, accepted()?.writableLength ?? 0);
     }, 10);
-    while (accepted() === undefined) {
+    while (asked === 0) {
       await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Ten times what one answer holds, if each were heard.
+    for (let more = 0; more < 10; more += 1) {
+      viewer.write(get('/x'));
     }
     const socket = accepted();
     if (socket !== undefined && !socket.destroyed) {
