@@ -24,8 +24,11 @@ export type EdgeContext = Pick<
   ServiceContext<EdgeConfig>,
   'config' | 'logger' | 'clock' | 'metrics' | 'lifecycle' | 'health' | 'setReady' | 'setDetail'
 > & {
-  /** For the directory. */
-  readonly redis: { hvals(key: string): Promise<string[]> };
+  /** For the directory and the names of channels. */
+  readonly redis: {
+    hvals(key: string): Promise<string[]>;
+    hexists(key: string, field: string): Promise<number>;
+  };
 };
 
 /** The directory may be asked often; Redis is asked once in this time. */
@@ -57,6 +60,7 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     player: await loadPlayer(logger),
     logger,
     directory: createDirectory(context),
+    hasChannel: async (channel) => (await context.redis.hexists(redisKeys.channels, channel)) === 1,
   });
   const { server, fastPath } = createEdgeServer({
     cache,

@@ -15,6 +15,8 @@ export interface PagesOptions {
   readonly player: PlayerFiles | undefined;
   readonly logger: Logger;
   readonly directory: () => Promise<EdgeDirectory>;
+  /** Whether there is a channel of this name. */
+  readonly hasChannel: (channel: string) => Promise<boolean>;
 }
 
 /**
@@ -75,6 +77,8 @@ async function answer(options: PagesOptions, request: Request, response: Respons
         'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
         'cache-control': 'no-cache',
       });
+      // The same page: it says that there is no such channel, and starts when there is.
+      response.status((await isKnown(options, route.channel)) ? 200 : 404);
       sendFile(request, response, built(player).pages[route.page]);
       return;
     case 'asset': {
@@ -122,6 +126,15 @@ async function knownEdges({ directory }: PagesOptions): Promise<readonly string[
     return edges.map(({ url }) => new URL(url).origin);
   } catch {
     return [];
+  }
+}
+
+/** Without word from Redis a channel counts as known. */
+async function isKnown({ hasChannel }: PagesOptions, channel: string): Promise<boolean> {
+  try {
+    return await withDeadline(hasChannel(channel), PAGE_PATIENCE_MS, 'channels');
+  } catch {
+    return true;
   }
 }
 

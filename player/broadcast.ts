@@ -1,5 +1,7 @@
 /** What is on a channel, told by its playlists: nothing, a broadcast on air, or one that has ended. */
 
+import type { Edges } from './edges.ts';
+
 /**
  * See the head of this file. `beginning` is on air, but too short to play without stalling; `unreachable` says
  * nothing about the channel.
@@ -13,6 +15,21 @@ export type OnAir =
 
 /** Reads a text: undefined for 404, an error for whatever else went wrong. */
 export type ReadText = (url: string) => Promise<string | undefined>;
+
+/** Reads a text from the edge in use. */
+export const readFrom =
+  (edges: Pick<Edges, 'fetch'>): ReadText =>
+  async (url) => {
+    const { pathname, search } = new URL(url);
+    const response = await edges.fetch(`${pathname}${search}`, { cache: 'no-cache' });
+    if (response.status === 404) {
+      return undefined;
+    }
+    if (!response.ok) {
+      throw new Error(`status ${response.status}`);
+    }
+    return response.text();
+  };
 
 /** The first media playlist of a multivariant playlist (RFC 8216bis §4.4.6.2), and the broadcast its name tells. */
 export function firstVariant(

@@ -1,5 +1,5 @@
 /** The menu in which a viewer chooses HLS or DASH. */
-import { MediaChromeMenuItem } from 'media-chrome/menu/media-chrome-menu-item.js';
+import type { MediaChromeMenuItem } from 'media-chrome/menu/media-chrome-menu-item.js';
 import { MediaChromeMenu } from 'media-chrome/menu/media-chrome-menu.js';
 import { part } from './dom.ts';
 import type { EngineName } from './engine.ts';

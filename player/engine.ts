@@ -26,6 +26,8 @@ export interface EngineEvents {
   readonly onEnded: () => void;
   /** It cannot go on by itself; the reason is for diagnosis. */
   readonly onFailed: (reason: string) => void;
+  /** This browser cannot decode what is sent; the reason is for diagnosis. */
+  readonly onUnsupported: (reason: string) => void;
 }
 
 /** A running engine, bound to one media element and one presentation. */

@@ -1,6 +1,11 @@
 /** Chooses and loads an engine; the libraries are fetched only when one is used. */
+import type * as DashEngineModule from './dash-engine.ts';
 import type { Engine, EngineName, EngineOptions } from './engine.ts';
+import type * as HlsEngineModule from './hls-engine.ts';
 import { isNativeSupported, startNativeEngine } from './native-engine.ts';
+
+type DashEngine = typeof DashEngineModule;
+type HlsEngine = typeof HlsEngineModule;
 
 /** Why nothing can play here. */
 export class UnsupportedError extends Error {}
@@ -22,23 +27,19 @@ function fileOf(name: 'hls' | 'dash'): string {
  * Loads a module of ours from the first edge that has it: the one that served the page may be gone by now. The
  * page's policy admits scripts of known edges only.
  */
-async function load(name: 'hls' | 'dash', edges: readonly string[]): Promise<unknown> {
+async function load<Module>(name: 'hls' | 'dash', edges: readonly string[]): Promise<Module> {
   const file = fileOf(name);
   let last: unknown;
   for (const edge of edges) {
     try {
-      return await import(`${edge}/assets/${file}`);
+      const module: Module = await import(`${edge}/assets/${file}`);
+      return module;
     } catch (error) {
       last = error;
     }
   }
   throw last;
 }
-
-const loadHls = (edges: readonly string[]): Promise<typeof import('./hls-engine.ts')> =>
-  load('hls', edges) as Promise<typeof import('./hls-engine.ts')>;
-const loadDash = (edges: readonly string[]): Promise<typeof import('./dash-engine.ts')> =>
-  load('dash', edges) as Promise<typeof import('./dash-engine.ts')>;
 
 /**
  * Starts the wished engine, or what this browser can.
@@ -51,11 +52,11 @@ export async function startEngine(
   options: EngineOptions,
 ): Promise<Engine> {
   if (hasMediaSource() && wish === 'dash') {
-    const { startDashEngine } = await loadDash(edges);
+    const { startDashEngine } = await load<DashEngine>('dash', edges);
     return startDashEngine(options);
   }
   if (hasMediaSource()) {
-    const { isHlsSupported, startHlsEngine } = await loadHls(edges);
+    const { isHlsSupported, startHlsEngine } = await load<HlsEngine>('hls', edges);
     if (isHlsSupported()) {
       return startHlsEngine(options);
     }

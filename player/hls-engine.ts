@@ -1,5 +1,12 @@
 /** Plays HLS by hls.js. */
-import Hls, { ErrorTypes, Events, type HlsConfig, type Level, type LoadPolicy } from 'hls.js';
+import Hls, {
+  ErrorDetails,
+  ErrorTypes,
+  Events,
+  type HlsConfig,
+  type Level,
+  type LoadPolicy,
+} from 'hls.js';
 import type { EdgeRoute } from './edges.ts';
 import { seekableOf, type Engine, type EngineOptions, type Quality } from './engine.ts';
 
@@ -42,6 +49,12 @@ const qualityOf = (level: Level, index: number): Quality => ({
   bitrateBps: level.bitrate,
 });
 
+/** Errors that no other attempt mends. */
+const UNDECODABLE: ReadonlySet<string> = new Set([
+  ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR,
+  ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR,
+]);
+
 /** Whether this browser has what hls.js needs. */
 export const isHlsSupported = (): boolean => Hls.isSupported();
 
@@ -70,6 +83,10 @@ export function startHlsEngine(options: EngineOptions): Engine {
   });
   hls.on(Events.ERROR, (_event, { fatal, type, details }) => {
     if (!fatal) {
+      return;
+    }
+    if (UNDECODABLE.has(details)) {
+      events.onUnsupported(details);
       return;
     }
     // A decoder that stumbles once is given a new source buffer; twice in a row it is the page's turn.

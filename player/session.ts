@@ -2,7 +2,7 @@
  * What the page is doing about its channel: waiting for a broadcast, playing it, mending what broke, offering the
  * recording, and going over to the next broadcast by itself.
  */
-import { lookForBroadcast, type ReadText } from './broadcast.ts';
+import { lookForBroadcast, readFrom } from './broadcast.ts';
 import type { Edges } from './edges.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { UnsupportedError, startEngine } from './engines.ts';
@@ -31,21 +31,6 @@ const LONGEST_RETRY_MS = 10_000;
 /** Thousands wait for one kick-off: they must not all ask in the same moment. */
 const POLL_SPREAD = 0.25;
 
-/** Reads a text from the edge in use. */
-const readFrom =
-  (edges: Edges): ReadText =>
-  async (url) => {
-    const { pathname, search } = new URL(url);
-    const response = await edges.fetch(`${pathname}${search}`, { cache: 'no-cache' });
-    if (response.status === 404) {
-      return undefined;
-    }
-    if (!response.ok) {
-      throw new Error(`status ${response.status}`);
-    }
-    return response.text();
-  };
-
 /** See the head of this file. */
 export class Session {
   readonly #options: SessionOptions;
@@ -57,6 +42,7 @@ export class Session {
   #isOver = false;
   #nextBroadcast: number | undefined;
   #failures = 0;
+  #isReachable = true;
   #lastError: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Tells a late answer or event of an engine given up from one of the current. */
@@ -109,6 +95,11 @@ export class Session {
     return !this.#isOver && (this.#state === 'live' || this.#state === 'starting');
   }
 
+  /** Whether an edge answered when last asked what is on. */
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   get lastError(): string | undefined {
     return this.#lastError;
   }
@@ -154,6 +145,7 @@ export class Session {
     if (turn !== this.#turn) {
       return;
     }
+    this.#isReachable = onAir.kind !== 'unreachable';
     const isWatching = this.#engine !== undefined;
     switch (onAir.kind) {
       case 'live':
@@ -234,6 +226,11 @@ export class Session {
           }),
           onFailed: ifCurrent((reason: string) => {
             this.#onFailed(reason);
+          }),
+          onUnsupported: ifCurrent((reason: string) => {
+            this.#lastError = reason;
+            this.#giveUpEngine();
+            this.#set('unsupported');
           }),
         },
       });

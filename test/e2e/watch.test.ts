@@ -49,7 +49,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   origin = await startWatchOrigin(media);
-  edge = await runEdge(origin.url);
+  edge = await runEdge(origin.url, { hasChannel: (channel) => channel === 'main' });
   page = await chromium.context.newPage();
   mistakes = [];
   page.on('pageerror', (error) => mistakes.push(error.message));
@@ -213,6 +213,19 @@ test.each(['watch', 'embed'])(
   },
   60_000,
 );
+
+test('a channel that does not exist is told from one that is not on air, and servers from none', async () => {
+  const response = await page.goto(`${edge.url}/watch/nobody`);
+  expect(response?.status()).toBe(404);
+  await until('the page to wait', ({ state }) => state === 'waiting');
+  expect(await text('message-title')).toBe('There is no such channel');
+  await origin.close();
+  await edge.close();
+  await eventually('the servers to be missed', async () =>
+    (await text('message-title')) === 'Our servers cannot be reached' ? true : undefined,
+  );
+  await until('trouble', ({ state }) => state === 'trouble');
+}, 60_000);
 
 test('fits a window of 390 pixels without scrolling sideways', async () => {
   await page.setViewportSize({ width: 390, height: 844 });

@@ -45,14 +45,17 @@ export interface Pipeline {
 export const fastClock = (rate: number): Record<string, string> =>
   rate === 1 ? {} : { CLOCK_RATE: String(rate), CLOCK_ORIGIN: String(Date.now()) };
 
-/** Starts the pipeline and waits until it can take a stream. */
-export async function startPipeline(env: Readonly<Record<string, string>> = {}): Promise<Pipeline> {
+/** Starts the pipeline, with arguments such as `--demo`, and waits until it can take a stream. */
+export async function startPipeline(
+  env: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
+): Promise<Pipeline> {
   const folder = await mkdtemp(path.join(tmpdir(), 'touchline-test-'));
   const dataDir = path.join(folder, 'data');
   const logFile = path.join(folder, 'pipeline.log');
   const ports = await Promise.all(Array.from({ length: 5 }, freePort));
   const [rtmpPort = 0, httpPort = 0, controlPort = 0, originPort = 0, edgeBPort = 0] = ports;
-  const child = spawn(process.execPath, [path.join(ROOT, 'dist/supervisor/main.js')], {
+  const child = spawn(process.execPath, [path.join(ROOT, 'dist/supervisor/main.js'), ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
