@@ -36,7 +36,6 @@ export function createControls(
 ): Controls {
   const controller = part(root, 'controller', MediaController);
   const live = part(root, 'live', HTMLElement);
-  const liveWord = part(root, 'live-word', HTMLElement);
   const time = part(root, 'time', HTMLElement);
   const tip = part(root, 'seek-tip', HTMLElement);
   const engineMenu = bindEngineMenu(root, session);
@@ -79,7 +78,6 @@ export function createControls(
       chrome.update();
       engineMenu.update();
       live.hidden = !session.isLive;
-      setText(liveWord, position.isAtLive() && !video.paused ? 'Live' : 'Go live');
       setText(time, timeText());
     },
     togglePlay: () => {
@@ -94,9 +92,13 @@ export function createControls(
   };
 }
 
-/** A menu without a name of its own is only "menu" to those who hear the page. */
+/**
+ * A menu without a name of its own is only "menu" to those who hear the page; and the way back, an item of the menu
+ * like the others, says that it is one.
+ */
 function nameMenus(root: HTMLElement): void {
   for (const menu of root.querySelectorAll('[data-name]')) {
     menu.setAttribute('aria-label', menu.getAttribute('data-name') ?? '');
+    menu.shadowRoot?.querySelector('button[part~="back"]')?.setAttribute('role', 'menuitem');
   }
 }
