@@ -1,7 +1,5 @@
 /** What is on a channel, told by its playlists: nothing, a broadcast on air, or one that has ended. */
 
-import type { Edges } from './edges.ts';
-
 /**
  * See the head of this file. `beginning` is on air, but too short to play without stalling; `unreachable` says
  * nothing about the channel.
@@ -16,12 +14,12 @@ export type OnAir =
 /** Reads a text: undefined for 404, an error for whatever else went wrong. */
 export type ReadText = (url: string) => Promise<string | undefined>;
 
-/** Reads a text from the edge in use. */
+/** Reads texts by their paths, from whichever edge `fetchPath` asks. */
 export const readFrom =
-  (edges: Pick<Edges, 'fetch'>): ReadText =>
+  (fetchPath: (path: string) => Promise<Response>): ReadText =>
   async (url) => {
     const { pathname, search } = new URL(url);
-    const response = await edges.fetch(`${pathname}${search}`, { cache: 'no-cache' });
+    const response = await fetchPath(`${pathname}${search}`);
     if (response.status === 404) {
       return undefined;
     }

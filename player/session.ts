@@ -141,7 +141,9 @@ export class Session {
     const turn = this.#turn;
     const playlist = new URL(`/live/${this.#options.channel}/index.m3u8`, location.href).href;
     const known = this.#isOver ? this.#broadcast : undefined;
-    const onAir = await lookForBroadcast(playlist, readFrom(this.#options.edges), known);
+    const { edges } = this.#options;
+    const read = readFrom((path) => edges.fetch(path, { cache: 'no-cache' }));
+    const onAir = await lookForBroadcast(playlist, read, known);
     if (turn !== this.#turn) {
       return;
     }
