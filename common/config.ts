@@ -52,6 +52,14 @@ export const adminToken = z
   .string('must be set: at least 16 characters that nobody can guess')
   .regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 ASCII characters without spaces');
 
+/** Ids name a place: country, city, and the unit there, for example `india.mumbai.01a`. */
+export const edgeIdSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}$/,
+    'must be country.city.unit, for example india.mumbai.01a',
+  );
+
 /** A TCP port; 0 takes a free one. */
 const port = wholeNumber(0, 65_535);
 

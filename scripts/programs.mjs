@@ -185,14 +185,36 @@ async function findRadosgw() {
 }
 
 /**
+ * A program that is there when it can be started at all.
+ * @param {string} name
+ * @param {readonly string[]} args
+ * @param {{ apt: readonly string[], brew: readonly string[] }} packages
+ * @returns {Promise<Finding>}
+ */
+async function findStartable(name, args, packages) {
+  const { output } = await capture(name, args);
+  const isThere = output !== '';
+  return { name, isThere, detail: isThere ? 'there' : 'not found', ...packages };
+}
+
+/** What benchmarks compare with and measure by. */
+const findReferences = () => [
+  findStartable('nginx', ['-v'], { apt: ['nginx-light'], brew: ['nginx'] }),
+  findStartable('wrk', ['-v'], { apt: ['wrk'], brew: ['wrk'] }),
+];
+
+/**
  * Looks for every program.
- * @param {'run' | 'test'} purpose tests drive a browser and an S3 server, too
+ * @param {'run' | 'test' | 'bench'} purpose tests drive a browser and an S3 server, too; benchmarks compare with others
  * @returns {Promise<Finding[]>}
  */
 export async function findPrograms(purpose) {
   const searches = [findFfmpeg(), findFfprobe(), findRedis()];
   if (purpose === 'run') {
     return Promise.all(searches);
+  }
+  if (purpose === 'bench') {
+    return Promise.all([...searches, ...findReferences()]);
   }
   const [found, radosgw] = await Promise.all([
     Promise.all([...searches, findChromium()]),

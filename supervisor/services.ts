@@ -108,25 +108,45 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
     ADMIN_TOKEN: adminToken,
     BOOT_CHANNELS: channels.join(','),
     EDGE_ID: config.EDGE_ID,
+    EDGE_B_ID: config.EDGE_B_ID,
     EDGE_UPSTREAM: `http://${localHost(config)}:${ports.ORIGIN_PORT}`,
     ...pick(env, ['EDGE_UPSTREAM']),
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
   };
-  const plan = (service: ServiceName, name: string = service): ServicePlan => ({
+  const plan = (
+    service: ServiceName,
+    name: string = service,
+    environment = whole,
+  ): ServicePlan => ({
     name,
     service,
     env: {
       ...systemEnvironment(env),
       // Libraries then answer errors without stack traces.
       NODE_ENV: 'production',
-      ...pick(whole, SERVICE_SETTINGS[service]),
+      ...pick(environment, SERVICE_SETTINGS[service]),
     },
   });
   const workers = Array.from({ length: config.WORKERS }, (_, index) =>
     plan('transcoder', `transcoder-${index + 1}`),
   );
-  return [plan('scheduler'), plan('aggregator'), plan('ingest'), ...workers, plan('edge')];
+  return [
+    plan('scheduler'),
+    plan('aggregator'),
+    plan('ingest'),
+    ...workers,
+    plan('edge'),
+    plan('edge', 'edge-b', secondEdge(whole)),
+  ];
 }
+
+/** The same settings as the first edge's, but for who and where it is. */
+const secondEdge = (whole: Environment): Environment => ({
+  ...whole,
+  HTTP_PORT: whole['EDGE_B_PORT'],
+  EDGE_ID: whole['EDGE_B_ID'],
+  EDGE_PUBLIC_URL: whole['EDGE_B_PUBLIC_URL'],
+});
 
 /** The address at which this machine reaches its own services. */
 export const localHost = (config: Pick<SupervisorConfig, 'BIND_HOST'>): string =>
