@@ -1,5 +1,5 @@
 /** The edge's settings. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { baseSettings, edgeIdSchema, httpUrl, portSetting, wholeNumber } from '../common/config.ts';
 
 /** See the README of this folder. */

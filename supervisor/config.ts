@@ -1,5 +1,6 @@
 /** The supervisor's settings: those of the whole pipeline on one machine. */
 import { availableParallelism } from 'node:os';
+import type { z } from 'zod';
 import {
   adminToken,
   baseSettings,
