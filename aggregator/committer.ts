@@ -23,7 +23,7 @@ const BACKOFF = { first: 500, most: 10_000 } as const;
 /** How often the store is asked for a segment whose bytes are not here, before it counts as lost. */
 const MAX_LOOKS = 60;
 /** Segments written at a time, and segments that may await their commit, with or without bytes here. */
-const CONCURRENT = 4;
+const CONCURRENT = 16;
 const MAX_PENDING = 10_000;
 /** Notices of the worker that came before the segment was published. */
 const MAX_EARLY = 1_024;
@@ -40,6 +40,8 @@ interface Pending {
   readonly published: Published;
   /** Aborted when the worker says it has stored the objects, or all is over. */
   readonly stored: AbortController;
+  /** Objects put from here so far: a retry puts only the others. */
+  readonly put: Set<string>;
   isStored: boolean;
 }
 
@@ -86,7 +88,10 @@ export class Committer {
     if (this.#pending.has(key)) {
       return;
     }
-    const entry = { channel, published, stored: new AbortController(), isStored: false };
+    const entry: Pending = {
+      ...{ channel, published, stored: new AbortController() },
+      ...{ put: new Set(), isStored: false },
+    };
     this.#pending.set(key, entry);
     this.#bound();
     const run = this.#commit(entry).finally(() => {
@@ -175,19 +180,27 @@ export class Committer {
       return (await readStoredSegment(store, channel, published)) !== undefined;
     }
     const n = segmentNumber(published.n);
+    const puts: Promise<void>[] = [];
+    const put = async (key: string, bytes: Uint8Array): Promise<void> => {
+      if (!entry.put.has(key)) {
+        await store.put(key, bytes, { contentType: 'video/mp4' });
+        entry.put.add(key);
+      }
+    };
     for (const item of published.renditions) {
       const bytes = objects.get(item.rendition);
       if (bytes === undefined) {
         return false;
       }
-      await store.put(
-        storeKeys.init(channel, item.rendition, initName(item.initSha256)),
-        bytes.init,
-        { contentType: 'video/mp4' },
+      const { rendition, initSha256 } = item;
+      puts.push(
+        put(storeKeys.init(channel, rendition, initName(initSha256)), bytes.init),
+        put(storeKeys.segment(channel, rendition, n), bytes.data),
       );
-      await store.put(storeKeys.segment(channel, item.rendition, n), bytes.data, {
-        contentType: 'video/mp4',
-      });
+    }
+    const failed = (await Promise.allSettled(puts)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') {
+      throw failed.reason;
     }
     return true;
   }

@@ -147,7 +147,9 @@ export class Recordings {
     }
     const prefix = storeKeys.commitPrefix(channel, segmentNumber(number));
     const numbers = await listNumbers(this.#store, prefix);
-    const segments = await readCommits(this.#store, channel, number, numbers);
+    // One by one into the cache: what was read is not read again when another one failed.
+    const records = await pLimit(CONCURRENT).map(numbers, (n) => this.commitOf(channel, number, n));
+    const segments = records.filter((record) => record !== undefined);
     const declared = segments.reduce(
       (sofar, published) => declare(broadcast, sofar, published),
       firstDeclared(broadcast),

@@ -52,6 +52,14 @@ export const adminToken = z
   .string('must be set: at least 16 characters that nobody can guess')
   .regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 ASCII characters without spaces');
 
+/** Ids name a place: country, city, and the unit there, for example `india.mumbai.01a`. */
+export const edgeIdSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}$/,
+    'must be country.city.unit, for example india.mumbai.01a',
+  );
+
 /** A TCP port; 0 takes a free one. */
 const port = wholeNumber(0, 65_535);
 
@@ -67,6 +75,10 @@ export const baseSettings = z.object({
     .string()
     .regex(BUCKET, 'must be 3 to 63 of a-z, 0-9, dots and dashes, such as touchline')
     .default('touchline'),
+  S3_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'must be a region such as us-east-1')
+    .default('us-east-1'),
   S3_ACCESS_KEY_ID: z.string().optional(),
   S3_SECRET_ACCESS_KEY: z.string().optional(),
   CLOCK_RATE: anyNumber(0.01, 100).default(1),

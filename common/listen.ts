@@ -1,6 +1,7 @@
 /** Servers: listening with an error that helps, and closing without waiting for idle clients. */
 import type { Server } from 'node:http';
 import { isIPv6, type Server as NetServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { PipelineError } from './errors.ts';
 import type { Closable } from './lifecycle.ts';
 
@@ -78,4 +79,14 @@ export function closesServer(server: Server): Closable {
       clearTimeout(timer);
     },
   };
+}
+
+/** How a URL for others names it: this machine's first outside address where it listens on all. */
+export function publicHost(bindHost: string): string {
+  if (bindHost !== '0.0.0.0' && bindHost !== '::') {
+    return reachableHost(bindHost);
+  }
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outside = addresses.find((found) => found.family === 'IPv4' && !found.internal);
+  return outside?.address ?? reachableHost(bindHost);
 }

@@ -1,14 +1,6 @@
 /** The edge's settings. */
-import { z } from 'zod';
-import { baseSettings, httpUrl, portSetting, wholeNumber } from '../common/config.ts';
-
-/** Ids name a place: country, city, and the unit there, for example `india.mumbai.01a`. */
-export const edgeIdSchema = z
-  .string()
-  .regex(
-    /^[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}$/,
-    'must be country.city.unit, for example india.mumbai.01a',
-  );
+import type { z } from 'zod';
+import { baseSettings, edgeIdSchema, httpUrl, portSetting, wholeNumber } from '../common/config.ts';
 
 /** See the README of this folder. */
 export const edgeSettings = baseSettings

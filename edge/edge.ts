@@ -4,17 +4,19 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { redisKeys } from '../common/contracts/names.ts';
+import { nearestEdges, type EdgeDirectory } from '../common/edge-directory.ts';
 import { withDeadline, type Closable } from '../common/lifecycle.ts';
-import { closesServer, listen } from '../common/listen.ts';
+import { closesServer, listen, publicHost } from '../common/listen.ts';
 import type { Logger } from '../common/logger.ts';
 import type { ServiceContext } from '../common/service.ts';
 import type { EdgeConfig } from './config.ts';
-import { nearestEdges, readServices, type Directory } from './directory.ts';
 import { MediaCache } from './media-cache.ts';
-import { createEdgeMetrics } from './metrics.ts';
+import { createEdgeMetrics, type EdgeMetrics } from './metrics.ts';
 import { createPages } from './pages.ts';
 import { readPlayerFiles, type PlayerFiles } from './player-files.ts';
 import { createEdgeServer } from './server.ts';
+import { readServices } from './services.ts';
+import { countTraffic } from './traffic.ts';
 import { openUpstream, type Upstream } from './upstream.ts';
 
 /** What of a service's context the edge uses. */
@@ -22,13 +24,18 @@ export type EdgeContext = Pick<
   ServiceContext<EdgeConfig>,
   'config' | 'logger' | 'clock' | 'metrics' | 'lifecycle' | 'health' | 'setReady' | 'setDetail'
 > & {
-  /** For the directory. */
-  readonly redis: { hvals(key: string): Promise<string[]> };
+  /** For the directory and the names of channels. */
+  readonly redis: {
+    hvals(key: string): Promise<string[]>;
+    hexists(key: string, field: string): Promise<number>;
+  };
 };
 
 /** The directory may be asked often; Redis is asked once in this time. */
 const DIRECTORY_MS = 1_000;
 const DIRECTORY_DEADLINE_MS = 2_000;
+/** The heartbeat tells numbers no older than this. */
+const DETAIL_MS = 1_000;
 const PROBE_MS = 2_000;
 const FIRST_PROBES_MS = 200;
 /** One lost probe is no outage. */
@@ -53,16 +60,47 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     player: await loadPlayer(logger),
     logger,
     directory: createDirectory(context),
+    hasChannel: async (channel) => (await context.redis.hexists(redisKeys.channels, channel)) === 1,
   });
-  const server = createEdgeServer({ cache, clock, health: context.health, metrics, pages });
+  const { server, fastPath } = createEdgeServer({
+    cache,
+    clock,
+    health: context.health,
+    metrics,
+    pages,
+  });
+  metrics.count(countTraffic(server));
   await listen(server, config.HTTP_PORT, config.BIND_HOST, 'HTTP_PORT');
   lifecycle.own('server', closesServer(server));
+  lifecycle.own('fast path', fastPath);
   const { port } = server.address() as AddressInfo;
-  const host = config.BIND_HOST === '0.0.0.0' ? '127.0.0.1' : config.BIND_HOST;
-  const url = config.EDGE_PUBLIC_URL ?? `http://${host}:${port}`;
-  context.setDetail({ edge: config.EDGE_ID, url, upstream: config.EDGE_UPSTREAM });
+  lifecycle.own('detail', tellDetail(context, port, metrics));
   lifecycle.own('readiness', watchUpstream(upstream, logger, context.setReady));
-  return `http://${host}:${port}`;
+  return `http://${localHost(config)}:${port}`;
+}
+
+const localHost = ({ BIND_HOST }: EdgeConfig): string =>
+  BIND_HOST === '0.0.0.0' ? '127.0.0.1' : BIND_HOST;
+
+/** Who this edge is, where viewers reach it, and what it has done so far. */
+function tellDetail(
+  { config, setDetail }: EdgeContext,
+  port: number,
+  metrics: EdgeMetrics,
+): Closable {
+  const url = config.EDGE_PUBLIC_URL ?? `http://${publicHost(config.BIND_HOST)}:${port}`;
+  const who = { edge: config.EDGE_ID, url: new URL(url).origin, upstream: config.EDGE_UPSTREAM };
+  const tell = (): void => {
+    setDetail({ ...who, ...metrics.totals() });
+  };
+  tell();
+  const timer = setInterval(tell, DETAIL_MS);
+  return {
+    close: () => {
+      clearInterval(timer);
+      return Promise.resolve();
+    },
+  };
 }
 
 /** The folder lies beside this one in the sources, and one level further up from `dist/edge`. */
@@ -79,9 +117,9 @@ async function loadPlayer(logger: Logger): Promise<PlayerFiles | undefined> {
   return readPlayerFiles(folder);
 }
 
-function createDirectory({ redis, config }: EdgeContext): () => Promise<Directory> {
-  let last: { readonly until: number; readonly directory: Promise<Directory> } | undefined;
-  const read = async (): Promise<Directory> => {
+function createDirectory({ redis, config }: EdgeContext): () => Promise<EdgeDirectory> {
+  let last: { readonly until: number; readonly directory: Promise<EdgeDirectory> } | undefined;
+  const read = async (): Promise<EdgeDirectory> => {
     // Commands wait while Redis is away; a viewer does not.
     const values = await withDeadline(
       redis.hvals(redisKeys.services),

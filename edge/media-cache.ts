@@ -34,6 +34,7 @@ export interface MediaCacheOptions {
 }
 
 interface Stored {
+  readonly route: MediaRoute;
   readonly answer: MediaAnswer;
   freshUntil: number;
 }
@@ -75,6 +76,16 @@ export class MediaCache {
   /** Bytes being received. */
   get flyingBytes(): number {
     return this.#flyingBytes;
+  }
+
+  /** What is kept and fresh under this key. */
+  fresh(key: string): { readonly route: MediaRoute; readonly answer: MediaAnswer } | undefined {
+    const stored = this.#stored.get(key);
+    if (stored === undefined || this.#options.clock.now() >= stored.freshUntil) {
+      return undefined;
+    }
+    this.#options.onLookup?.('hit');
+    return stored;
   }
 
   /** The answer to a route: at once when it is kept and fresh, else as soon as the upstream's head is there. Never rejects. */
@@ -133,7 +144,7 @@ export class MediaCache {
     const answer = statusOnly(status, status === 503 ? (head.retryAfter ?? '1') : undefined);
     const freshUntil = this.#freshUntil(route, head);
     if (freshUntil > this.#options.clock.now()) {
-      this.#stored.set(route.key, { answer, freshUntil });
+      this.#stored.set(route.key, { route, answer, freshUntil });
     } else {
       this.#stored.delete(route.key);
     }
@@ -160,7 +171,7 @@ export class MediaCache {
     void this.#fill(route, upstream, object).then((isWhole) => {
       this.#flights.delete(route.key);
       if (isWhole) {
-        this.#stored.set(route.key, { answer, freshUntil });
+        this.#stored.set(route.key, { route, answer, freshUntil });
         if (route.media === 'playlist' || route.media === 'manifest') {
           this.#compress(route.key, object);
         }

@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type Response } from 'express';
 import { channelIdSchema } from '../common/contracts/channel.ts';
+import type { EdgeDirectory } from '../common/edge-directory.ts';
 import { PipelineError, httpStatusOf, toPipelineError } from '../common/errors.ts';
+import { withDeadline } from '../common/lifecycle.ts';
 import type { Logger } from '../common/logger.ts';
-import type { Directory } from './directory.ts';
 import { parseRoute } from './paths.ts';
 import type { PlayerFile, PlayerFiles } from './player-files.ts';
 
@@ -13,23 +14,34 @@ export interface PagesOptions {
   /** Undefined when the player has not been built. */
   readonly player: PlayerFiles | undefined;
   readonly logger: Logger;
-  readonly directory: () => Promise<Directory>;
+  readonly directory: () => Promise<EdgeDirectory>;
+  /** Whether there is a channel of this name. */
+  readonly hasChannel: (channel: string) => Promise<boolean>;
 }
 
-/** Scripts, styles and connections of our own only; media sources are made by the player (`blob:`). */
-const CSP = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "media-src 'self' blob:",
-  "worker-src 'self' blob:",
-  "manifest-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+/**
+ * Scripts of our own only: from here, and from the edges known, since this one may die before its page does. Media may
+ * come from any edge, also one that starts later; its sources are made by the player (`blob:`).
+ */
+const contentPolicy = (edges: readonly string[], ancestors: string): string =>
+  [
+    "default-src 'none'",
+    `script-src ${["'self'", ...edges].join(' ')}`,
+    // The controls are elements with styles of their own inside.
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: http: https:",
+    "font-src 'self'",
+    "connect-src 'self' http: https:",
+    "media-src 'self' blob: http: https:",
+    "worker-src 'self' blob:",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    `frame-ancestors ${ancestors}`,
+  ].join('; ');
+
+/** A page does not wait longer than this for the directory. */
+const PAGE_PATIENCE_MS = 500;
 
 const COMMON_HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -58,10 +70,15 @@ async function answer(options: PagesOptions, request: Request, response: Respons
   switch (route.kind) {
     case 'page':
       response.set({
-        'content-security-policy': `${CSP}; frame-ancestors ${route.page === 'embed' ? '*' : "'self'"}`,
+        'content-security-policy': contentPolicy(
+          await knownEdges(options),
+          route.page === 'embed' ? '*' : "'self'",
+        ),
         'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
         'cache-control': 'no-cache',
       });
+      // The same page: it says that there is no such channel, and starts when there is.
+      response.status((await isKnown(options, route.channel)) ? 200 : 404);
       sendFile(request, response, built(player).pages[route.page]);
       return;
     case 'asset': {
@@ -99,6 +116,25 @@ async function answer(options: PagesOptions, request: Request, response: Respons
     case 'media':
     case 'time':
       throw new PipelineError('INTERNAL', 'media reached the pages');
+  }
+}
+
+/** Origins of the edges that are alive; without the directory a page still works, from its own edge. */
+async function knownEdges({ directory }: PagesOptions): Promise<readonly string[]> {
+  try {
+    const { edges } = await withDeadline(directory(), PAGE_PATIENCE_MS, 'directory of edges');
+    return edges.map(({ url }) => new URL(url).origin);
+  } catch {
+    return [];
+  }
+}
+
+/** Without word from Redis a channel counts as known. */
+async function isKnown({ hasChannel }: PagesOptions, channel: string): Promise<boolean> {
+  try {
+    return await withDeadline(hasChannel(channel), PAGE_PATIENCE_MS, 'channels');
+  } catch {
+    return true;
   }
 }
 

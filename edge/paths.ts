@@ -41,6 +41,8 @@ const MEDIA: readonly (readonly [RegExp, MediaKind])[] = [
   [pattern(`/vod/${CHANNEL}/${NUMBER}/(?:index|${RENDITION})\\.m3u8`), 'playlist'],
   [pattern(`/vod/${CHANNEL}/${NUMBER}/index\\.mpd`), 'manifest'],
 ];
+/** The playlists that may be asked for ahead of time. */
+const LIVE_LIST = /^\/live\/[^/]+\/[^/]+\/[0-9]+\.m3u8$/;
 const PAGE = new RegExp(`^/(watch|embed)/(${CHANNEL})$`);
 const ASSET = /^\/assets\/([A-Za-z0-9][A-Za-z0-9_-]{0,79}(?:\.[a-z0-9]{1,8}){1,2})$/;
 
@@ -48,9 +50,28 @@ function pattern(source: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
+/** What a client of low-latency HLS asks a media playlist for (RFC 8216bis §6.2.5); the rest of a query is no part of a key. */
+const DELIVERY: readonly (readonly [string, RegExp])[] = [
+  ['_HLS_msn', /^(?:0|[1-9][0-9]{0,15})$/],
+  ['_HLS_part', /^(?:0|[1-9][0-9]{0,3})$/],
+  ['_HLS_skip', /^(?:YES|v2)$/],
+];
+
+/** The delivery directives of a query, in one order; empty when there are none or one of them is malformed. */
+function deliveryOf(query: string): string {
+  const asked = new URLSearchParams(query);
+  const found = DELIVERY.flatMap(([name, expression]) => {
+    const value = asked.get(name);
+    return value === null ? [] : [{ text: `${name}=${value}`, isValid: expression.test(value) }];
+  });
+  return found.every(({ isValid }) => isValid) && found.length > 0
+    ? `?${found.map(({ text }) => text).join('&')}`
+    : '';
+}
+
 /**
- * The route of a request target. The query is not part of it: session ids, tokens and player reports in a key
- * would give every viewer an object of his own.
+ * The route of a request target. Of the query only the directives of low-latency HLS are part of it: session ids,
+ * tokens and player reports in a key would give every viewer an object of his own.
  * @param target as received, origin form (`/live/…?…`); anything else is `none`
  */
 export function parseRoute(target: string): Route {
@@ -58,7 +79,16 @@ export function parseRoute(target: string): Route {
   const path = end === -1 ? target : target.slice(0, end);
   if (path.startsWith('/live/') || path.startsWith('/vod/')) {
     const found = MEDIA.find(([expression]) => expression.test(path));
-    return found === undefined ? { kind: 'none' } : { kind: 'media', key: path, media: found[1] };
+    if (found === undefined) {
+      return { kind: 'none' };
+    }
+    const [, media] = found;
+    const isLiveList = media === 'playlist' && end !== -1 && LIVE_LIST.test(path);
+    return {
+      kind: 'media',
+      key: isLiveList ? `${path}${deliveryOf(target.slice(end))}` : path,
+      media,
+    };
   }
   if (path === '/time' || path === '/') {
     return { kind: path === '/' ? 'home' : 'time' };

@@ -1,6 +1,7 @@
 /** Writes a media answer to a viewer: ranges, conditions, back-pressure and an end for those who do not read. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { CachedObject } from './cached-object.ts';
+import { follow, patienceFor } from './follow.ts';
 import type { MediaAnswer } from './media-cache.ts';
 import type { MediaRoute } from './paths.ts';
 import { cacheControlFor, contentTypeOf } from './policy.ts';
@@ -15,10 +16,6 @@ export const MEDIA_HEADERS: Readonly<OutgoingHttpHeaders> = {
   'x-content-type-options': 'nosniff',
 };
 
-/** A viewer slower than this (128 kb/s) cannot play the lowest rendition, but would hold its memory. */
-const SLOWEST_BYTES_PER_SECOND = 16 * 1024;
-const GRACE_MS = 30_000;
-
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'bad request',
   403: 'forbidden',
@@ -29,6 +26,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   503: 'not ready yet, ask again',
 };
 
+const textOf = (status: number): string => `${STATUS_TEXT[status] ?? 'error'}\n`;
+
 /** Answers with a status and a line of text. */
 export function sendStatus(
   request: IncomingMessage,
@@ -36,7 +35,7 @@ export function sendStatus(
   status: number,
   headers: OutgoingHttpHeaders = {},
 ): void {
-  const text = `${STATUS_TEXT[status] ?? 'error'}\n`;
+  const text = textOf(status);
   response.writeHead(status, {
     ...MEDIA_HEADERS,
     'cache-control': 'no-store',
@@ -47,6 +46,53 @@ export function sendStatus(
   response.end(request.method === 'HEAD' ? undefined : text);
 }
 
+/** What to send when there is no whole object to be had. */
+export function statusAnswer(answer: MediaAnswer): {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly text: string;
+} {
+  // An answer that broke before its first byte went out can still be named for what it is.
+  const status = answer.object === undefined ? answer.status : 502;
+  return {
+    status,
+    text: textOf(status),
+    headers: {
+      ...MEDIA_HEADERS,
+      'cache-control': status === 404 ? 'public, max-age=0, must-revalidate' : 'no-store',
+      'content-type': 'text/plain; charset=utf-8',
+      ...(answer.retryAfter === undefined ? {} : { 'retry-after': answer.retryAfter }),
+    },
+  };
+}
+
+const isText = (route: MediaRoute): boolean =>
+  route.media === 'playlist' || route.media === 'manifest';
+
+/** The headers of an object, but for its length. */
+export function mediaHeaders(route: MediaRoute, answer: MediaAnswer): OutgoingHttpHeaders {
+  const etag = answer.object?.etag;
+  return {
+    ...MEDIA_HEADERS,
+    'cache-control': cacheControlFor(route.media, answer.cacheControl),
+    'content-type': contentTypeOf(route.media, route.key),
+    ...(etag === undefined ? {} : { etag }),
+    ...(isText(route) ? { vary: 'Accept-Encoding' } : { 'accept-ranges': 'bytes' }),
+  };
+}
+
+/** The same headers over the packed form: another form of the text, whose tag may only match weakly (RFC 9110 §8.8.1). */
+export function gzipHeaders(
+  headers: OutgoingHttpHeaders,
+  { etag }: CachedObject,
+): OutgoingHttpHeaders {
+  return {
+    ...headers,
+    'content-encoding': 'gzip',
+    ...(etag === undefined ? {} : { etag: etag.startsWith('W/') ? etag : `W/${etag}` }),
+  };
+}
+
 /** Writes the answer; returns the status sent. */
 export function sendMedia(
   request: IncomingMessage,
@@ -55,31 +101,19 @@ export function sendMedia(
   answer: MediaAnswer,
 ): number {
   const { object } = answer;
-  // An answer that broke before its first byte went out can still be named for what it is.
   if (object === undefined || object.state === 'broken') {
-    const status = object === undefined ? answer.status : 502;
-    sendStatus(request, response, status, {
-      ...(answer.retryAfter === undefined ? {} : { 'retry-after': answer.retryAfter }),
-      ...(status === 404 ? { 'cache-control': 'public, max-age=0, must-revalidate' } : {}),
-    });
+    const { status, headers } = statusAnswer(answer);
+    sendStatus(request, response, status, headers);
     return status;
   }
-  const isText = route.media === 'playlist' || route.media === 'manifest';
-  const headers: OutgoingHttpHeaders = {
-    ...MEDIA_HEADERS,
-    'cache-control': cacheControlFor(route.media, answer.cacheControl),
-    'content-type': contentTypeOf(route.media, route.key),
-    ...(object.etag === undefined ? {} : { etag: object.etag }),
-    ...(isText ? { vary: 'Accept-Encoding' } : { 'accept-ranges': 'bytes' }),
-  };
+  const headers = mediaHeaders(route, answer);
   if (matchesEtag(request.headers['if-none-match'], object.etag)) {
     response.writeHead(304, headers).end();
     return 304;
   }
-  if (isText) {
-    return sendText(request, response, object, headers);
-  }
-  return sendBytes(request, response, object, headers);
+  return isText(route)
+    ? sendText(request, response, object, headers)
+    : sendBytes(request, response, object, headers);
 }
 
 function sendText(
@@ -90,13 +124,10 @@ function sendText(
 ): number {
   const { gzipped } = object;
   if (gzipped !== undefined && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
-    headers['content-encoding'] = 'gzip';
-    headers['content-length'] = gzipped.length;
-    // Another form of the same text: the tag may only match weakly (RFC 9110 §8.8.1).
-    if (object.etag !== undefined) {
-      headers['etag'] = object.etag.startsWith('W/') ? object.etag : `W/${object.etag}`;
-    }
-    response.writeHead(200, headers);
+    response.writeHead(200, {
+      ...gzipHeaders(headers, object),
+      'content-length': gzipped.length,
+    });
     response.end(request.method === 'HEAD' ? undefined : gzipped);
     return 200;
   }
@@ -153,60 +184,18 @@ function writeBody(
     response.end(object.slice(start, end ?? object.received));
     return;
   }
-  follow(response, object, start, end);
+  follow(response, object, start, end, () => {
+    response.end();
+  });
 }
 
 /** Ends the connection of a viewer who takes far longer than its bytes could need. */
 function limitDuration(response: ServerResponse, bytes: number): void {
-  const timer = setTimeout(
-    () => {
-      response.destroy();
-    },
-    GRACE_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1000,
-  );
+  const timer = setTimeout(() => {
+    response.destroy();
+  }, patienceFor(bytes));
   timer.unref();
   response.once('close', () => {
     clearTimeout(timer);
   });
-}
-
-/** Writes what has arrived whenever more arrives, and waits while the viewer does not take it. */
-function follow(
-  response: ServerResponse,
-  object: CachedObject,
-  start: number,
-  end: number | undefined,
-): void {
-  let sent = start;
-  let isBlocked = false;
-  let isDone = false;
-  const stop = object.onChange(step);
-  response.on('drain', () => {
-    isBlocked = false;
-    step();
-  });
-  response.once('close', stop);
-  step();
-
-  function step(): void {
-    if (isBlocked || isDone || response.destroyed) {
-      return;
-    }
-    const available = Math.min(object.received, end ?? Number.POSITIVE_INFINITY);
-    if (available > sent) {
-      const slice = object.slice(sent, available);
-      sent = available;
-      isBlocked = !response.write(slice);
-    }
-    if (object.state === 'broken') {
-      isDone = true;
-      stop();
-      // Fewer bytes than announced, or a chunked body without its end: the viewer sees that it is not whole.
-      response.destroy();
-    } else if (sent === end || (object.state === 'complete' && sent === object.received)) {
-      isDone = true;
-      stop();
-      response.end();
-    }
-  }
 }

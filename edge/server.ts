@@ -8,6 +8,9 @@ import {
 } from 'node:http';
 import type { Clock } from '../common/clock.ts';
 import type { HealthAnswer } from '../common/health.ts';
+import type { Closable } from '../common/lifecycle.ts';
+import { createFastAnswers } from './fast-answers.ts';
+import { installFastPath } from './fast-path.ts';
 import type { MediaCache } from './media-cache.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import { MAX_TARGET_LENGTH, parseRoute, type MediaRoute } from './paths.ts';
@@ -25,17 +28,27 @@ export interface EdgeServerOptions {
   readonly stallMs?: number;
 }
 
+const HEADERS_MS = 5_000;
+const KEEP_ALIVE_MS = 30_000;
 const STALL_MS = 20_000;
 const MAX_CONNECTIONS = 20_000;
 
-/** Makes the server; it does not listen yet. */
-export function createEdgeServer(options: EdgeServerOptions): Server {
+/** A server that does not listen yet, and what closes with it. */
+export interface EdgeServer {
+  readonly server: Server;
+  /** Ends connections that wait for a request or an answer. */
+  readonly fastPath: Closable;
+}
+
+/** Makes the server: media at the socket where a request is plain, by node:http where it is not. */
+export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
+  const { cache, metrics, stallMs = STALL_MS } = options;
   const server = createServer(
     {
-      headersTimeout: 5_000,
+      headersTimeout: HEADERS_MS,
       requestTimeout: 10_000,
       connectionsCheckingInterval: 2_000,
-      keepAliveTimeout: 30_000,
+      keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: 8 * 1024,
       noDelay: true,
     },
@@ -44,8 +57,13 @@ export function createEdgeServer(options: EdgeServerOptions): Server {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
-  server.timeout = options.stallMs ?? STALL_MS;
-  return server;
+  server.timeout = stallMs;
+  const fastPath = installFastPath(
+    server,
+    createFastAnswers({ cache, metrics, keepAliveSeconds: KEEP_ALIVE_MS / 1000 }),
+    { firstMs: HEADERS_MS, idleMs: KEEP_ALIVE_MS, stallMs },
+  );
+  return { server, fastPath };
 }
 
 function handle(

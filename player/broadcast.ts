@@ -14,6 +14,21 @@ export type OnAir =
 /** Reads a text: undefined for 404, an error for whatever else went wrong. */
 export type ReadText = (url: string) => Promise<string | undefined>;
 
+/** Reads texts by their paths, from whichever edge `fetchPath` asks. */
+export const readFrom =
+  (fetchPath: (path: string) => Promise<Response>): ReadText =>
+  async (url) => {
+    const { pathname, search } = new URL(url);
+    const response = await fetchPath(`${pathname}${search}`);
+    if (response.status === 404) {
+      return undefined;
+    }
+    if (!response.ok) {
+      throw new Error(`status ${response.status}`);
+    }
+    return response.text();
+  };
+
 /** The first media playlist of a multivariant playlist (RFC 8216bis §4.4.6.2), and the broadcast its name tells. */
 export function firstVariant(
   text: string,

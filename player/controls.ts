@@ -1,11 +1,25 @@
-/** The bar of controls: play, sound, live, settings, full screen. */
-import { part, setIcon, setLabel, setText } from './dom.ts';
+/** The controls: media-chrome's elements, bound to a session; and what buttons and keys share. */
+import 'media-chrome/media-control-bar.js';
+import 'media-chrome/media-controller.js';
+import 'media-chrome/media-fullscreen-button.js';
+import 'media-chrome/media-live-button.js';
+import 'media-chrome/media-mute-button.js';
+import 'media-chrome/media-play-button.js';
+import 'media-chrome/media-time-range.js';
+import 'media-chrome/media-volume-range.js';
+import 'media-chrome/menu/media-rendition-menu.js';
+import 'media-chrome/menu/media-settings-menu-button.js';
+import 'media-chrome/menu/media-settings-menu-item.js';
+import 'media-chrome/menu/media-settings-menu.js';
+import MediaController from 'media-chrome/media-controller.js';
+import type { ChromeStore } from './chrome-store.ts';
+import { part, setText } from './dom.ts';
+import { bindEngineMenu } from './engine-menu.ts';
 import type { Position } from './position.ts';
 import type { Session } from './session.ts';
-import type { Sound } from './sound.ts';
 import { formatDuration } from './timeline.ts';
 
-/** What buttons and keys share. */
+/** What keys do, and redrawing. */
 export interface Controls {
   readonly update: () => void;
   readonly togglePlay: () => void;
@@ -18,41 +32,16 @@ export function createControls(
   video: HTMLVideoElement,
   session: Session,
   position: Position,
-  sound: Sound,
+  chrome: ChromeStore,
 ): Controls {
-  const play = part(root, 'play', HTMLButtonElement);
-  const mute = part(root, 'mute', HTMLButtonElement);
-  const volume = part(root, 'volume', HTMLInputElement);
-  const live = part(root, 'live', HTMLButtonElement);
-  const liveWord = part(live, 'live-word', HTMLElement);
+  const controller = part(root, 'controller', MediaController);
+  const live = part(root, 'live', HTMLElement);
   const time = part(root, 'time', HTMLElement);
-  const full = part(root, 'full-screen', HTMLButtonElement);
+  const tip = part(root, 'seek-tip', HTMLElement);
+  const engineMenu = bindEngineMenu(root, session);
+  controller.mediaStore = chrome.store;
+  nameMenus(root);
 
-  const togglePlay = (): void => {
-    if (session.engine === undefined) {
-      return;
-    }
-    if (video.paused) {
-      void video.play().catch(() => undefined);
-    } else {
-      video.pause();
-    }
-  };
-  const toggleFullScreen = (): void => {
-    const change =
-      document.fullscreenElement === null
-        ? enterFullScreen(root, video)
-        : document.exitFullscreen();
-    change.catch(() => undefined);
-  };
-  const updateLive = (): void => {
-    const atLive = position.isAtLive() && !video.paused;
-    live.hidden = !session.isLive;
-    live.classList.toggle('is-live', atLive);
-    setText(liveWord, atLive ? 'Live' : 'Go live');
-    setLabel(live, atLive ? 'You are watching live' : 'Go to live');
-    setText(time, timeText());
-  };
   const timeText = (): string => {
     const range = position.stretch();
     if (range === undefined) {
@@ -68,43 +57,48 @@ export function createControls(
     }
     return `-${formatDuration(position.behind())}`;
   };
-  const update = (): void => {
-    const isSilent = video.muted || video.volume === 0;
-    setIcon(play, video.paused ? 'play' : 'pause');
-    setLabel(play, video.paused ? 'Play (k)' : 'Pause (k)');
-    setIcon(mute, isSilent ? 'muted' : 'sound');
-    setLabel(mute, isSilent ? 'Sound on (m)' : 'Sound off (m)');
-    const level = isSilent ? 0 : video.volume;
-    volume.value = String(Math.round(level * 100));
-    volume.style.setProperty('--played', level.toFixed(2));
-    const isFull = document.fullscreenElement !== null;
-    setIcon(full, isFull ? 'shrink' : 'expand');
-    setLabel(full, isFull ? 'Leave full screen (f)' : 'Full screen (f)');
-    updateLive();
-  };
-
-  play.addEventListener('click', togglePlay);
-  full.addEventListener('click', toggleFullScreen);
-  mute.addEventListener('click', sound.toggle);
-  live.addEventListener('click', position.goLive);
-  volume.addEventListener('input', () => {
-    sound.setVolume(Number(volume.value) / 100);
+  // `-3:07` before live, `12:34` from the start of a recording.
+  controller.addEventListener('mediapreviewrequest', (event) => {
+    const range = position.stretch();
+    const seconds = event instanceof CustomEvent ? Number(event.detail) : Number.NaN;
+    if (range !== undefined && event instanceof CustomEvent && event.detail !== null) {
+      setText(
+        tip,
+        session.isLive
+          ? `-${formatDuration(range.end - range.start - seconds)}`
+          : formatDuration(seconds),
+      );
+    }
   });
-  document.addEventListener('fullscreenchange', update);
-  for (const event of ['play', 'pause', 'volumechange', 'seeked'] as const) {
-    video.addEventListener(event, update);
-  }
-  return { update, togglePlay, toggleFullScreen };
+  const request = (type: string): void => {
+    chrome.store.dispatch({ type });
+  };
+  return {
+    update: () => {
+      chrome.update();
+      engineMenu.update();
+      live.hidden = !session.isLive;
+      setText(time, timeText());
+    },
+    togglePlay: () => {
+      if (session.engine !== undefined) {
+        request(video.paused ? 'mediaplayrequest' : 'mediapauserequest');
+      }
+    },
+    toggleFullScreen: () => {
+      const isFull = chrome.store.getState().mediaIsFullscreen === true;
+      request(isFull ? 'mediaexitfullscreenrequest' : 'mediaenterfullscreenrequest');
+    },
+  };
 }
 
-/** iPhones let only the element itself fill the screen. */
-async function enterFullScreen(root: HTMLElement, video: HTMLVideoElement): Promise<void> {
-  if (document.fullscreenEnabled) {
-    await root.requestFullscreen();
-  } else if (
-    'webkitEnterFullscreen' in video &&
-    typeof video.webkitEnterFullscreen === 'function'
-  ) {
-    video.webkitEnterFullscreen();
+/**
+ * A menu without a name of its own is only "menu" to those who hear the page; and the way back, an item of the menu
+ * like the others, says that it is one.
+ */
+function nameMenus(root: HTMLElement): void {
+  for (const menu of root.querySelectorAll('[data-name]')) {
+    menu.setAttribute('aria-label', menu.getAttribute('data-name') ?? '');
+    menu.shadowRoot?.querySelector('button[part~="back"]')?.setAttribute('role', 'menuitem');
   }
 }

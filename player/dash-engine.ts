@@ -1,5 +1,6 @@
 /** Plays DASH by dash.js. */
-import { MediaPlayer, type Representation } from 'dashjs';
+import { MediaPlayer, type MediaPlayerClass, type Representation } from 'dashjs';
+import type { EdgeRoute } from './edges.ts';
 import type { Engine, EngineOptions, Quality } from './engine.ts';
 
 const qualityOf = (representation: Representation): Quality => ({
@@ -9,14 +10,14 @@ const qualityOf = (representation: Representation): Quality => ({
 });
 
 /** Media requests are asked again for this long: an origin that restarts is away for a few seconds. */
-const RETRIES = { MPD: 20, MediaSegment: 20, InitializationSegment: 20 };
-const RETRY_INTERVALS = { MPD: 1_000, MediaSegment: 750, InitializationSegment: 750 };
+const RETRIES = { MPD: 40, MediaSegment: 50, InitializationSegment: 50 };
+const RETRY_INTERVALS = { MPD: 500, MediaSegment: 400, InitializationSegment: 400 };
 
 const CATCH_UP_WITHIN_SECONDS = 15;
 
 /** Starts dash.js on the element. */
 export function startDashEngine(options: EngineOptions): Engine {
-  const { video, presentation, events } = options;
+  const { video, presentation, edges, events } = options;
   const { events: names } = MediaPlayer;
   const player = MediaPlayer().create();
   let chosen: string | undefined;
@@ -49,8 +50,9 @@ export function startDashEngine(options: EngineOptions): Engine {
   player.on(names.ERROR, ({ error }) => {
     events.onFailed(typeof error === 'string' ? error : `dash error ${error.code}`);
   });
+  askEdges(player, edges);
   const stopNudging = nudgeFirstFrame(video);
-  player.initialize(video, new URL(`${presentation}.mpd`, location.href).href, false);
+  player.initialize(video, edges.locate(`${presentation}.mpd`), false);
   const qualities = (): readonly Quality[] =>
     player.isReady()
       ? player
@@ -105,6 +107,29 @@ export function startDashEngine(options: EngineOptions): Engine {
       player.destroy();
     },
   };
+}
+
+const BAD_GATEWAY = 502;
+
+/** Sends every request to the edge in use, whichever edge it was meant for, and tells how that edge did. */
+function askEdges(player: MediaPlayerClass, edges: EdgeRoute): void {
+  const waiting = new WeakMap<object, () => void>();
+  player.addRequestInterceptor((request) => {
+    request.url = edges.locate(request.url);
+    waiting.set(request, edges.watch(request.url));
+    return Promise.resolve(request);
+  });
+  player.addResponseInterceptor((response) => {
+    const { request, status = 0 } = response;
+    waiting.get(request)?.();
+    if (status === BAD_GATEWAY) {
+      edges.failed(request.url);
+    } else if (status === 0) {
+      // Broken off, or given up by the player itself.
+      edges.suspect(request.url);
+    }
+    return Promise.resolve(response);
+  });
 }
 
 /** Less than a frame at 60 fps. */

@@ -2,6 +2,7 @@
  * `window.__touchline`: a diagnostic hook for tests and for people who report a problem. Nothing in the page
  * depends on it, and it changes nothing.
  */
+import type { Edges } from './edges.ts';
 import type { EngineName } from './engine.ts';
 import type { Position } from './position.ts';
 import type { Session, SessionState } from './session.ts';
@@ -9,6 +10,8 @@ import type { Session, SessionState } from './session.ts';
 /** Figures of this moment; times in seconds. */
 export interface Stats {
   readonly broadcast: number | undefined;
+  /** Base address of the edge in use. */
+  readonly edge: string;
   readonly engineVersion: string | undefined;
   readonly currentTime: number;
   readonly paused: boolean;
@@ -49,6 +52,7 @@ export function exposeDiagnostics(
   video: HTMLVideoElement,
   session: Session,
   position: Position,
+  edges: Pick<Edges, 'current'>,
 ): void {
   let stalls = 0;
   video.addEventListener('waiting', () => {
@@ -69,6 +73,7 @@ export function exposeDiagnostics(
       const quality = video.getVideoPlaybackQuality();
       return {
         broadcast: session.broadcast,
+        edge: edges.current(),
         engineVersion: session.engine?.version,
         currentTime: video.currentTime,
         paused: video.paused,

@@ -1,4 +1,5 @@
 /** What the page needs of whatever plays: hls.js, dash.js or the browser itself. */
+import type { EdgeRoute } from './edges.ts';
 
 /** Names of the engines, as in `?player=` and in the settings menu. */
 export type EngineName = 'hls' | 'dash' | 'native';
@@ -25,6 +26,8 @@ export interface EngineEvents {
   readonly onEnded: () => void;
   /** It cannot go on by itself; the reason is for diagnosis. */
   readonly onFailed: (reason: string) => void;
+  /** This browser cannot decode what is sent; the reason is for diagnosis. */
+  readonly onUnsupported: (reason: string) => void;
 }
 
 /** A running engine, bound to one media element and one presentation. */
@@ -53,9 +56,10 @@ export interface Engine {
 /** What an engine is made of. */
 export interface EngineOptions {
   readonly video: HTMLVideoElement;
-  /** Path without extension; the engine adds `.m3u8` or `.mpd`. */
+  /** Path without extension; the engine adds `.m3u8` or `.mpd`, and asks the edges for it. */
   readonly presentation: string;
   readonly isLive: boolean;
+  readonly edges: EdgeRoute;
   /** Clock of the edge, milliseconds since the epoch. */
   readonly now: () => number;
   readonly events: EngineEvents;

@@ -1,10 +1,19 @@
 /** Plays HLS by hls.js. */
-import Hls, { ErrorTypes, Events, type HlsConfig, type Level, type LoadPolicy } from 'hls.js';
+import Hls, {
+  ErrorDetails,
+  ErrorTypes,
+  Events,
+  type HlsConfig,
+  type Level,
+  type LoadPolicy,
+} from 'hls.js';
+import type { EdgeRoute } from './edges.ts';
 import { seekableOf, type Engine, type EngineOptions, type Quality } from './engine.ts';
 
 /** An origin that restarts is away for a few seconds: ask again often enough to bridge it from the buffer. */
 const patient = (firstByteMs: number): LoadPolicy => {
-  const retry = { maxNumRetry: 8, retryDelayMs: 500, maxRetryDelayMs: 4_000 };
+  // The first retry goes to another edge when this one is gone: it should not wait.
+  const retry = { maxNumRetry: 9, retryDelayMs: 250, maxRetryDelayMs: 4_000 };
   return {
     default: {
       maxTimeToFirstByteMs: firstByteMs,
@@ -40,12 +49,25 @@ const qualityOf = (level: Level, index: number): Quality => ({
   bitrateBps: level.bitrate,
 });
 
+/** Errors that no other attempt mends. */
+const UNDECODABLE: ReadonlySet<string> = new Set([
+  ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR,
+  ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR,
+]);
+
 /** Whether this browser has what hls.js needs. */
 export const isHlsSupported = (): boolean => Hls.isSupported();
 
 /** Starts hls.js on the element. */
-export function startHlsEngine({ video, presentation, isLive, events }: EngineOptions): Engine {
-  const hls = new Hls({ ...CONFIG, ...(isLive ? {} : { startPosition: 0 }) });
+export function startHlsEngine(options: EngineOptions): Engine {
+  const { video, presentation, isLive, edges, events } = options;
+  const hls = new Hls({
+    ...CONFIG,
+    ...(isLive ? {} : { startPosition: 0 }),
+    xhrSetup: (xhr, url) => {
+      askEdge(xhr, edges, url);
+    },
+  });
   let mediaRecoveries = 0;
   let hasEnded = !isLive;
   hls.on(Events.MANIFEST_PARSED, events.onQualities);
@@ -63,6 +85,10 @@ export function startHlsEngine({ video, presentation, isLive, events }: EngineOp
     if (!fatal) {
       return;
     }
+    if (UNDECODABLE.has(details)) {
+      events.onUnsupported(details);
+      return;
+    }
     // A decoder that stumbles once is given a new source buffer; twice in a row it is the page's turn.
     if (type === ErrorTypes.MEDIA_ERROR && mediaRecoveries === 0) {
       mediaRecoveries += 1;
@@ -71,7 +97,7 @@ export function startHlsEngine({ video, presentation, isLive, events }: EngineOp
     }
     events.onFailed(details);
   });
-  hls.loadSource(`${presentation}.m3u8`);
+  hls.loadSource(edges.locate(`${presentation}.m3u8`));
   hls.attachMedia(video);
   return {
     name: 'hls',
@@ -96,4 +122,26 @@ export function startHlsEngine({ video, presentation, isLive, events }: EngineOp
       hls.destroy();
     },
   };
+}
+
+const BAD_GATEWAY = 502;
+
+/** Sends a request to the edge in use, whichever edge it was meant for, and tells how that edge did. */
+function askEdge(xhr: XMLHttpRequest, edges: EdgeRoute, url: string): void {
+  const target = edges.locate(url);
+  xhr.open('GET', target, true);
+  const onAnswer = edges.watch(target);
+  xhr.addEventListener('readystatechange', () => {
+    if (xhr.readyState >= XMLHttpRequest.HEADERS_RECEIVED) {
+      onAnswer();
+    }
+  });
+  xhr.addEventListener('error', () => {
+    edges.suspect(target);
+  });
+  xhr.addEventListener('load', () => {
+    if (xhr.status === BAD_GATEWAY) {
+      edges.failed(target);
+    }
+  });
 }

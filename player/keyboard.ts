@@ -47,9 +47,14 @@ export function listenToKeys(
 
 /** Whether the focused element has its own use for the key. */
 function isTaken({ target }: KeyboardEvent, key: string): boolean {
-  if (target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement) {
-    return key === ' ';
+  if (!(target instanceof Element)) {
+    return false;
   }
-  // The seek bar's own steps would be thousandths of the window; ours are seconds.
-  return target instanceof HTMLInputElement && target.dataset['part'] !== 'seek-input';
+  if (target.closest('[role="menu"]') !== null) {
+    return true;
+  }
+  // The seek bar's own steps would be parts of the window; ours are seconds.
+  const isVolume = target.closest('media-volume-range') !== null;
+  const isButton = target.closest('button, a, [role="button"]') !== null;
+  return isVolume ? key.startsWith('Arrow') : isButton && key === ' ';
 }

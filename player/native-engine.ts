@@ -9,7 +9,8 @@ export const isNativeSupported = (video: HTMLVideoElement): boolean =>
 const LIVE_DELAY_SECONDS = 6;
 
 /** Hands the playlist to the element. */
-export function startNativeEngine({ video, presentation, isLive, events }: EngineOptions): Engine {
+export function startNativeEngine(options: EngineOptions): Engine {
+  const { video, presentation, isLive, edges, events } = options;
   const stop = new AbortController();
   const { signal } = stop;
   video.addEventListener('loadedmetadata', events.onQualities, { signal });
@@ -26,11 +27,12 @@ export function startNativeEngine({ video, presentation, isLive, events }: Engin
   video.addEventListener(
     'error',
     () => {
+      edges.suspect(video.src);
       events.onFailed(`media error ${video.error?.code ?? 0}`);
     },
     { signal },
   );
-  video.src = `${presentation}.m3u8`;
+  video.src = edges.locate(`${presentation}.m3u8`);
   return {
     name: 'native',
     version: '',

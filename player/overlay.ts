@@ -28,6 +28,7 @@ export function createOverlay(
   const start = part(root, 'start', HTMLButtonElement);
   const notice = part(root, 'notice', HTMLElement);
   const join = part(notice, 'notice-action', HTMLButtonElement);
+  const isKnown = !isPageMissing();
   let isWaiting = false;
   let needsGesture = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -45,7 +46,11 @@ export function createOverlay(
     }, SPINNER_AFTER_MS);
   };
   const update = (): void => {
-    const message = messageFor(session.state, navigator.onLine);
+    const message = messageFor(session.state, {
+      isOnline: navigator.onLine,
+      isKnown,
+      isReachable: session.isReachable,
+    });
     box.hidden = message === undefined;
     if (message !== undefined) {
       setIcon(box, message.icon);
@@ -93,4 +98,12 @@ export function createOverlay(
     void video.play().catch(() => undefined);
   });
   return { update };
+}
+
+const NOT_FOUND = 404;
+
+/** Whether the page came with the word that there is no such channel; browsers that do not tell count as no. */
+function isPageMissing(): boolean {
+  const [visit] = performance.getEntriesByType('navigation');
+  return visit instanceof PerformanceNavigationTiming && visit.responseStatus === NOT_FOUND;
 }

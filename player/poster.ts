@@ -1,4 +1,5 @@
 /** A picture of the broadcast while the first frames are on their way. */
+import type { EdgeRoute } from './edges.ts';
 import type { Session } from './session.ts';
 
 /** Redraws when told. */
@@ -7,7 +8,12 @@ export interface Poster {
 }
 
 /** Loads the preview once for each broadcast; without one the background stays. */
-export function createPoster(video: HTMLVideoElement, session: Session, channel: string): Poster {
+export function createPoster(
+  video: HTMLVideoElement,
+  session: Session,
+  channel: string,
+  edges: Pick<EdgeRoute, 'locate'>,
+): Poster {
   let shown: number | undefined;
   return {
     update: () => {
@@ -17,7 +23,7 @@ export function createPoster(video: HTMLVideoElement, session: Session, channel:
       }
       shown = broadcast;
       const image = new Image();
-      image.src = `/live/${channel}/preview.jpg?broadcast=${broadcast}`;
+      image.src = edges.locate(`/live/${channel}/preview.jpg?broadcast=${broadcast}`);
       image.addEventListener('load', () => {
         if (shown === broadcast) {
           video.poster = image.src;

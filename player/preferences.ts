@@ -32,6 +32,14 @@ export function rememberEngine(name: EngineName): void {
   write('player', name);
 }
 
+/** The edges chosen before, as they were kept. */
+export const keptEdges = (): string | undefined => read('edges');
+
+/** Keeps the edges chosen. */
+export function keepEdges(text: string): void {
+  write('edges', text);
+}
+
 /** Volume from 0 to 1. */
 export function preferredVolume(): number {
   const value = Number(read('volume') ?? 1);

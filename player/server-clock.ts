@@ -11,15 +11,18 @@ export interface ServerClock {
   readonly isSet: () => boolean;
 }
 
-/** Starts asking; until the first answer it is the machine's clock. */
-export function startServerClock(url: string): ServerClock {
+/**
+ * Starts asking; until the first answer it is the machine's clock.
+ * @param ask fetches an edge's `/time`
+ */
+export function startServerClock(ask: () => Promise<Response>): ServerClock {
   let offset = 0;
   let isSet = false;
-  const ask = async (): Promise<void> => {
+  const sample = async (): Promise<void> => {
     let best = Number.POSITIVE_INFINITY;
-    for (let sample = 0; sample < SAMPLES; sample += 1) {
+    for (let count = 0; count < SAMPLES; count += 1) {
       const sent = performance.now();
-      const response = await fetch(url, { cache: 'no-store' });
+      const response = await ask();
       const time = Date.parse((await response.text()).trim());
       const trip = performance.now() - sent;
       // The fastest answer is the least uncertain: it was taken half a round trip ago.
@@ -31,7 +34,7 @@ export function startServerClock(url: string): ServerClock {
     }
   };
   const askQuietly = (): void => {
-    ask().catch(() => undefined);
+    sample().catch(() => undefined);
   };
   askQuietly();
   setInterval(askQuietly, AGAIN_MS);

@@ -2,7 +2,8 @@
  * What the page is doing about its channel: waiting for a broadcast, playing it, mending what broke, offering the
  * recording, and going over to the next broadcast by itself.
  */
-import { lookForBroadcast, type ReadText } from './broadcast.ts';
+import { lookForBroadcast, readFrom } from './broadcast.ts';
+import type { Edges } from './edges.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { UnsupportedError, startEngine } from './engines.ts';
 import { createWatchdog } from './watchdog.ts';
@@ -16,6 +17,7 @@ export interface SessionOptions {
   readonly video: HTMLVideoElement;
   readonly channel: string;
   readonly engine: EngineName;
+  readonly edges: Edges;
   readonly now: () => number;
   /** State, engine or qualities changed. */
   readonly onChange: () => void;
@@ -29,17 +31,6 @@ const LONGEST_RETRY_MS = 10_000;
 /** Thousands wait for one kick-off: they must not all ask in the same moment. */
 const POLL_SPREAD = 0.25;
 
-const readText: ReadText = async (url) => {
-  const response = await fetch(url, { cache: 'no-cache' });
-  if (response.status === 404) {
-    return undefined;
-  }
-  if (!response.ok) {
-    throw new Error(`status ${response.status}`);
-  }
-  return response.text();
-};
-
 /** See the head of this file. */
 export class Session {
   readonly #options: SessionOptions;
@@ -51,6 +42,7 @@ export class Session {
   #isOver = false;
   #nextBroadcast: number | undefined;
   #failures = 0;
+  #isReachable = true;
   #lastError: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Tells a late answer or event of an engine given up from one of the current. */
@@ -103,13 +95,18 @@ export class Session {
     return !this.#isOver && (this.#state === 'live' || this.#state === 'starting');
   }
 
+  /** Whether an edge answered when last asked what is on. */
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   get lastError(): string | undefined {
     return this.#lastError;
   }
 
   /** Looks what is on and does what follows. */
   start(): void {
-    void this.#look();
+    void this.#options.edges.ready.then(() => this.#look());
   }
 
   /** Plays the recording of the broadcast that ended. */
@@ -144,10 +141,13 @@ export class Session {
     const turn = this.#turn;
     const playlist = new URL(`/live/${this.#options.channel}/index.m3u8`, location.href).href;
     const known = this.#isOver ? this.#broadcast : undefined;
-    const onAir = await lookForBroadcast(playlist, readText, known);
+    const { edges } = this.#options;
+    const read = readFrom((path) => edges.fetch(path, { cache: 'no-cache' }));
+    const onAir = await lookForBroadcast(playlist, read, known);
     if (turn !== this.#turn) {
       return;
     }
+    this.#isReachable = onAir.kind !== 'unreachable';
     const isWatching = this.#engine !== undefined;
     switch (onAir.kind) {
       case 'live':
@@ -213,10 +213,11 @@ export class Session {
         }
       };
     try {
-      const engine = await startEngine(this.#engineName, {
+      const engine = await startEngine(this.#engineName, this.#options.edges.forCode(), {
         video: this.#options.video,
         presentation,
         isLive: state === 'starting',
+        edges: this.#options.edges,
         now: this.#options.now,
         events: {
           onQualities: ifCurrent(this.#options.onChange),
@@ -227,6 +228,11 @@ export class Session {
           }),
           onFailed: ifCurrent((reason: string) => {
             this.#onFailed(reason);
+          }),
+          onUnsupported: ifCurrent((reason: string) => {
+            this.#lastError = reason;
+            this.#giveUpEngine();
+            this.#set('unsupported');
           }),
         },
       });

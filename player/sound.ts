@@ -4,6 +4,7 @@ import { preferredVolume, rememberSound, rememberVolume, wantsSound } from './pr
 /** Volume and mute. */
 export interface Sound {
   readonly toggle: () => void;
+  readonly setMuted: (muted: boolean) => void;
   readonly setVolume: (volume: number) => void;
   /** The browser refuses to start without a click. */
   onBlocked: () => void;
@@ -16,8 +17,14 @@ export function createSound(video: HTMLVideoElement): Sound {
   video.autoplay = true;
   const sound: Sound = {
     toggle: () => {
-      video.muted = !video.muted;
-      rememberSound(!video.muted);
+      sound.setMuted(!video.muted);
+    },
+    setMuted: (muted) => {
+      video.muted = muted;
+      if (!muted && video.volume === 0) {
+        video.volume = preferredVolume();
+      }
+      rememberSound(!muted);
     },
     setVolume: (volume) => {
       const value = Math.min(1, Math.max(0, volume));

@@ -1,11 +1,19 @@
 /** The scheduler's settings. */
 import { z } from 'zod';
-import { adminToken, anyNumber, baseSettings, portSetting } from '../common/config.ts';
+import { adminToken, anyNumber, baseSettings, portSetting, wholeNumber } from '../common/config.ts';
 import { channelIdSchema } from '../common/contracts/channel.ts';
 import { fromSeconds } from '../common/time.ts';
 
+const retention = {
+  /** Days that raw chunks are kept; S3 itself removes them. Unset: for ever. */
+  RAW_RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
+};
+
+/** Of the step that prepares the store and ends. */
+export const prepareStoreSettings = baseSettings.extend(retention);
+
 /** See the README of this folder. */
-export const schedulerSettings = baseSettings
+export const schedulerSettings = prepareStoreSettings
   .extend({
     CONTROL_PORT: portSetting(8081),
     ADMIN_TOKEN: adminToken,

@@ -8,6 +8,7 @@ import { withDeadline } from '../common/lifecycle.ts';
 import { closesServer, listen } from '../common/listen.ts';
 import { openQueue } from '../common/queues.ts';
 import type { ServiceContext } from '../common/service.ts';
+import { prepareStore } from '../common/store/prepare.ts';
 import { createApp } from './api/app.ts';
 import { ChannelService } from './api/channel-service.ts';
 import { EdgeViews } from './api/edge-views.ts';
@@ -55,6 +56,7 @@ export type SchedulerContext = Pick<
 /** Starts the service and returns the port its API listens on. */
 export async function startScheduler(context: SchedulerContext): Promise<{ port: number }> {
   const { config, logger, clock, redis, store, lifecycle } = context;
+  await prepareStore(config, config.RAW_RETENTION_DAYS, logger);
   const catalogue = await Catalogue.open({ redis, store, logger });
   await makeBootChannels(config.BOOT_CHANNELS, {
     catalogue,

@@ -7,7 +7,7 @@ import { buildIfStale } from './build.mjs';
 import { run } from './command.mjs';
 import { preflight, ROOT } from './preflight.mjs';
 
-await preflight('run');
+await preflight('bench');
 if (!(await buildIfStale())) {
   process.exit(1);
 }

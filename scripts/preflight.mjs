@@ -18,7 +18,7 @@ export const EXIT_MISSING = 3;
 
 /**
  * Returns when everything is there; ends the process with {@link EXIT_MISSING} and the one line to type when not.
- * @param {'run' | 'test'} purpose
+ * @param {'run' | 'test' | 'bench'} purpose
  * @returns {Promise<void>}
  */
 export async function preflight(purpose) {
@@ -54,7 +54,7 @@ export async function preflight(purpose) {
   }
 }
 
-/** @param {'run' | 'test'} purpose */
+/** @param {'run' | 'test' | 'bench'} purpose */
 async function findMissing(purpose) {
   return (await findPrograms(purpose)).filter((program) => !program.isThere);
 }

@@ -167,11 +167,58 @@ async function findChromium() {
 }
 
 /**
- * Looks for every program.
- * @param {'run' | 'test'} purpose tests drive a browser, too
+ * Ceph's S3 server, which the tests of the S3 store run against. It is packaged for Linux only; elsewhere those
+ * tests are left out.
  * @returns {Promise<Finding[]>}
  */
-export function findPrograms(purpose) {
+async function findRadosgw() {
+  if (process.platform !== 'linux') {
+    return [];
+  }
+  const programs = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph'];
+  const answers = await Promise.all(programs.map((program) => capture(program, ['--version'])));
+  const absent = programs.filter((_program, index) => answers[index]?.code !== 0);
+  const isThere = absent.length === 0;
+  const detail = isThere ? (answers[2]?.output.trim() ?? 'there') : `lacks ${absent.join(', ')}`;
+  const apt = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'];
+  return [{ name: 'radosgw', isThere, detail, apt, brew: [] }];
+}
+
+/**
+ * A program that is there when it can be started at all.
+ * @param {string} name
+ * @param {readonly string[]} args
+ * @param {{ apt: readonly string[], brew: readonly string[] }} packages
+ * @returns {Promise<Finding>}
+ */
+async function findStartable(name, args, packages) {
+  const { output } = await capture(name, args);
+  const isThere = output !== '';
+  return { name, isThere, detail: isThere ? 'there' : 'not found', ...packages };
+}
+
+/** What benchmarks compare with and measure by. */
+const findReferences = () => [
+  findStartable('nginx', ['-v'], { apt: ['nginx-light'], brew: ['nginx'] }),
+  findStartable('wrk', ['-v'], { apt: ['wrk'], brew: ['wrk'] }),
+];
+
+/**
+ * Looks for every program.
+ * @param {'run' | 'test' | 'bench'} purpose tests drive a browser and an S3 server, too; benchmarks compare with others
+ * @returns {Promise<Finding[]>}
+ */
+export async function findPrograms(purpose) {
   const searches = [findFfmpeg(), findFfprobe(), findRedis()];
-  return Promise.all(purpose === 'test' ? [...searches, findChromium()] : searches);
+  if (purpose === 'run') {
+    return Promise.all(searches);
+  }
+  if (purpose === 'bench') {
+    return Promise.all([...searches, ...findReferences()]);
+  }
+  const [found, radosgw] = await Promise.all([
+    Promise.all([...searches, findChromium()]),
+    findRadosgw(),
+  ]);
+  return [...found, ...radosgw];
 }

@@ -1,7 +1,15 @@
 /** The supervisor's settings: those of the whole pipeline on one machine. */
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
-import { adminToken, baseSettings, portSetting, redisUrl, wholeNumber } from '../common/config.ts';
+import type { z } from 'zod';
+import {
+  adminToken,
+  baseSettings,
+  edgeIdSchema,
+  httpUrl,
+  portSetting,
+  redisUrl,
+  wholeNumber,
+} from '../common/config.ts';
 
 const MOST_WORKERS_BY_DEFAULT = 4;
 
@@ -19,7 +27,11 @@ export const supervisorSettings = baseSettings.extend({
   ),
   /** Unset: made once and kept in `DATA_DIR`. */
   ADMIN_TOKEN: adminToken.optional(),
-  EDGE_ID: z.string().default('local.host.01a'),
+  EDGE_ID: edgeIdSchema.default('local.host.01a'),
+  /** The second edge, to which viewers go over when the first fails. */
+  EDGE_B_PORT: portSetting(8083),
+  EDGE_B_ID: edgeIdSchema.default('local.host.01b'),
+  EDGE_B_PUBLIC_URL: httpUrl('https://live.example.com').optional(),
 });
 /** See {@link supervisorSettings}. */
 export type SupervisorConfig = z.output<typeof supervisorSettings>;

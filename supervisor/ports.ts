@@ -6,7 +6,13 @@ import { listen } from '../common/listen.ts';
 import type { SupervisorConfig } from './config.ts';
 
 /** The settings that name ports. */
-export const PORT_SETTINGS = ['RTMP_PORT', 'HTTP_PORT', 'CONTROL_PORT', 'ORIGIN_PORT'] as const;
+export const PORT_SETTINGS = [
+  'RTMP_PORT',
+  'HTTP_PORT',
+  'CONTROL_PORT',
+  'ORIGIN_PORT',
+  'EDGE_B_PORT',
+] as const;
 /** Ports by setting. */
 export type Ports = Readonly<Record<(typeof PORT_SETTINGS)[number], number>>;
 
@@ -39,8 +45,14 @@ export async function settlePorts(config: SupervisorConfig, patienceMs: number):
     taken.set(port, setting);
     settled[setting] = port;
   }
-  const { RTMP_PORT = 0, HTTP_PORT = 0, CONTROL_PORT = 0, ORIGIN_PORT = 0 } = settled;
-  return { RTMP_PORT, HTTP_PORT, CONTROL_PORT, ORIGIN_PORT };
+  const {
+    RTMP_PORT = 0,
+    HTTP_PORT = 0,
+    CONTROL_PORT = 0,
+    ORIGIN_PORT = 0,
+    EDGE_B_PORT = 0,
+  } = settled;
+  return { RTMP_PORT, HTTP_PORT, CONTROL_PORT, ORIGIN_PORT, EDGE_B_PORT };
 }
 
 async function patiently<T>(patienceMs: number, attempt: () => Promise<T>): Promise<T> {

@@ -9,7 +9,13 @@ const SYSTEM = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA
 
 const BASE = ['LOG_LEVEL', 'BIND_HOST', 'DATA_DIR', 'CLOCK_RATE', 'CLOCK_ORIGIN'] as const;
 const REDIS = ['REDIS_URL', 'HOT_REDIS_URL'] as const;
-const STORE = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
+const STORE = [
+  'S3_ENDPOINT',
+  'S3_BUCKET',
+  'S3_REGION',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+] as const;
 
 /** Each service's settings; a test compares them with the services' own schemas. */
 export const SERVICE_SETTINGS = {
@@ -21,6 +27,7 @@ export const SERVICE_SETTINGS = {
     'ADMIN_TOKEN',
     'BOOT_CHANNELS',
     'CLOSE_AFTER_SECONDS',
+    'RAW_RETENTION_DAYS',
   ],
   aggregator: [...BASE, ...REDIS, ...STORE, 'ORIGIN_PORT', 'MEMORY_BYTES'],
   ingest: [
@@ -101,25 +108,45 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
     ADMIN_TOKEN: adminToken,
     BOOT_CHANNELS: channels.join(','),
     EDGE_ID: config.EDGE_ID,
+    EDGE_B_ID: config.EDGE_B_ID,
     EDGE_UPSTREAM: `http://${localHost(config)}:${ports.ORIGIN_PORT}`,
     ...pick(env, ['EDGE_UPSTREAM']),
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
   };
-  const plan = (service: ServiceName, name: string = service): ServicePlan => ({
+  const plan = (
+    service: ServiceName,
+    name: string = service,
+    environment = whole,
+  ): ServicePlan => ({
     name,
     service,
     env: {
       ...systemEnvironment(env),
       // Libraries then answer errors without stack traces.
       NODE_ENV: 'production',
-      ...pick(whole, SERVICE_SETTINGS[service]),
+      ...pick(environment, SERVICE_SETTINGS[service]),
     },
   });
   const workers = Array.from({ length: config.WORKERS }, (_, index) =>
     plan('transcoder', `transcoder-${index + 1}`),
   );
-  return [plan('scheduler'), plan('aggregator'), plan('ingest'), ...workers, plan('edge')];
+  return [
+    plan('scheduler'),
+    plan('aggregator'),
+    plan('ingest'),
+    ...workers,
+    plan('edge'),
+    plan('edge', 'edge-b', secondEdge(whole)),
+  ];
 }
+
+/** The same settings as the first edge's, but for who and where it is. */
+const secondEdge = (whole: Environment): Environment => ({
+  ...whole,
+  HTTP_PORT: whole['EDGE_B_PORT'],
+  EDGE_ID: whole['EDGE_B_ID'],
+  EDGE_PUBLIC_URL: whole['EDGE_B_PUBLIC_URL'],
+});
 
 /** The address at which this machine reaches its own services. */
 export const localHost = (config: Pick<SupervisorConfig, 'BIND_HOST'>): string =>

@@ -1,11 +1,11 @@
 /** Starts the pipeline on one machine, in order, keeps it running, and stops it in reverse. */
 import { spawn } from 'node:child_process';
-import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import type { Environment } from '../common/config.ts';
 import { PipelineError } from '../common/errors.ts';
 import { Lifecycle, type Closable } from '../common/lifecycle.ts';
+import { publicHost } from '../common/listen.ts';
 import type { Logger } from '../common/logger.ts';
 import { bannerText } from './banner.ts';
 import { unlessAborted } from './aborted.ts';
@@ -144,7 +144,13 @@ async function start(
     );
   }
   deps.signal.throwIfAborted();
-  const facts = { host: publicHost(config), ports, streamKey, adminToken, hasDemo: deps.hasDemo };
+  const facts = {
+    host: publicHost(config.BIND_HOST),
+    ports,
+    streamKey,
+    adminToken,
+    hasDemo: deps.hasDemo,
+  };
   deps.print(bannerText(facts));
 }
 
@@ -224,16 +230,6 @@ function streamKeyOf(config: SupervisorConfig, channel: string, journal: Journal
   }
   journal.hide(key);
   return key;
-}
-
-/** The address that other machines reach, where it is known. */
-function publicHost(config: SupervisorConfig): string {
-  if (config.BIND_HOST !== '0.0.0.0') {
-    return config.BIND_HOST;
-  }
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const reachable = addresses.find((found) => found.family === 'IPv4' && !found.internal);
-  return reachable?.address ?? '127.0.0.1';
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -40,7 +40,7 @@ export interface PicturePlan {
   readonly startSeconds: string;
 }
 
-/** The segment's first place; one place before it is for the picture that a hole at the beginning repeats. */
+/** The segment's first place: those before it are for pictures that are only decoded. */
 const FIRST_PLACE = 2;
 /** Ticks in a place, at least: half of them take the pictures that are only decoded, up to 20 s at 60 fps. */
 const MIN_PLACE_TICKS = 4_000;
@@ -163,7 +163,7 @@ function chooseShown(
     shown.set(frame, frame.index - first + FIRST_PLACE);
   }
   if (isOpening && before !== undefined && !byIndex.has(first)) {
-    shown.set(before, FIRST_PLACE - 1);
+    shown.set(before, FIRST_PLACE);
   }
   return shown;
 }

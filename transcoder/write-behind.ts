@@ -17,9 +17,17 @@ export interface Delivery {
   readonly made: Transcoded;
 }
 
+interface StoredObject {
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  /** Init segments are the same for many segments: known ones are not put again. */
+  readonly isInit: boolean;
+}
+
 /** See {@link openWriteBehind}. */
 export interface WriteBehind {
-  /** Takes charge of a delivery; when there is no room, the oldest are given up: the origin has their bytes, too. */
+  /** Takes charge of a delivery, unless too much waits already; never waits, because the next task does. */
   add(delivery: Delivery): void;
   /** Waits a little for what is on its way, then gives the rest up. */
   close(): Promise<void>;
@@ -29,11 +37,11 @@ export interface WriteBehind {
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /** After this the origin, which holds the same bytes, has written them itself. */
 const GIVE_UP_MS = 120_000;
-/** Init segments known to be stored: a few for each rendition of the channels worked on. */
-const MOST_KNOWN_INITS = 1_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 const CLOSE_MS = 3_000;
+/** Init segments known to be stored: a few for each rendition of the channels worked on. */
+const MOST_KNOWN_INITS = 1_000;
 
 /** First 16 hex digits of an init segment's SHA-256: its name. */
 const initName = (init: Uint8Array): string =>
@@ -49,95 +57,108 @@ export function openWriteBehind(
   onStored: (result: Result) => Promise<void>,
 ): WriteBehind {
   const stopped = new AbortController();
-  const running = new Map<Promise<void>, { readonly bytes: number; readonly giveUp: () => void }>();
+  const running = new Set<Promise<void>>();
   const knownInits = new LRUCache<string, true>({ max: MOST_KNOWN_INITS });
   let waiting = 0;
 
-  const putAll = async ({ result, made }: Delivery, signal: AbortSignal): Promise<void> => {
+  const objectsOf = ({ result, made }: Delivery): StoredObject[] => {
     const { channel } = result;
     const n = segmentNumber(result.n);
-    const puts = made.segments.flatMap(({ rendition, init, data }) => {
-      const initKey = storeKeys.init(channel, rendition, initName(init));
-      return [
-        ...(knownInits.has(initKey) ? [] : [putInit(initKey, init, signal)]),
-        store.put(storeKeys.segment(channel, rendition, n), data, {
-          contentType: 'video/iso.segment',
-          signal,
-        }),
-      ];
-    });
-    if (made.preview !== undefined) {
-      const key = storeKeys.preview(channel, n);
-      puts.push(store.put(key, made.preview, { contentType: 'image/jpeg', signal }));
+    const objects = made.segments.flatMap(({ rendition, init, data }): StoredObject[] => [
+      {
+        ...{ key: storeKeys.init(channel, rendition, initName(init)), body: init },
+        ...{ contentType: 'video/mp4', isInit: true },
+      },
+      {
+        ...{ key: storeKeys.segment(channel, rendition, n), body: data },
+        ...{ contentType: 'video/iso.segment', isInit: false },
+      },
+    ]);
+    return made.preview === undefined
+      ? objects
+      : [
+          ...objects,
+          {
+            ...{ key: storeKeys.preview(channel, n), body: made.preview },
+            ...{ contentType: 'image/jpeg', isInit: false },
+          },
+        ];
+  };
+
+  const put = async (object: StoredObject, signal: AbortSignal): Promise<void> => {
+    const { key, body, contentType, isInit } = object;
+    if (!knownInits.has(key)) {
+      await store.put(key, body, { contentType, signal, ...(isInit ? { ifAbsent: true } : {}) });
     }
-    await Promise.all(puts);
-    await onStored(result);
-  };
-
-  const putInit = async (key: string, init: Buffer, signal: AbortSignal): Promise<'stored'> => {
-    await store.put(key, init, { ifAbsent: true, contentType: 'video/mp4', signal });
-    knownInits.set(key, true);
-    return 'stored';
-  };
-
-  const deliver = async (delivery: Delivery, noRoom: AbortSignal): Promise<void> => {
-    const linked = linkSignals([stopped.signal, noRoom], GIVE_UP_MS);
-    try {
-      await deliverUntil(delivery, linked.signal);
-    } finally {
-      linked.release();
+    if (isInit) {
+      knownInits.set(key, true);
     }
   };
 
-  const deliverUntil = async (delivery: Delivery, signal: AbortSignal): Promise<void> => {
-    const { channel, n } = delivery.result;
+  /** Each step has tries of its own: one that fails does not repeat the others. */
+  const untilDone = async (
+    step: () => Promise<void>,
+    what: { readonly channel: string; readonly n: number },
+    signal: AbortSignal,
+  ): Promise<void> => {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await putAll(delivery, signal);
+        await step();
         return;
       } catch (error) {
         const { code, message } = toPipelineError(error);
         if (signal.aborted) {
-          logger.warn({ channel, n, code, reason: message }, 'segment not stored');
-          return;
+          throw error;
         }
-        logger.debug({ channel, n, attempt, code, reason: message }, 'store is retried');
+        logger.debug({ ...what, attempt, code, reason: message }, 'store is retried');
         const pause = Math.min(FIRST_RETRY_MS * 2 ** attempt, LAST_RETRY_MS);
         await delay(pause, undefined, { signal }).catch(() => undefined);
       }
     }
   };
 
+  const deliver = async (delivery: Delivery): Promise<void> => {
+    const linked = linkSignals([stopped.signal], GIVE_UP_MS);
+    const { signal } = linked;
+    const { channel, n } = delivery.result;
+    const what = { channel, n };
+    const puts = objectsOf(delivery).map((object) =>
+      untilDone(() => put(object, signal), what, signal),
+    );
+    const failed = (await Promise.allSettled(puts)).find(({ status }) => status === 'rejected');
+    try {
+      if (failed?.status === 'rejected') {
+        throw failed.reason;
+      }
+      await untilDone(() => onStored(delivery.result), what, signal);
+    } catch (error) {
+      const { code, message } = toPipelineError(error);
+      logger.warn({ ...what, code, reason: message }, 'segment not stored');
+    } finally {
+      linked.release();
+    }
+  };
+
   return {
     add: (delivery) => {
       const bytes = delivery.made.segments.reduce((sum, made) => sum + made.data.byteLength, 0);
-      for (const [oldest, { bytes: freed, giveUp }] of running) {
-        if (waiting + bytes <= MAX_WAITING_BYTES) {
-          break;
-        }
-        giveUp();
-        running.delete(oldest);
-        waiting -= freed;
+      if (waiting > 0 && waiting + bytes > MAX_WAITING_BYTES) {
+        const { channel, n } = delivery.result;
+        logger.warn({ channel, n, waiting }, 'too much waits for the store: left to the origin');
+        return;
       }
-      const noRoom = new AbortController();
-      const run = deliver(delivery, noRoom.signal).finally(() => {
-        if (running.delete(run)) {
-          waiting -= bytes;
-        }
-      });
       waiting += bytes;
-      running.set(run, {
-        bytes,
-        giveUp: () => {
-          noRoom.abort();
-        },
+      const run = deliver(delivery).finally(() => {
+        waiting -= bytes;
+        running.delete(run);
       });
+      running.add(run);
     },
     close: async () => {
       const timer = setTimeout(() => {
         stopped.abort();
       }, CLOSE_MS);
-      await Promise.all(running.keys());
+      await Promise.all(running);
       clearTimeout(timer);
     },
   };

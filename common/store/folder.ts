@@ -3,9 +3,10 @@
  * whole: by rename, or by link where the first writer must win. Both are atomic on POSIX file systems.
  */
 import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { link, mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { createReadStream, type Dirent } from 'node:fs';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { PipelineError, systemCodeOf } from '../errors.ts';
 import { assertKey, assertPrefix } from './key.ts';
 import type { ObjectStore } from './store.ts';
@@ -15,12 +16,27 @@ const PARTIAL = '.partial';
 
 const isAbsent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error));
 
-function storeError(action: string, error: unknown): PipelineError {
+function storeError(action: string, error: unknown, caller?: AbortSignal): PipelineError {
+  if (caller?.aborted === true) {
+    return new PipelineError('ABORTED', `folder store: given up: ${action}`, { cause: error });
+  }
   const hint =
     systemCodeOf(error) === 'ENOSPC' ? 'the disk is full: free space under DATA_DIR' : action;
   return new PipelineError('STORE_FAILED', `folder store: ${hint} (${systemCodeOf(error)})`, {
     cause: error,
   });
+}
+
+/** What is in a folder right now; nothing if it is not there. */
+async function entriesOf(folder: string, prefix: string): Promise<readonly Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isAbsent(error)) {
+      return [];
+    }
+    throw storeError(`cannot list ${prefix}`, error);
+  }
 }
 
 /** Opens the store in `root`, which is made when missing. */
@@ -58,7 +74,7 @@ export function openFolderStore(root: string): ObjectStore {
         if (options.ifAbsent === true && systemCodeOf(error) === 'EEXIST') {
           return 'exists';
         }
-        throw storeError(`cannot write ${key}`, error);
+        throw storeError(`cannot write ${key}`, error, options.signal);
       } finally {
         if (partial !== undefined) {
           await rm(partial, { force: true });
@@ -74,7 +90,7 @@ export function openFolderStore(root: string): ObjectStore {
         if (isAbsent(error)) {
           return undefined;
         }
-        throw storeError(`cannot read ${key}`, error);
+        throw storeError(`cannot read ${key}`, error, options.signal);
       }
     },
 
@@ -85,7 +101,7 @@ export function openFolderStore(root: string): ObjectStore {
         const start = range?.start ?? 0;
         const end = Math.min(range?.end ?? size - 1, size - 1);
         const bytes = Math.max(0, end - start + 1);
-        const body = createReadStream(path, bytes === 0 ? { end: -1 } : { start, end });
+        const body = bytes === 0 ? Readable.from([]) : createReadStream(path, { start, end });
         return { body, bytes, totalBytes: size };
       } catch (error) {
         if (isAbsent(error)) {
@@ -109,16 +125,15 @@ export function openFolderStore(root: string): ObjectStore {
 
     list: async function* (prefix) {
       assertPrefix(prefix);
-      try {
-        const folder = await opendir(join(root, ...prefix.split('/')), { recursive: true });
-        for await (const entry of folder) {
-          if (entry.isFile()) {
-            yield relative(root, join(entry.parentPath, entry.name)).split(sep).join('/');
+      // Folder by folder: Node 20's recursive opendir leaves entries out once a folder exceeds its buffer.
+      const folders = [prefix];
+      for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
+        for (const entry of await entriesOf(join(root, ...next.split('/')), prefix)) {
+          if (entry.isDirectory()) {
+            folders.push(`${next}${entry.name}/`);
+          } else if (entry.isFile()) {
+            yield `${next}${entry.name}`;
           }
-        }
-      } catch (error) {
-        if (!isAbsent(error)) {
-          throw storeError(`cannot list ${prefix}`, error);
         }
       }
     },

@@ -27,7 +27,12 @@ export interface ChunkUploaderDeps {
   readonly logger: Logger;
 }
 
-const CONCURRENCY = 2;
+/** Chunks on their way at once: a store that takes seconds for each must not make them pile up. */
+const CONCURRENCY = 64;
+/** And their bytes, which are in memory; one chunk may always go. */
+const MAX_BYTES_ON_THE_WAY = 128 * 1024 ** 2;
+/** The most of the spool that may be on its way: what is, cannot be given up for newer chunks. */
+const SHARE_ON_THE_WAY = 0.25;
 const FIRST_RETRY = 250;
 const LAST_RETRY = 5000;
 /** Real milliseconds that the store and Redis get for one try. */
@@ -48,6 +53,7 @@ export class ChunkUploader {
   readonly #queue: Waiting[] = [];
   readonly #stop = new AbortController();
   #bytes = 0;
+  #bytesOnTheWay = 0;
   #running = new Set<Promise<void>>();
   #idle: (() => void)[] = [];
 
@@ -99,13 +105,15 @@ export class ChunkUploader {
   }
 
   #work(): void {
-    while (this.#running.size < CONCURRENCY && !this.#stop.signal.aborted) {
+    while (this.#hasRoom() && !this.#stop.signal.aborted) {
       const next = this.#queue.shift();
       if (next === undefined) {
         break;
       }
+      this.#bytesOnTheWay += next.bytes;
       const done = this.#upload(next.name).finally(() => {
         this.#bytes -= next.bytes;
+        this.#bytesOnTheWay -= next.bytes;
         this.#running.delete(done);
         this.#work();
       });
@@ -116,6 +124,13 @@ export class ChunkUploader {
         resolve();
       });
     }
+  }
+
+  #hasRoom(): boolean {
+    const bytes = this.#bytesOnTheWay + (this.#queue[0]?.bytes ?? 0);
+    const most = Math.min(MAX_BYTES_ON_THE_WAY, SHARE_ON_THE_WAY * this.#maxBytes);
+    const isFirst = this.#running.size === 0;
+    return isFirst || (this.#running.size < CONCURRENCY && bytes <= most);
   }
 
   async #upload(name: ChunkName): Promise<void> {
@@ -136,7 +151,13 @@ export class ChunkUploader {
         await spool.remove(name);
         return;
       } catch (error) {
-        logger.warn({ error, ...name }, 'raw chunk did not reach the store');
+        const { code, message } = toPipelineError(error, 'STORE_FAILED');
+        const facts = { ...name, code, reason: message };
+        if (delay === FIRST_RETRY) {
+          logger.warn(facts, 'raw chunk did not reach the store at once');
+        } else {
+          logger.debug(facts, 'raw chunk is sent again');
+        }
         await clock.sleep(milliseconds(delay), signal).catch(() => undefined);
       }
     }

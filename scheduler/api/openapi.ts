@@ -8,6 +8,7 @@ import {
   workerViewSchema,
 } from '../../common/contracts/control-room.ts';
 import { serviceRecordSchema } from '../../common/contracts/status.ts';
+import { edgeDirectorySchema } from '../../common/edge-directory.ts';
 import {
   broadcastsViewSchema,
   createBodySchema,
@@ -21,6 +22,7 @@ interface Operation {
   readonly method: 'get' | 'post' | 'patch' | 'delete';
   readonly path: string;
   readonly summary: string;
+  readonly query?: Readonly<Record<string, z.ZodType>>;
   readonly body?: z.ZodType;
   readonly status: number;
   readonly answer?: z.ZodType;
@@ -122,6 +124,15 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/v1/edges/nearest',
+    summary: 'The directory of edges, as viewers get it from any edge',
+    query: { channel: channelIdSchema },
+    status: 200,
+    answer: edgeDirectorySchema,
+    errors: [400],
+  },
+  {
+    method: 'get',
     path: '/v1/services',
     summary: 'Every service heard of in the last ten seconds',
     status: 200,
@@ -161,17 +172,19 @@ const contentOf = (schema: JsonObject, type = 'application/json'): JsonObject =>
 });
 
 function operationOf(operation: Operation): JsonObject {
-  const { path, summary, body, status, answer, errors = [] } = operation;
+  const { path, summary, query = {}, body, status, answer, errors = [] } = operation;
+  const inPath = path.includes('{id}') ? ([['id', 'path', channelIdSchema]] as const) : [];
+  const inQuery = Object.entries(query).map(([name, schema]) => [name, 'query', schema] as const);
+  const parameters = [...inPath, ...inQuery].map(([name, place, schema]) => ({
+    name,
+    in: place,
+    required: true,
+    schema: schemaOf(schema, 'input'),
+  }));
   const error = { description: 'Error', ...contentOf({ $ref: '#/components/schemas/Error' }) };
   return {
     summary,
-    ...(path.includes('{id}')
-      ? {
-          parameters: [
-            { name: 'id', in: 'path', required: true, schema: schemaOf(channelIdSchema, 'input') },
-          ],
-        }
-      : {}),
+    ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined
       ? {}
       : { requestBody: { required: true, ...contentOf(schemaOf(body, 'input')) } }),

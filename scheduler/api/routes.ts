@@ -3,6 +3,7 @@ import { Router, type Request } from 'express';
 import { z } from 'zod';
 import { channelIdSchema } from '../../common/contracts/channel.ts';
 import type { ServiceRecord } from '../../common/contracts/status.ts';
+import { nearestEdges } from '../../common/edge-directory.ts';
 import type { ChannelService } from './channel-service.ts';
 import type { EdgeViews } from './edge-views.ts';
 import { openApiDocument } from './openapi.ts';
@@ -100,6 +101,13 @@ export function apiRoutes({ channels, services, edges }: RouteDeps): Router {
     .route('/edges')
     .get(async (_request, response) => {
       response.json({ edges: edges.of(await services()) });
+    })
+    .all(onlyMethods('GET'));
+  router
+    .route('/edges/nearest')
+    .get(async (request, response) => {
+      parseInput(channelIdSchema, request.query['channel']);
+      response.json(nearestEdges(await services(), undefined, Date.now()));
     })
     .all(onlyMethods('GET'));
   return router;

@@ -8,14 +8,13 @@ import { openQueue, type Job } from '../../common/queues.ts';
 import type { Redis } from '../../common/redis.ts';
 import { noteFiller } from '../fillers.ts';
 import { planFiller } from '../plan/plan.ts';
+import { FairOrder } from './fair-order.ts';
 
 /** A failed task is tried again at once, by whichever worker is free. */
 const ATTEMPTS = 3;
 /** Filler needs nothing but a worker that works, so it is worth waiting for. */
 const FILLER_ATTEMPTS = 20;
 const FILLER_BACKOFF_MS = 1_000;
-/** Fairness needs no more than this; a larger backlog of one channel is all the same. */
-const LOWEST_PRIORITY = 1_000;
 const MOST_RECOVERED_JOBS = 10_000;
 
 const FILLER = 'filler';
@@ -33,28 +32,7 @@ export interface TranscodeQueue extends Closable {
 /** Opens the queue and takes up what the leader before left in it. */
 export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<TranscodeQueue> {
   const queue = openQueue(QUEUES.transcode, redis, logger);
-  const jobs = new Map<string, string>();
-  const counts = new Map<string, number>();
-
-  const began = (id: string, channel: string): void => {
-    if (!jobs.has(id)) {
-      jobs.set(id, channel);
-      counts.set(channel, (counts.get(channel) ?? 0) + 1);
-    }
-  };
-  const ended = (id: string): void => {
-    const channel = jobs.get(id);
-    if (channel !== undefined && jobs.delete(id)) {
-      const count = (counts.get(channel) ?? 1) - 1;
-      if (count === 0) {
-        counts.delete(channel);
-      } else {
-        counts.set(channel, count);
-      }
-    }
-  };
-  const priorityOf = (channel: string): number =>
-    Math.min(LOWEST_PRIORITY, (counts.get(channel) ?? 0) + 1);
+  const order = new FairOrder();
 
   const replace = async (job: Job): Promise<void> => {
     const task = taskSchema.parse(job.data);
@@ -66,8 +44,8 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
     }
     logger.warn({ channel, n, reason }, 'segment becomes filler');
     const id = `${channel}-${n}-${FILLER}`;
-    const priority = priorityOf(channel);
-    began(id, channel);
+    // It takes the place of the task that failed.
+    const priority = order.begin(id, channel, job.opts.priority);
     await queue.add(FILLER, planFiller(task), {
       jobId: id,
       priority,
@@ -101,10 +79,10 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
     logger.warn({ reason: error.message }, 'queue events error');
   });
   events.on('completed', ({ jobId }) => {
-    ended(jobId);
+    order.end(jobId);
   });
   events.on('failed', ({ jobId }) => {
-    ended(jobId);
+    order.end(jobId);
     queue
       .getJob(jobId)
       .then((job) => replaceAll([job]))
@@ -122,7 +100,7 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
   for (const job of open) {
     const task = taskSchema.safeParse(job.data).data;
     if (job.id !== undefined && task !== undefined) {
-      began(job.id, task.channel);
+      order.begin(job.id, task.channel, job.opts.priority);
     }
   }
   await replaceAll(await queue.getFailed(0, MOST_RECOVERED_JOBS));
@@ -137,12 +115,11 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       if (known !== undefined || filler !== undefined) {
         return;
       }
-      const priority = priorityOf(task.channel);
-      began(id, task.channel);
+      const priority = order.begin(id, task.channel);
       await queue.add('segment', task, { jobId: id, priority, attempts: ATTEMPTS });
     },
-    isOpen: (channel, n) => jobs.has(`${channel}-${n}`) || jobs.has(`${channel}-${n}-${FILLER}`),
-    unfinished: () => counts,
+    isOpen: (channel, n) => order.has(`${channel}-${n}`) || order.has(`${channel}-${n}-${FILLER}`),
+    unfinished: () => order.counts,
     close: async () => {
       const closed = events.close();
       // Its read blocks for seconds.

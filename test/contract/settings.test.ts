@@ -58,7 +58,12 @@ const RULES: Readonly<
   EDGE_ID: { wrong: ['garbage', 'India.mumbai.01a', 'a.b.c.d'], says: 'india.mumbai.01a' },
   EDGE_UPSTREAM: HTTP,
   EDGE_PUBLIC_URL: HTTP,
+  EDGE_B_ID: { wrong: ['garbage', 'India.mumbai.01a', 'a.b.c.d'], says: 'india.mumbai.01a' },
+  EDGE_B_PORT: PORT,
+  EDGE_B_PUBLIC_URL: HTTP,
   WORKERS: number('from 1 to 64'),
+  RAW_RETENTION_DAYS: number('from 1'),
+  S3_REGION: { wrong: ['EU West', 'x'.repeat(64)], says: 'us-east-1' },
 };
 
 const NEEDED: Environment = { ADMIN_TOKEN: 'a-token-for-tests-only' };
@@ -80,9 +85,7 @@ describe('a wrong setting', () => {
 
   test.each(services)('of $name is named with what would be right, and no value', (service) => {
     for (const name of Object.keys(service.shape)) {
-      // The supervisor leaves the form of the edge's name to the edge.
-      const isElsewhere = service.name === 'supervisor' && name === 'EDGE_ID';
-      const { wrong, says } = isElsewhere ? FREE : (RULES[name] ?? FREE);
+      const { wrong, says } = RULES[name] ?? FREE;
       for (const value of wrong) {
         const s3 = name.startsWith('S3_') ? S3 : {};
         const lines = settingsProblems(service.schema, { ...NEEDED, ...s3, [name]: value });

@@ -4,9 +4,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
+import { faultsOf } from '../helpers/axe.ts';
 import { startChromium, type Chromium } from '../helpers/chromium.ts';
 import { eventually } from '../helpers/poll.ts';
 import { runEdge, type RunningEdge } from '../integration/edge-run.ts';
+import { watchFrames, type FramesSeen } from './frame-watch.ts';
 import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
 import { startWatchOrigin, type WatchOrigin } from './watch-origin.ts';
 
@@ -47,7 +49,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   origin = await startWatchOrigin(media);
-  edge = await runEdge(origin.url);
+  edge = await runEdge(origin.url, { hasChannel: (channel) => channel === 'main' });
   page = await chromium.context.newPage();
   mistakes = [];
   page.on('pageerror', (error) => mistakes.push(error.message));
@@ -78,6 +80,13 @@ const until = (what: string, isSo: (seen: Seen) => boolean): Promise<Seen> =>
     return isSo(seen) ? seen : undefined;
   });
 
+/** Chooses in the settings menu. */
+async function choose(menu: string, choice: string): Promise<void> {
+  await page.locator('[data-part="settings"]').click();
+  await page.getByRole('menuitem', { name: new RegExp(`^${menu}`) }).click();
+  await page.getByRole('menuitemradio', { name: choice, exact: true }).click();
+}
+
 const text = (name: string): Promise<string> => page.locator(`[data-part="${name}"]`).innerText();
 
 describe.each(['hls', 'dash'])('the watch page by %s', (engine) => {
@@ -86,7 +95,7 @@ describe.each(['hls', 'dash'])('the watch page by %s', (engine) => {
     await until('the page to wait', ({ state }) => state === 'waiting');
     expect(await text('message-title')).toBe('Not on air yet');
 
-    const first = origin.goOnAir(30);
+    const first = origin.goOnAir(60);
     const live = await until('the broadcast to play', (seen) => seen.frames > 30);
     expect(live).toMatchObject({ engine, state: 'live', broadcast: first, muted: true });
     expect(live.isAtLive).toBe(true);
@@ -97,11 +106,24 @@ describe.each(['hls', 'dash'])('the watch page by %s', (engine) => {
 
     await page.locator('[data-part="unmute"]').click();
     expect((await look()).muted).toBe(false);
-    for (let i = 0; i < 3; i += 1) {
+    const watch = await watchFrames(page);
+    const shown = (what: string, isSo: (seen: FramesSeen) => boolean): Promise<FramesSeen> =>
+      eventually(what, async () => {
+        const seen = await watch.read();
+        return isSo(seen) ? seen : undefined;
+      });
+    const { mediaTime } = await shown('frames at live', ({ frames }) => frames > 5);
+    for (let i = 0; i < 6; i += 1) {
       await page.keyboard.press('ArrowLeft');
     }
-    await until('the past to play', (seen) => !seen.isAtLive && (seen.latency ?? 0) > 25);
+    await shown(
+      'the picture of a minute ago',
+      (seen) => seen.mediaTime > mediaTime - 66 && seen.mediaTime < mediaTime - 45,
+    );
+    await until('the past to play', (seen) => !seen.isAtLive && (seen.latency ?? 0) > 55);
+    expect(await text('time')).toMatch(/^-(?:0:5|1:0)/);
     await page.locator('[data-part="live"]').click();
+    await shown('the picture of now', (seen) => seen.mediaTime > mediaTime);
     await until('live again', (seen) => seen.isAtLive && (seen.latency ?? 99) < 15);
 
     origin.end();
@@ -144,10 +166,12 @@ test('quality and engine are chosen in the menu and the engine is remembered', a
   origin.goOnAir(30);
   await page.goto(`${edge.url}/watch/main`);
   await until('the broadcast to play', (seen) => seen.frames > 30 && seen.height === 720);
-  await page.locator('[data-part="settings"]').click();
-  await page.getByRole('radio', { name: '360p' }).check();
-  await until('the chosen quality', ({ height }) => height === 360);
-  await page.getByRole('radio', { name: 'DASH' }).check();
+  for (const height of [360, 720]) {
+    await choose('Quality', `${height}p`);
+    await until(`${height} lines on the screen`, (seen) => seen.height === height);
+    expect(await page.evaluate<string>(`__touchline.stats().chosen`)).not.toBe('auto');
+  }
+  await choose('Stream', 'DASH');
   await until('the other engine', (seen) => seen.engine === 'dash' && seen.frames > 30);
   await page.reload();
   await until('the engine again', (seen) => seen.engine === 'dash' && seen.frames > 10);
@@ -166,6 +190,41 @@ test('keys play, mute and pause; the embed has the same player alone', async () 
   await page.keyboard.press('m');
   expect((await look()).muted).toBe(false);
   await page.evaluate('localStorage.clear()');
+}, 60_000);
+
+test.each(['watch', 'embed'])(
+  'the %s page has no serious fault for those who see, hear or use it otherwise',
+  async (kind) => {
+    for (const width of [1440, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      await page.goto(`${edge.url}/${kind}/main`);
+      await until('the page to wait', ({ state }) => state === 'waiting');
+      expect(await faultsOf(page)).toEqual([]);
+    }
+    origin.goOnAir(30);
+    for (const width of [1440, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      await page.goto(`${edge.url}/${kind}/main`);
+      await until('the broadcast to play', (seen) => seen.frames > 10);
+      expect(await faultsOf(page)).toEqual([]);
+      await page.locator('[data-part="settings"]').click();
+      expect(await faultsOf(page)).toEqual([]);
+    }
+  },
+  60_000,
+);
+
+test('a channel that does not exist is told from one that is not on air, and servers from none', async () => {
+  const response = await page.goto(`${edge.url}/watch/nobody`);
+  expect(response?.status()).toBe(404);
+  await until('the page to wait', ({ state }) => state === 'waiting');
+  expect(await text('message-title')).toBe('There is no such channel');
+  await origin.close();
+  await edge.close();
+  await eventually('the servers to be missed', async () =>
+    (await text('message-title')) === 'Our servers cannot be reached' ? true : undefined,
+  );
+  await until('trouble', ({ state }) => state === 'trouble');
 }, 60_000);
 
 test('fits a window of 390 pixels without scrolling sideways', async () => {

@@ -57,7 +57,7 @@ export async function recordClip(
 
 /** Resolves when a channel is on air. */
 export async function waitForAir(
-  pipeline: Pipeline,
+  pipeline: Pick<Pipeline, 'api'>,
   channel: string,
 ): Promise<{ readonly broadcast: number; readonly fps: FpsName }> {
   return eventually(
@@ -74,7 +74,7 @@ export async function waitForAir(
 
 /** Resolves when every playlist of the recording has ended. */
 export async function waitForRecording(
-  pipeline: Pipeline,
+  pipeline: Pick<Pipeline, 'edge'>,
   channel: string,
   broadcast: number,
   fps: FpsName,

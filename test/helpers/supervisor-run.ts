@@ -25,7 +25,10 @@ export interface SupervisorEnd {
 export async function runSupervisorProgram(run: SupervisorRun): Promise<SupervisorEnd> {
   const { script = 'dist/supervisor/main.js', uid, nodeOptions = [] } = run;
   const ports = Object.fromEntries(
-    ['RTMP_PORT', 'HTTP_PORT', 'CONTROL_PORT', 'ORIGIN_PORT'].map((name) => [name, '0']),
+    ['RTMP_PORT', 'HTTP_PORT', 'CONTROL_PORT', 'ORIGIN_PORT', 'EDGE_B_PORT'].map((name) => [
+      name,
+      '0',
+    ]),
   );
   const child = spawn(process.execPath, [...nodeOptions, script], {
     cwd: ROOT,

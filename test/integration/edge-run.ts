@@ -5,6 +5,7 @@ import { createClock } from '../../common/clock.ts';
 import { parseConfig } from '../../common/config.ts';
 import { createHealthAnswer } from '../../common/health.ts';
 import { Lifecycle } from '../../common/lifecycle.ts';
+import type { Detail } from '../../common/service.ts';
 import { edgeSettings } from '../../edge/config.ts';
 import { startEdge } from '../../edge/edge.ts';
 
@@ -20,6 +21,9 @@ export async function runEdge(
   options: {
     readonly env?: Readonly<Record<string, string>>;
     readonly services?: () => readonly string[];
+    /** Every channel, unless said otherwise. */
+    readonly hasChannel?: (channel: string) => boolean;
+    readonly onDetail?: (detail: Detail) => void;
   } = {},
 ): Promise<RunningEdge> {
   const logger = pino({ level: 'silent' });
@@ -30,14 +34,17 @@ export async function runEdge(
     config: parseConfig(edgeSettings, { HTTP_PORT: '0', EDGE_UPSTREAM: upstream, ...options.env }),
     logger,
     clock: createClock(),
-    redis: { hvals: () => Promise.resolve([...(options.services?.() ?? [])]) },
+    redis: {
+      hvals: () => Promise.resolve([...(options.services?.() ?? [])]),
+      hexists: (_key, channel) => Promise.resolve((options.hasChannel?.(channel) ?? true) ? 1 : 0),
+    },
     metrics,
     lifecycle,
     health: createHealthAnswer(metrics, () => isReady),
     setReady: (ready) => {
       isReady = ready;
     },
-    setDetail: () => undefined,
+    setDetail: (detail) => options.onDetail?.(detail),
   });
   return {
     url,

@@ -88,6 +88,11 @@ export async function startHarness(
   const setChannel = async (channel: Channel): Promise<void> => {
     await redis.hset(redisKeys.channels, channel.id, JSON.stringify(channel));
     await redis.publish(redisKeys.channelChanged, channel.id);
+    // The subscriber's answer comes after the notice, and ours after the look that the notice led to.
+    for (const connection of connections.filter(({ status }) => status === 'ready')) {
+      await connection.ping();
+    }
+    await redis.ping();
   };
   await setChannel(testChannel('main'));
   const start = (): Promise<Ingest> =>

@@ -14,7 +14,13 @@ import { runSupervisorProgram, type SupervisorEnd } from '../helpers/supervisor-
 
 const NOBODY = 65_534;
 
-const FREE_PORTS = { RTMP_PORT: '0', HTTP_PORT: '0', CONTROL_PORT: '0', ORIGIN_PORT: '0' };
+const FREE_PORTS = {
+  RTMP_PORT: '0',
+  HTTP_PORT: '0',
+  CONTROL_PORT: '0',
+  ORIGIN_PORT: '0',
+  EDGE_B_PORT: '0',
+};
 
 let folder: string;
 let data: string;

@@ -45,7 +45,10 @@ const readOr = (path: string): string => (existsSync(path) ? readFileSync(path, 
 function start(name: string): Started {
   const data = join(folder, name);
   const ports = Object.fromEntries(
-    ['RTMP_PORT', 'HTTP_PORT', 'CONTROL_PORT', 'ORIGIN_PORT'].map((setting) => [setting, '0']),
+    ['RTMP_PORT', 'HTTP_PORT', 'CONTROL_PORT', 'ORIGIN_PORT', 'EDGE_B_PORT'].map((setting) => [
+      setting,
+      '0',
+    ]),
   );
   const child = spawn(process.execPath, ['dist/supervisor/main.js'], {
     cwd: ROOT,

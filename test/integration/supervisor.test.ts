@@ -44,7 +44,7 @@ interface Start {
 /** Runs `npm start` in a process group of its own, as a terminal does. */
 function npmStart(settings: Readonly<Record<string, string>> = {}): Start {
   const env: Record<string, string> = { DATA_DIR: join(folder, 'data'), WORKERS: '1' };
-  for (const name of ['RTMP_PORT', 'HTTP_PORT', 'CONTROL_PORT', 'ORIGIN_PORT']) {
+  for (const name of ['RTMP_PORT', 'HTTP_PORT', 'CONTROL_PORT', 'ORIGIN_PORT', 'EDGE_B_PORT']) {
     env[name] = '0';
   }
   for (const name of ['PATH', 'HOME']) {

@@ -124,6 +124,14 @@ describe('what a feed lacks is filled by the frame before', () => {
     expect(await stampsOf(segments, large)).toEqual(Array.from({ length: 60 }, () => 29));
   });
 
+  test('hold of a picture that is decoded alone', async () => {
+    const file = await makeVideo(40, 'keyint=20:min-keyint=20:scenecut=0:bframes=0');
+    const frames = codedVideo(file, first - 100).slice(20);
+    const held = sessionSource(grid, SEGMENT, frames, { from: first - 80, to: first - 79 });
+    const segments = await make('30', SEGMENT, [held]);
+    expect(await stampsOf(segments, large)).toEqual(Array.from({ length: 60 }, () => 20));
+  });
+
   test('late frames are decoded and not shown', async () => {
     const file = await makeVideo(90, 'keyint=250:bframes=0');
     const frames = codedVideo(file, first - 10);

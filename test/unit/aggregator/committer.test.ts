@@ -7,6 +7,7 @@ import { storeKeys } from '../../../common/contracts/names.ts';
 import { PipelineError } from '../../../common/errors.ts';
 import { createLogger } from '../../../common/logger.ts';
 import { milliseconds, segmentNumber } from '../../../common/time.ts';
+import { seeded } from '../../helpers/seeded.ts';
 import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 
 const broadcast = broadcastOf();
@@ -16,8 +17,10 @@ const first = broadcast.broadcast;
 function setUp(maxBytes = 64 * 1024 ** 2) {
   const objects = new Map<string, Buffer>();
   let isAway = false;
+  let chance = (): boolean => false;
+  const puts: string[] = [];
   const assertThere = (): void => {
-    if (isAway) {
+    if (isAway || chance()) {
       throw new PipelineError('STORE_FAILED', 'away');
     }
   };
@@ -30,6 +33,7 @@ function setUp(maxBytes = 64 * 1024 ** 2) {
     {
       store: {
         put: (key, body) => {
+          puts.push(key);
           assertThere();
           objects.set(key, Buffer.from(body));
           return Promise.resolve('stored');
@@ -67,6 +71,10 @@ function setUp(maxBytes = 64 * 1024 ** 2) {
     objects,
     committed,
     lost,
+    puts,
+    setChance: (fails: () => boolean) => {
+      chance = fails;
+    },
     setAway: (value: boolean) => {
       isAway = value;
     },
@@ -150,6 +158,23 @@ describe('the committer', () => {
     );
     expect(lost).toEqual([]);
     expect(memory.isSpoolOver).toBe(false);
+  });
+
+  test('puts again only what failed, so that a store that fails now and then gets it in the end', async () => {
+    const { publish, settle, committed, advance, setChance, puts } = setUp();
+    const random = seeded(7);
+    setChance(() => random() < 0.5);
+    publish(first);
+    for (let second = 0; second < 120; second += 1) {
+      advance(1_000);
+      await settle();
+    }
+    expect(committed).toEqual([first]);
+    const last = new Map(puts.map((key, index) => [key, index]));
+    const whole = new Set(puts);
+    // Half of the tries fail: a handful for each object, where starting over would take hundreds.
+    expect(puts.length).toBeLessThan(6 * whole.size);
+    expect(last.get(commitKey(first))).toBe(puts.length - 1);
   });
 
   test('holds no more bytes than its bound, overfilled tenfold, and says which it let go', async () => {

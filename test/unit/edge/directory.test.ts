@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ServiceRecord } from '../../../common/contracts/status.ts';
-import { nearestEdges, readServices } from '../../../edge/directory.ts';
+import { nearestEdges } from '../../../common/edge-directory.ts';
+import { readServices } from '../../../edge/services.ts';
 
 const NOW = 1_800_000_000_000;
 const edge = (id: string, change: Partial<ServiceRecord> = {}): ServiceRecord => ({
@@ -14,7 +15,7 @@ const edge = (id: string, change: Partial<ServiceRecord> = {}): ServiceRecord =>
   detail: { edge: id, url: `https://${id}.example` },
   ...change,
 });
-const idsFrom = (from: string, records: readonly ServiceRecord[]): string[] =>
+const idsFrom = (from: string | undefined, records: readonly ServiceRecord[]): string[] =>
   nearestEdges(records, from, NOW).edges.map(({ id }) => id);
 
 describe('nearestEdges', () => {
@@ -34,9 +35,14 @@ describe('nearestEdges', () => {
     expect(idsFrom('uk.london.01a', ids)).toEqual(['uk.leeds.01a', 'canada.london.01a']);
   });
 
+  test('asked from nowhere, orders by id', () => {
+    const records = ['india.mumbai.01a', 'canada.london.01a'].map((id) => edge(id));
+    expect(idsFrom(undefined, records)).toEqual(['canada.london.01a', 'india.mumbai.01a']);
+  });
+
   test('leaves out who is silent, not ready, no edge, or without an address', () => {
     const records = [
-      edge('a.b.silent', { at: NOW - 10_000 }),
+      edge('a.b.silent', { at: NOW - 5_000 }),
       edge('a.b.starting', { ready: false }),
       edge('a.b.worker', { service: 'transcoder' }),
       edge('a.b.nowhere', { detail: {} }),
@@ -47,7 +53,7 @@ describe('nearestEdges', () => {
   });
 
   test('says until when it holds', () => {
-    expect(nearestEdges([], 'a.b.c', NOW).expiresAt).toBe(new Date(NOW + 30_000).toISOString());
+    expect(nearestEdges([], 'a.b.c', NOW).expiresAt).toBe(new Date(NOW + 900_000).toISOString());
   });
 });
 

@@ -15,6 +15,8 @@ let spool: Spool;
 let stored: Map<string, Uint8Array>;
 let jobs: ChunkJob[];
 let isAway: boolean;
+let isSlow: boolean;
+let begun: (() => void)[];
 
 const name = (n: number): ChunkName => ({ channel: 'main', session: 's', n });
 
@@ -38,7 +40,13 @@ const uploader = (maxBytes = 1_000_000): ChunkUploader =>
             return Promise.reject(new PipelineError('STORE_FAILED', 'away'));
           }
           stored.set(key, body);
-          return Promise.resolve('stored');
+          return isSlow
+            ? new Promise((resolve) => {
+                begun.push(() => {
+                  resolve('stored');
+                });
+              })
+            : Promise.resolve('stored');
         },
       },
       queue: {
@@ -57,6 +65,8 @@ beforeEach(async () => {
   stored = new Map();
   jobs = [];
   isAway = false;
+  isSlow = false;
+  begun = [];
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -84,6 +94,24 @@ describe('a finished raw chunk', () => {
     isAway = false;
     await eventually('the job', () => Promise.resolve(jobs[0]));
     expect(stored.size).toBe(2);
+    await uploading.close();
+  });
+
+  test('does not wait behind others for a store that is slow', async () => {
+    isSlow = true;
+    const uploading = uploader();
+    for (let n = 0; n < 12; n += 1) {
+      await spoolChunk(n);
+      uploading.add(name(n));
+    }
+    await eventually('all to be on their way', () =>
+      Promise.resolve(begun.length === 12 ? true : undefined),
+    );
+    for (const answer of begun) {
+      answer();
+    }
+    isSlow = false;
+    await eventually('the jobs', () => Promise.resolve(jobs.length === 12 ? true : undefined));
     await uploading.close();
   });
 

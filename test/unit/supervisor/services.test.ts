@@ -21,8 +21,8 @@ function plans(extra: Record<string, string> = {}): readonly ServicePlan[] {
     { ...env, ...extra },
     {
       config: { ...parseConfig(supervisorSettings, { ...env, ...extra }), DATA_DIR: '/data' },
-      ports: { RTMP_PORT: 1, HTTP_PORT: 2, CONTROL_PORT: 3, ORIGIN_PORT: 4 },
-      redisUrl: 'redis://:redis-secret@127.0.0.1:5',
+      ports: { RTMP_PORT: 1, HTTP_PORT: 2, CONTROL_PORT: 3, ORIGIN_PORT: 4, EDGE_B_PORT: 5 },
+      redisUrl: 'redis://:redis-secret@127.0.0.1:6',
       adminToken: 'admin-secret',
       channels: ['main', 'demo'],
     },
@@ -53,6 +53,7 @@ describe('the plan of services', () => {
       'transcoder-2',
       'transcoder-3',
       'edge',
+      'edge-b',
     ]);
   });
 
@@ -80,10 +81,24 @@ describe('the plan of services', () => {
       EDGE_UPSTREAM: 'http://127.0.0.1:4',
       EDGE_ID: 'local.host.01a',
     });
+    expect(byName.get('edge-b')).toMatchObject({
+      HTTP_PORT: '5',
+      EDGE_UPSTREAM: 'http://127.0.0.1:4',
+      EDGE_ID: 'local.host.01b',
+    });
     expect(byName.get('scheduler')).toMatchObject({
       CONTROL_PORT: '3',
       BOOT_CHANNELS: 'main,demo',
     });
+  });
+
+  test('gives each edge its own address, never the other one’s', () => {
+    const addresses = (extra: Record<string, string>): (string | undefined)[] =>
+      plans(extra)
+        .filter((plan) => plan.service === 'edge')
+        .map((plan) => plan.env['EDGE_PUBLIC_URL']);
+    expect(addresses({ EDGE_PUBLIC_URL: 'http://a' })).toEqual(['http://a', undefined]);
+    expect(addresses({ EDGE_B_PUBLIC_URL: 'http://b' })).toEqual([undefined, 'http://b']);
   });
 
   test('reaches the origin over loopback when services listen everywhere', () => {

@@ -86,8 +86,8 @@ describe('the plan of pictures', () => {
   test('opens a segment that begins with a hole with the picture before it', () => {
     const drafts = [{ at: -9, idr: true }, { at: -5, disposable: true }, { at: 4 }];
     expect(planned([session(drafts)])).toEqual([
-      [0, -1 - 1 / TICKS],
-      [1, -1],
+      [0, -1 / TICKS],
+      [1, 0],
       [2, 4],
     ]);
   });
@@ -95,7 +95,7 @@ describe('the plan of pictures', () => {
   test('does not open with a picture that the span does not cover', () => {
     const drafts = [{ at: -90, idr: true }, { at: -80 }];
     const held = session(drafts, { from: -90, to: -89 });
-    expect(planned([held])).toEqual([[0, -1]]);
+    expect(planned([held])).toEqual([[0, 0]]);
   });
 
   test('does not show late pictures, also not into a hole', () => {

@@ -1,45 +1,90 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import type { Result } from '../../../common/contracts/segment.ts';
+import { PipelineError } from '../../../common/errors.ts';
 import { createLogger } from '../../../common/logger.ts';
+import type { ObjectStore } from '../../../common/store/store.ts';
 import { openWriteBehind, type Delivery } from '../../../transcoder/write-behind.ts';
+import { eventually } from '../../helpers/poll.ts';
+import { seeded } from '../../helpers/seeded.ts';
 
-const MEBIBYTE = 1024 * 1024;
-const logger = createLogger('test', 'silent');
+const MIB = 1024 ** 2;
 
-function delivery(n: number, data: Buffer): Delivery {
-  const segment = {
-    rendition: 'v720',
-    init: Buffer.from('init'),
-    data,
-    frames: 60,
-    first: 0,
-    end: 1,
+function delivery(n: number, bytes: number): Delivery {
+  const made = ['v360', 'v180', 'a96'].map((rendition) => ({
+    ...{ rendition, init: Buffer.from(`init ${rendition}`), data: Buffer.alloc(bytes) },
+    ...{ frames: 60, first: 0, end: 0 },
+  }));
+  const result: Result = {
+    ...{ channel: 'main', broadcast: 1, n, taskHash: '', fingerprint: '', worker: 'w', made: [] },
   };
-  return {
-    result: {
-      ...{ channel: 'final', broadcast: 1, n, taskHash: 't', fingerprint: 'f', worker: 'w' },
-      made: [],
-    },
-    made: { segments: [segment], preview: undefined },
-  };
+  return { result, made: { segments: made, preview: Buffer.from('jpeg') } };
 }
 
-test('a store that is away holds nobody up: the oldest are given up, the newest arrive once it is back', async () => {
-  let isAway = true;
-  const stored: number[] = [];
-  const behind = openWriteBehind(
-    { put: () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve('stored')) },
-    logger,
-    (result) => {
-      stored.push(result.n);
-      return Promise.resolve();
-    },
-  );
-  // Ten times what may wait: 120 segments of 8 MiB that share their bytes.
-  const data = Buffer.alloc(8 * MEBIBYTE);
-  for (let n = 1; n <= 120; n += 1) {
-    behind.add(delivery(n, data));
-  }
-  isAway = false;
-  await behind.close();
-  expect(stored.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, i) => 109 + i));
+function open(put: ObjectStore['put']) {
+  const told: number[] = [];
+  const behind = openWriteBehind({ put }, createLogger('test', 'silent'), async ({ n }) => {
+    told.push(n);
+  });
+  return { behind, told };
+}
+
+describe('writing behind', () => {
+  test('tries each object by itself until it is stored, then tells once', async () => {
+    const random = seeded(3);
+    const tries: string[] = [];
+    const kept = new Set<string>();
+    const { behind, told } = open(async (key) => {
+      tries.push(key);
+      if (random() < 0.4) {
+        throw new PipelineError('STORE_FAILED', 'busy');
+      }
+      expect(kept.has(key)).toBe(false);
+      kept.add(key);
+      return 'stored';
+    });
+    behind.add(delivery(1, 10));
+    await eventually('the word', () => Promise.resolve(told[0]));
+    expect(told).toEqual([1]);
+    expect(kept.size).toBe(7);
+    expect(new Set(tries)).toEqual(kept);
+    await behind.close();
+  });
+
+  test('puts an init segment once for all segments', async () => {
+    const tries: string[] = [];
+    const { behind, told } = open(async (key) => {
+      tries.push(key);
+      return 'stored';
+    });
+    for (const n of [1, 2, 3]) {
+      behind.add(delivery(n, 10));
+      await eventually('the word', () => Promise.resolve(told.includes(n) ? true : undefined));
+    }
+    expect(tries.filter((key) => key.includes('init'))).toHaveLength(3);
+    await behind.close();
+  });
+
+  test('never waits for a store that hangs, and holds no more than its bound, filled ten times over', async () => {
+    const waiting: (() => void)[] = [];
+    let held = 0;
+    const { behind, told } = open((_key, body) => {
+      held += body.byteLength;
+      return new Promise((resolve) =>
+        waiting.push(() => {
+          resolve('stored');
+        }),
+      );
+    });
+    // 3 MiB each; 96 MiB may wait.
+    for (let n = 0; n < 320; n += 1) {
+      behind.add(delivery(n, MIB));
+    }
+    expect(held).toBeGreaterThan(90 * MIB);
+    expect(held).toBeLessThan(97 * MIB);
+    for (const answer of waiting) {
+      answer();
+    }
+    await behind.close();
+    expect(told.length).toBe(32);
+  });
 });

@@ -1,0 +1,188 @@
+/**
+ * The shortest way from memory to a viewer. Nearly every request is a plain GET of media, by a client that sends the
+ * same headers every time. Such requests are answered at the socket; the first one that is anything else hands the
+ * connection over to node:http, for good.
+ *
+ * What may pass is a strict subset of RFC 9112: one whole request a read, HTTP/1.1, no body, no range. So there is
+ * nothing that this reader and node:http could understand differently.
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Closable } from '../common/lifecycle.ts';
+import type { CachedObject } from './cached-object.ts';
+import { follow, patienceFor } from './follow.ts';
+import { judgeHeaders, type Wishes } from './plain-request.ts';
+
+/** An answer ready to be written. */
+export interface WireAnswer {
+  /** Status line, headers and the empty line; a short body is already behind it. */
+  readonly head: Buffer;
+  /** What follows, sent without being copied: bytes, or an object that is still arriving. */
+  readonly body: Buffer | CachedObject | undefined;
+}
+
+/** Answers a target; undefined: node:http must see to it. */
+export type Answerer = (
+  target: string,
+  wishes: Wishes,
+) => WireAnswer | Promise<WireAnswer | undefined> | undefined;
+
+/** How long connections may be silent. */
+export interface FastPathTimes {
+  /** Before the first request, as long as node:http lets headers take. */
+  readonly firstMs: number;
+  /** Between requests. */
+  readonly idleMs: number;
+  /** With an answer under way that does not move on. */
+  readonly stallMs: number;
+}
+
+const GET = 'GET ';
+const VERSION = ' HTTP/1.1\r\n';
+const END = '\r\n\r\n';
+/** Larger requests are refused by node:http. */
+const MAX_REQUEST_BYTES = 8 * 1024;
+
+/**
+ * Puts the fast path in front of a server's own handling of connections.
+ * @returns closes connections that node:http has not been given
+ */
+export function installFastPath(server: Server, answer: Answerer, times: FastPathTimes): Closable {
+  const handlers = server.listeners('connection');
+  const open = new Set<Socket>();
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    serve(socket, answer, times, () => {
+      open.delete(socket);
+      for (const handler of handlers) {
+        handler.call(server, socket);
+      }
+    });
+    socket.once('close', () => {
+      open.delete(socket);
+    });
+  });
+  return {
+    close: () => {
+      for (const socket of open) {
+        socket.destroy();
+      }
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Answers on one connection until something is not for this path; `handOver` then takes the connection as it is. */
+function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver: () => void): void {
+  let lastHeaders = '';
+  let lastWishes: Wishes | undefined;
+  let impatience: NodeJS.Timeout | undefined;
+
+  const giveUp = (): void => {
+    clearTimeout(impatience);
+    socket.destroy();
+  };
+  /** Listens for the next request. */
+  const listen = (): void => {
+    clearTimeout(impatience);
+    impatience = undefined;
+    socket.setTimeout(times.idleMs);
+    socket.resume();
+  };
+  const onDrain = (): void => {
+    if (impatience !== undefined) {
+      listen();
+    }
+  };
+  const leave = (chunk: Buffer): void => {
+    socket.off('data', onData);
+    socket.off('drain', onDrain);
+    socket.off('end', giveUp);
+    socket.off('timeout', giveUp);
+    socket.off('error', giveUp);
+    socket.setTimeout(0);
+    socket.pause();
+    socket.unshift(chunk);
+    handOver();
+    socket.resume();
+  };
+  /** What the answerer says to a read that is one plain request. */
+  const ask = (chunk: Buffer): ReturnType<Answerer> => {
+    if (chunk.length > MAX_REQUEST_BYTES) {
+      return undefined;
+    }
+    const text = chunk.toString('latin1');
+    const lineEnd = text.indexOf(VERSION, GET.length);
+    if (!text.startsWith(GET) || lineEnd === -1 || text.indexOf(END) !== text.length - END.length) {
+      return undefined;
+    }
+    const headers = text.slice(lineEnd + VERSION.length);
+    if (headers !== lastHeaders) {
+      lastHeaders = headers;
+      lastWishes = judgeHeaders(headers);
+    }
+    return lastWishes && answer(text.slice(GET.length, lineEnd), lastWishes);
+  };
+  /** Who asks on without reading is not heard until he has read, and not waited for much longer than that takes. */
+  const holdBack = (bytes: number): void => {
+    socket.setTimeout(times.stallMs);
+    socket.pause();
+    impatience = setTimeout(giveUp, patienceFor(bytes));
+    impatience.unref();
+  };
+  const write = ({ head, body }: WireAnswer): void => {
+    let isTaken = socket.write(head);
+    if (Buffer.isBuffer(body)) {
+      isTaken = socket.write(body);
+    } else if (body !== undefined) {
+      socket.off('drain', onDrain);
+      holdBack(body.length ?? 0);
+      follow(socket, body, 0, body.length, () => {
+        socket.on('drain', onDrain);
+        if (!socket.writableNeedDrain) {
+          listen();
+        }
+      });
+      return;
+    }
+    if (!isTaken) {
+      holdBack(socket.writableLength);
+    }
+  };
+  const onData = (chunk: Buffer): void => {
+    const found = ask(chunk);
+    if (found === undefined) {
+      leave(chunk);
+    } else if (found instanceof Promise) {
+      socket.setTimeout(times.stallMs);
+      socket.pause();
+      void found.then((late) => {
+        if (socket.destroyed) {
+          return;
+        }
+        if (late === undefined) {
+          leave(chunk);
+          return;
+        }
+        listen();
+        write(late);
+      });
+    } else {
+      write(found);
+    }
+  };
+  socket.setNoDelay(true);
+  socket.setTimeout(times.firstMs);
+  socket.once('data', () => {
+    socket.setTimeout(times.idleMs);
+  });
+  socket.once('close', () => {
+    clearTimeout(impatience);
+  });
+  socket.on('end', giveUp);
+  socket.on('error', giveUp);
+  socket.on('timeout', giveUp);
+  socket.on('drain', onDrain);
+  socket.on('data', onData);
+}

@@ -1,0 +1,225 @@
+/** The fast path and node:http must be one server to whoever asks: same bytes, same order, same limits. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:http';
+import { installFastPath, type WireAnswer } from '../../edge/fast-path.ts';
+import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
+import { runEdge, type RunningEdge } from './edge-run.ts';
+
+const BODY = patternBytes(100_000);
+const SEGMENT = '/live/main/v720/897500000.m4s';
+const PLAYLIST = '/live/main/v720/897500000.m3u8';
+const TEXT = `#EXTM3U\n${'#EXTINF:2,\n897500000.m4s\n'.repeat(90)}`;
+
+let origin: EdgeOrigin;
+let edge: RunningEdge;
+
+beforeAll(async () => {
+  origin = await startEdgeOrigin((_request, response, path) => {
+    if (path === SEGMENT) {
+      response.writeHead(200, { 'content-length': BODY.length, etag: '"seg"' }).end(BODY);
+    } else if (path.startsWith(PLAYLIST)) {
+      const head = { 'content-length': TEXT.length, etag: '"list"', 'cache-control': 'max-age=1' };
+      response.writeHead(200, head).end(TEXT);
+    } else {
+      response.writeHead(404).end();
+    }
+  });
+  edge = await runEdge(origin.url);
+});
+
+afterAll(async () => {
+  await edge.close();
+  await origin.close();
+});
+
+/** One connection on which requests are sent and answers read, one after the other. */
+function open(url = edge.url): {
+  readonly socket: Socket;
+  readonly ask: (text: string) => Promise<{ readonly head: string; readonly body: Buffer }>;
+} {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  let received = Buffer.alloc(0);
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    socket.emit('more');
+  });
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) {
+      await once(socket, 'more');
+    }
+  };
+  return {
+    socket,
+    ask: async (text) => {
+      socket.write(text);
+      await until(() => received.includes('\r\n\r\n'));
+      const headEnd = received.indexOf('\r\n\r\n') + 4;
+      const head = received.subarray(0, headEnd).toString('latin1');
+      const isBodiless = text.startsWith('HEAD') || head.startsWith('HTTP/1.1 304');
+      const length = isBodiless ? 0 : Number(/content-length: ([0-9]+)/i.exec(head)?.[1] ?? 0);
+      await until(() => received.length >= headEnd + length);
+      const body = Buffer.from(received.subarray(headEnd, headEnd + length));
+      received = received.subarray(headEnd + length);
+      return { head, body };
+    },
+  };
+}
+
+const get = (path: string, headers = ''): string =>
+  `GET ${path} HTTP/1.1\r\nhost: x\r\n${headers}\r\n`;
+const withoutDate = (head: string): string[] =>
+  head
+    .toLowerCase()
+    .split('\r\n')
+    .filter((line) => !line.startsWith('date:'))
+    .toSorted();
+
+describe('one connection', () => {
+  test('gets the same head and bytes by the fast path as by node:http', async () => {
+    const { ask, socket } = open();
+    await ask(get(SEGMENT));
+    const fast = await ask(get(SEGMENT));
+    // A comment in no specification, but a header that only node:http takes.
+    const slow = await ask(get(SEGMENT, 'if-modified-since: x\r\n'));
+    const after = await ask(get(SEGMENT));
+    socket.destroy();
+    expect(withoutDate(fast.head)).toEqual(withoutDate(slow.head));
+    expect([fast, slow, after].map(({ body }) => body.equals(BODY))).toEqual([true, true, true]);
+  });
+
+  test('is answered 304, packed, 404, ranges, HEAD and POST in any order', async () => {
+    const { ask, socket } = open();
+    const gzip = 'accept-encoding: gzip\r\n';
+    await ask(get(PLAYLIST, gzip));
+    expect((await ask(get(PLAYLIST, 'if-none-match: W/"list"\r\n'))).head).toMatch(
+      /^HTTP\/1\.1 304 /,
+    );
+    expect((await ask(get(PLAYLIST))).body.toString()).toBe(TEXT);
+    expect((await ask(get('/live/main/v720/1.m4s'))).head).toMatch(/^HTTP\/1\.1 404 /);
+    expect((await ask(get(SEGMENT, 'range: bytes=0-9\r\n'))).body.length).toBe(10);
+    expect((await ask(`HEAD ${SEGMENT} HTTP/1.1\r\nhost: x\r\n\r\n`)).head).toContain('100000');
+    expect((await ask(get('/time'))).body.toString()).toMatch(/Z$/);
+    socket.destroy();
+  });
+
+  test('may send its request in pieces, or two at once', async () => {
+    const pieces = open();
+    pieces.socket.write(`GET ${SEGMENT} HT`);
+    expect((await pieces.ask('TP/1.1\r\nhost: x\r\n\r\n')).body.equals(BODY)).toBe(true);
+    const two = open();
+    const first = await two.ask(get(SEGMENT) + get(PLAYLIST));
+    expect(first.body.equals(BODY)).toBe(true);
+    expect((await two.ask('')).body.toString()).toBe(TEXT);
+    pieces.socket.destroy();
+    two.socket.destroy();
+  });
+
+  test('cannot smuggle a request behind a plain one', async () => {
+    const before = origin.asked.length;
+    const { ask, socket } = open();
+    const closed = once(socket, 'close');
+    const { head } = await ask(get(SEGMENT, 'content-length: 3\r\ntransfer-encoding: chunked\r\n'));
+    expect(head).toMatch(/^HTTP\/1\.1 400 /);
+    await closed;
+    expect(origin.asked.length).toBe(before);
+  });
+});
+
+test('of a query only the directives of low-latency HLS make another object', async () => {
+  const before = origin.asked.length;
+  const { ask, socket } = open();
+  const path = '/live/main/v480/897500000.m3u8';
+  await ask(get(`${path}?session=1&token=secret`));
+  await ask(get(`${path}?session=2`));
+  await ask(get(`${path}?_HLS_part=3&x=1&_HLS_msn=897500001`));
+  await ask(get(`${path}?_HLS_msn=897500001&_HLS_part=3&session=4`));
+  await ask(get(`${path}?_HLS_msn=../x`));
+  socket.destroy();
+  expect(origin.asked.slice(before)).toEqual([path, `${path}?_HLS_msn=897500001&_HLS_part=3`]);
+});
+
+describe('who is slow', () => {
+  const servers: Server[] = [];
+  afterAll(() => {
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+  const start = async (
+    answer: (target: string) => WireAnswer | undefined,
+    times: { readonly firstMs: number; readonly idleMs: number; readonly stallMs: number },
+  ): Promise<{ readonly url: string; readonly accepted: () => Socket | undefined }> => {
+    const server = createServer({ connectionsCheckingInterval: 20, headersTimeout: 100 });
+    let accepted: Socket | undefined;
+    server.on('request', (_request, response) => response.end('by node:http'));
+    installFastPath(server, answer, times);
+    server.on('connection', (socket) => {
+      accepted = socket;
+    });
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return {
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      accepted: () => accepted,
+    };
+  };
+
+  test('in sending a first request, or the next one, or its headers: is not waited for', async () => {
+    const times = { firstMs: 50, idleMs: 50, stallMs: 10_000 };
+    const head = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    const { url } = await start(() => ({ head, body: undefined }), times);
+    const silent = open(url);
+    const later = open(url);
+    const dripping = open(url);
+    const ended = Promise.all([silent, later, dripping].map(({ socket }) => once(socket, 'close')));
+    await later.ask(get('/x'));
+    dripping.socket.write('GET /x HTTP/1.1\r\nhos');
+    await ended;
+  });
+
+  test('in reading: asks on without being heard, holds a bounded number of bytes, and is cut off', async () => {
+    // More than the buffers of two sockets in the kernel.
+    const size = 32 * 1024 * 1024;
+    const body = Buffer.alloc(size);
+    let asked = 0;
+    const answer = (): WireAnswer => {
+      asked += 1;
+      const head = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`);
+      return { head, body };
+    };
+    const { url, accepted } = await start(answer, {
+      firstMs: 60_000,
+      idleMs: 60_000,
+      stallMs: 300,
+    });
+    const viewer = connect(Number(new URL(url).port), '127.0.0.1');
+    viewer.on('error', () => undefined);
+    viewer.pause();
+    viewer.write(get('/x'));
+    await once(viewer, 'connect');
+    let most = 0;
+    const timer = setInterval(() => {
+      most = Math.max(most, accepted()?.writableLength ?? 0);
+    }, 10);
+    while (asked === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Ten times what one answer holds, if each were heard.
+    for (let more = 0; more < 10; more += 1) {
+      viewer.write(get('/x'));
+    }
+    const socket = accepted();
+    if (socket !== undefined && !socket.destroyed) {
+      await once(socket, 'close');
+    }
+    clearInterval(timer);
+    viewer.destroy();
+    expect(asked).toBe(1);
+    expect(most).toBeLessThanOrEqual(size + 1024);
+  });
+});
