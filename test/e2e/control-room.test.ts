@@ -5,6 +5,7 @@ import { QUEUES } from '../../common/contracts/names.ts';
 import { createLogger } from '../../common/logger.ts';
 import { openQueue, type Queue } from '../../common/queues.ts';
 import { connectRedis, type Redis } from '../../common/redis.ts';
+import { Viewer } from '../fault/viewer.ts';
 import { faultsOf } from '../helpers/axe.ts';
 import { waitForAir } from '../helpers/broadcast-run.ts';
 import { startChromium, type Chromium } from '../helpers/chromium.ts';
@@ -28,6 +29,7 @@ let pipeline: Pipeline;
 let chromium: Chromium;
 let publication: Publication;
 let page: Page;
+let viewer: Viewer;
 const mistakes: string[] = [];
 
 beforeAll(async () => {
@@ -53,6 +55,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await chromium.close();
+  await viewer.stop();
   publication.publisher.drop();
   await Promise.all(queues.map((queue) => queue.close()));
   redis.disconnect();
@@ -88,11 +91,15 @@ test(
   'shows figures that are their sources’, every one of them',
   async () => {
     await waitForAir(pipeline, 'final');
+    viewer = new Viewer(pipeline.edge, 'final');
     const [chunks] = queues;
     // A job that fails and one that waits, so that not all of these figures are zeros.
     await chunks?.add('nonsense', {});
     await chunks?.add('later', {}, { delay: 600_000 });
     await sourceOf('channels/final/renditions/v360/lagMs').filter({ hasText: 's' }).waitFor();
+    // The first edge is the one that the viewer watches by.
+    const egress = sourceOf('edges/local.host.01a/bitsPerSecond');
+    await egress.filter({ hasText: /[1-9].*b\/s/ }).waitFor();
 
     const sources: Sources = { api: pipeline.api, redis, queues };
     const beats: Beats = new Map();
