@@ -70,6 +70,7 @@ export function startHlsEngine(options: EngineOptions): Engine {
   });
   let mediaRecoveries = 0;
   let hasEnded = !isLive;
+  let chosen: string | undefined;
   hls.on(Events.MANIFEST_PARSED, events.onQualities);
   hls.on(Events.LEVEL_SWITCHED, events.onQualities);
   hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
@@ -107,8 +108,10 @@ export function startHlsEngine(options: EngineOptions): Engine {
       const level = hls.levels[hls.currentLevel];
       return level === undefined ? undefined : qualityOf(level, hls.currentLevel);
     },
-    chosen: () => (hls.autoLevelEnabled ? undefined : String(hls.nextLevel)),
+    // What is asked for: `hls.nextLevel` tells what is buffered next.
+    chosen: () => chosen,
     choose: (id) => {
+      chosen = id;
       hls.nextLevel = id === undefined ? -1 : Number(id);
     },
     seekable: () => seekableOf(video),
