@@ -114,10 +114,6 @@ export const timeOfFrame = (grid: Grid, frame: FrameIndex): Milliseconds =>
 export const placeOfTime = (grid: Grid, time: Milliseconds): number =>
   (time * grid.num) / (grid.den * 1000);
 
-/** Duration of one frame. */
-export const frameDuration = (grid: Grid): Milliseconds =>
-  milliseconds((grid.den * 1000) / grid.num);
-
 /** Duration of one segment in seconds. */
 export const segmentSeconds = (grid: Grid): number => grid.segmentSamples / SAMPLE_RATE;
 
@@ -153,10 +149,6 @@ export const sampleOfFrame = (grid: Grid, frame: FrameIndex): SamplePosition => 
     n * grid.segmentSamples + Math.ceil((inside * grid.segmentSamples) / grid.segmentFrames),
   );
 };
-
-/** Where a wall-clock time falls on the sample grid, rounded to the nearest sample. */
-export const sampleOfTime = (time: Milliseconds): SamplePosition =>
-  samplePosition(Math.round((time * SAMPLE_RATE) / 1000));
 
 /** The AAC frames `[first, end)` that start inside segment `n`. */
 export function aacFramesOf(

@@ -24,11 +24,3 @@ export function setIcon(button: Element, name: string): void {
     use.setAttribute('href', href);
   }
 }
-
-/** Names a button for those who hear or hover it. */
-export function setLabel(button: HTMLElement, label: string): void {
-  if (button.getAttribute('aria-label') !== label) {
-    button.setAttribute('aria-label', label);
-    button.title = label;
-  }
-}

@@ -29,7 +29,6 @@ export const edgeViewSchema = shared.extend({
   misses: count.nullable(),
   requests: count.nullable(),
   bytesSent: count.nullable(),
-  viewers: count.nullable(),
   hitRatio: z.number().nullable(),
   requestsPerSecond: z.number().nullable(),
   bitsPerSecond: z.number().nullable(),

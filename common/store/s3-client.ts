@@ -1,6 +1,7 @@
 /** Requests to one bucket with bounds: how many at once, how long each may take, and when one is tried again. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
+import { linkSignals } from '../linked-signal.ts';
 import { RequestGate, untilAborted } from './request-gate.ts';
 import { isPassing, storeError } from './s3-errors.ts';
 
@@ -140,18 +141,19 @@ export class BoundedS3 {
       const timer = setTimeout(() => {
         tried.abort(new DOMException('no answer in time', 'TimeoutError'));
       }, this.#limits.readTryMs);
-      const either = AbortSignal.any([signal, tried.signal]);
+      const either = linkSignals([signal, tried.signal]);
       try {
         const answered = (): void => {
           clearTimeout(timer);
         };
-        return await untilAborted(send(this.#client, either, answered), either);
+        return await untilAborted(send(this.#client, either.signal, answered), either.signal);
       } catch (error) {
         if (attempt >= TRIES || signal.aborted || !isPassing(error)) {
           throw error;
         }
       } finally {
         clearTimeout(timer);
+        either.release();
       }
       // Spread, so that readers that failed together do not come back together.
       const pause = FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random());
@@ -166,10 +168,11 @@ export class BoundedS3 {
     const timer = setTimeout(() => {
       late.abort(new DOMException(`no answer within ${requestMs} ms`, 'TimeoutError'));
     }, requestMs);
-    const signal = caller === undefined ? late.signal : AbortSignal.any([caller, late.signal]);
+    const linked = linkSignals([...(caller === undefined ? [] : [caller]), late.signal]);
     const end = (): void => {
       clearTimeout(timer);
+      linked.release();
     };
-    return { signal, end };
+    return { signal: linked.signal, end };
   }
 }

@@ -13,7 +13,6 @@ const detailSchema = z.object({
   misses: count,
   requests: count,
   bytesSent: count,
-  viewers: count,
 });
 type Counters = Omit<z.output<typeof detailSchema>, 'url'>;
 

@@ -77,16 +77,6 @@ export const formatRate = (perSecond: Maybe): string =>
 export const formatSpeed = (speed: Maybe): string =>
   known(speed, (value) => `${value.toFixed(1)}×`);
 
-/** Bytes. */
-export const formatBytes = (bytes: Maybe): string =>
-  known(bytes, (value) =>
-    value >= 1e9
-      ? `${(value / 1e9).toFixed(1)} GB`
-      : value >= 1e6
-        ? `${(value / 1e6).toFixed(1)} MB`
-        : `${Math.round(value / 1e3)} kB`,
-  );
-
 /** A picture's size. */
 export const formatSize = (width: number, height: number): string =>
   width === 0 || height === 0 ? UNKNOWN : `${width}×${height}`;

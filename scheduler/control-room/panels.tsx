@@ -179,14 +179,8 @@ export const EdgesPanel = ({ edges }: { readonly edges: readonly EdgeView[] }) =
     id="edges"
     title="Edges"
     empty="No edge has reported. Nobody can watch until one starts."
-    columns={[
-      ['Edge'],
-      ['Hit ratio', true],
-      ['Requests', true],
-      ['Egress', true],
-      ['Viewers', true],
-    ]}
-    rows={edges.map(({ id, ready, hitRatio, requestsPerSecond, bitsPerSecond, viewers }) => {
+    columns={[['Edge'], ['Hit ratio', true], ['Requests', true], ['Egress', true]]}
+    rows={edges.map(({ id, ready, hitRatio, requestsPerSecond, bitsPerSecond }) => {
       const from = `edges/${id}`;
       return (
         <tr key={id}>
@@ -213,9 +207,6 @@ export const EdgesPanel = ({ edges }: { readonly edges: readonly EdgeView[] }) =
           </td>
           <td class="is-number">
             <Figure source={`${from}/bitsPerSecond`} text={formatBitrate(bitsPerSecond)} />
-          </td>
-          <td class="is-number">
-            <Figure source={`${from}/viewers`} text={formatCount(viewers)} />
           </td>
         </tr>
       );

@@ -40,7 +40,9 @@ export function keepLease(options: LeaseOptions): Closable {
     }
     const { lease, leading } = held;
     held = undefined;
-    logger.warn({ epoch: lease.epoch, reason }, 'leadership ended');
+    // An orderly end is no trouble.
+    const level = stop.signal.aborted ? 'info' : 'warn';
+    logger[level]({ epoch: lease.epoch, reason }, 'leadership ended');
     await leading.close();
   };
 

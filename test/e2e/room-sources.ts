@@ -191,8 +191,6 @@ function edgeTexts(services: readonly ServiceRecord[], beats: Beats, texts: Text
     texts.set(`${from}/hitRatio`, show.formatRatio(grown('hits') / lookups));
     texts.set(`${from}/requestsPerSecond`, show.formatRate(grown('requests') / seconds));
     texts.set(`${from}/bitsPerSecond`, show.formatBitrate(bps));
-    const { viewers } = detail;
-    texts.set(`${from}/viewers`, show.formatCount(typeof viewers === 'number' ? viewers : null));
     egress = Number.isFinite(bps) ? (egress ?? 0) + bps : egress;
   }
   return egress;
