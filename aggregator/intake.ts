@@ -1,5 +1,4 @@
 /** out_MQ: what workers made, what the scheduler began and ended. Every job may come twice and in any order. */
-import type { Clock } from '../common/clock.ts';
 import type { Broadcast, Result, SegmentJob } from '../common/contracts/segment.ts';
 import { PipelineError, toPipelineError } from '../common/errors.ts';
 import { milliseconds } from '../common/time.ts';
@@ -19,7 +18,6 @@ const RESTORED = 2;
 /** What taking jobs needs. */
 export interface IntakeDeps {
   readonly rebuild: RebuildDeps;
-  readonly clock: Clock;
   readonly channels: Channels;
   readonly committer: Committer;
   readonly recordings: Recordings;
@@ -87,7 +85,7 @@ export class Intake {
   }
 
   async #broadcastOf({ channel, broadcast }: Result): Promise<LiveBroadcast> {
-    const { channels, clock, rebuild } = this.#deps;
+    const { channels, rebuild } = this.#deps;
     for (let look = 1; look <= UNKNOWN.looks; look += 1) {
       const live =
         channels.find(channel, broadcast) ??
@@ -101,7 +99,7 @@ export class Intake {
       if (live !== undefined) {
         return live;
       }
-      await clock.sleep(UNKNOWN.apart);
+      await rebuild.clock.sleep(UNKNOWN.apart);
     }
     throw new PipelineError('INPUT_MISSING', `no record of broadcast ${broadcast}`);
   }

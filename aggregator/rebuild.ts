@@ -11,8 +11,9 @@ import {
   type Published,
   type Result,
 } from '../common/contracts/segment.ts';
+import type { Clock } from '../common/clock.ts';
 import { toPipelineError } from '../common/errors.ts';
-import { gridOf } from '../common/grid.ts';
+import { gridOf, timeOfSegment } from '../common/grid.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Redis } from '../common/redis.ts';
 import type { ObjectStore } from '../common/store/store.ts';
@@ -31,6 +32,7 @@ export interface RebuildDeps {
   readonly hotRedis: Redis;
   readonly store: Pick<ObjectStore, 'get' | 'list'>;
   readonly memory: SegmentMemory;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -174,6 +176,10 @@ async function readCommitted(
   return readCommits(store, channel, number, numbers);
 }
 
+/** Before its first segment has ended nothing of a broadcast can have been published, so nothing need be looked for. */
+const isNew = ({ fps, broadcast, last }: Broadcast, clock: Clock): boolean =>
+  last === null && clock.now() < timeOfSegment(gridOf(fps), segmentNumber(broadcast + 1));
+
 /**
  * Puts one broadcast together; undefined if there is no record of it.
  * @param given its record, from out_MQ: with it a store that is away is no hindrance
@@ -185,7 +191,11 @@ export async function rebuildBroadcast(
   number: number,
   given?: Broadcast,
 ): Promise<Rebuilt | undefined> {
-  const { redis, store, logger } = deps;
+  const { redis, store, clock, logger } = deps;
+  if (given !== undefined && isNew(given, clock)) {
+    const timeline = restoreTimeline(given, [], firstDeclared(given));
+    return { timeline, uncommitted: [], committed: [], accepted: [] };
+  }
   const unlessGiven = <T>(fallback: T) => {
     return (error: unknown): T => {
       if (given === undefined) {

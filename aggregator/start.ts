@@ -87,8 +87,7 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
   });
 
   const intake = new Intake({
-    rebuild: { redis, hotRedis, store, memory, logger },
-    clock,
+    rebuild: { redis, hotRedis, store, memory, clock, logger },
     channels,
     committer,
     recordings,

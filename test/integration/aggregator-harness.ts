@@ -37,6 +37,8 @@ export interface OriginHarness {
   start(): Promise<string>;
   stop(): Promise<void>;
   close(): Promise<void>;
+  /** From now on the origin's reads from the store get no answer, or do again. */
+  hangReads(isHanging: boolean): void;
   /** A broadcast of a channel of its own that began some seconds ago. */
   newBroadcast(changes?: Partial<Broadcast>): Broadcast;
   /** What the scheduler does. */
@@ -85,6 +87,18 @@ export async function openHarness(): Promise<OriginHarness> {
   const dir = await mkdtemp(join(tmpdir(), 'touchline-aggregator-'));
   const store = openFolderStore(join(dir, 'store'));
   const queue = openQueue(QUEUES.segments, redis, logger);
+  let areReadsHanging = false;
+  const read = <T>(answer: () => Promise<T>): Promise<T> =>
+    areReadsHanging ? new Promise<T>(() => undefined) : answer();
+  const readStore: ObjectStore = {
+    ...store,
+    get: (...given) => read(() => store.get(...given)),
+    head: (...given) => read(() => store.head(...given)),
+    async *list(prefix) {
+      await read(() => Promise.resolve());
+      yield* store.list(prefix);
+    },
+  };
   let running: Lifecycle | undefined;
   let channels = 0;
 
@@ -130,7 +144,7 @@ export async function openHarness(): Promise<OriginHarness> {
           return connection;
         },
         hotRedis: redis,
-        store,
+        store: readStore,
         metrics,
         lifecycle,
         id: 'aggregator-test',
@@ -139,6 +153,9 @@ export async function openHarness(): Promise<OriginHarness> {
         health: createHealthAnswer(metrics, () => true),
       });
       return `http://127.0.0.1:${port}`;
+    },
+    hangReads: (isHanging) => {
+      areReadsHanging = isHanging;
     },
     close: async () => {
       await stop();

@@ -56,6 +56,20 @@ describe('the origin', () => {
     );
   });
 
+  test('knows a broadcast that begins, and publishes its first segments, while the store hangs', async () => {
+    const url = await harness.start();
+    harness.hangReads(true);
+    // Its first segment ends in fifty segments' time.
+    const broadcast = harness.newBroadcast();
+    const beginning = { ...broadcast, broadcast: broadcast.broadcast + 60 };
+    const n = beginning.broadcast;
+    await harness.begin(beginning);
+    await harness.make(beginning, n);
+    await harness.make(beginning, n + 1);
+    expect(numbersIn(await listed(url, beginning, n + 1))).toEqual([n, n + 1]);
+    harness.hangReads(false);
+  });
+
   test('does not publish a segment that is off the grid, and takes a good one after it', async () => {
     const url = await harness.start();
     const broadcast = harness.newBroadcast();
