@@ -14,6 +14,7 @@ import { planSegment } from '../plan/plan.ts';
 import { emptyChannel, sessionOf, type AirState, type ChannelState } from '../plan/state.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { Stuck } from './stuck.ts';
 
 const CHECKPOINT_SECONDS = 30;
 /** Marks decided in one turn: enough to catch up after a pause, too few to starve other channels. */
@@ -35,6 +36,10 @@ export interface Effects {
   published(channel: string): Promise<ReadonlySet<number>>;
   /** Whether the task of a number is given out and not finished. */
   isOpen(channel: string, n: number): boolean;
+  /** The lowest number of a broadcast that is not published. */
+  nextToPublish(channel: string, broadcast: number): Promise<number>;
+  /** Gives out the task of a number again whose results did not do, unless any of them is still on its way. */
+  giveAgain(channel: string, n: number): Promise<void>;
 }
 
 /** What a runner works with. */
@@ -59,6 +64,7 @@ export class ChannelRunner {
   #checkpointAt = 0;
   #isEndAsked = false;
   #droppedAt = 0;
+  readonly #stuck = new Stuck();
   /** Effects not done yet, in order. */
   readonly #due: (() => Promise<void>)[] = [];
   /** Numbers published before this leader began; undefined once it has caught up. */
@@ -207,7 +213,21 @@ export class ChannelRunner {
         return;
       }
     }
+    await this.#giveAgain();
     await this.#checkpoint();
+  }
+
+  async #giveAgain(): Promise<void> {
+    const { clock, effects } = this.#deps;
+    const { air } = this.#state;
+    const now = clock.now();
+    if (air === null || !this.#stuck.isLookDue(now)) {
+      return;
+    }
+    const next = await effects.nextToPublish(this.#id, air.broadcast);
+    if (next < air.next && this.#stuck.has(next, now)) {
+      await effects.giveAgain(this.#id, next);
+    }
   }
 
   #give(task: Task): void {

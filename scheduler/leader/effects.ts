@@ -28,7 +28,7 @@ export interface EffectsDeps {
   readonly redis: Redis;
   readonly store: ObjectStore;
   readonly logger: Logger;
-  readonly transcode: Pick<TranscodeQueue, 'add' | 'isOpen'>;
+  readonly transcode: Pick<TranscodeQueue, 'add' | 'giveAgain' | 'isOpen'>;
   readonly catalogue: { decideFps(channel: string, fps: FpsName): Promise<void> };
 }
 
@@ -111,6 +111,19 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     },
     published,
     isOpen: (channel, n) => transcode.isOpen(channel, n),
+    nextToPublish: async (channel, broadcast) => {
+      const [newest] = await redis.xrevrange(redisKeys.published(channel), '+', '-', 'COUNT', 1);
+      const text = newest?.[1][1];
+      const known = text === undefined ? undefined : publishedSchema.parse(JSON.parse(text));
+      return known?.broadcast === broadcast ? known.n + 1 : broadcast;
+    },
+    giveAgain: async (channel, n) => {
+      const counts = await segments.getJobCounts('waiting', 'prioritized', 'active', 'delayed');
+      // What the origin has not taken may be the result that is waited for: it is away, not displeased.
+      if (Object.values(counts).every((count) => count === 0)) {
+        await transcode.giveAgain(channel, n);
+      }
+    },
     close: async () => {
       await writer.close();
       await segments.close();

@@ -1,5 +1,6 @@
 /** The transcode queue from the leader's side: fair among channels, and no number is left unresolved. */
 import { QueueEvents } from 'bullmq';
+import { LRUCache } from 'lru-cache';
 import { QUEUES, QUEUE_PREFIX } from '../../common/contracts/names.ts';
 import { taskSchema, type Task } from '../../common/contracts/task.ts';
 import type { Closable } from '../../common/lifecycle.ts';
@@ -16,6 +17,9 @@ const ATTEMPTS = 3;
 const FILLER_ATTEMPTS = 20;
 const FILLER_BACKOFF_MS = 1_000;
 const MOST_RECOVERED_JOBS = 10_000;
+/** Times that a task whose results the origin does not take is done again before it becomes filler. */
+const MOST_AGAIN = 2;
+const MOST_REMEMBERED = 1_000;
 
 const FILLER = 'filler';
 
@@ -23,6 +27,11 @@ const FILLER = 'filler';
 export interface TranscodeQueue extends Closable {
   /** Gives out a task; giving it out again while its job is kept does nothing. */
   add(task: Task): Promise<void>;
+  /**
+   * Gives out a finished task again, because the origin took none of its results; after some times filler in its place.
+   * Does nothing while it is not finished.
+   */
+  giveAgain(channel: string, n: number): Promise<void>;
   /** Whether the task of a number is given out and not finished. */
   isOpen(channel: string, n: number): boolean;
   /** Jobs not finished, by channel. */
@@ -33,6 +42,27 @@ export interface TranscodeQueue extends Closable {
 export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<TranscodeQueue> {
   const queue = openQueue(QUEUES.transcode, redis, logger);
   const order = new FairOrder();
+  const givenAgain = new LRUCache<string, number>({ max: MOST_REMEMBERED });
+
+  /** @param place of the task that it stands for */
+  const addFiller = async (task: Task, reason: string, place?: number): Promise<void> => {
+    const { channel, n } = task;
+    logger.warn({ channel, n, reason }, 'segment becomes filler');
+    const id = `${channel}-${n}-${FILLER}`;
+    await queue.add(FILLER, planFiller(task), {
+      jobId: id,
+      priority: order.begin(id, channel, place),
+      attempts: FILLER_ATTEMPTS,
+      backoff: { type: 'fixed', delay: FILLER_BACKOFF_MS },
+    });
+    await noteFiller(redis, channel, { n, reason });
+  };
+
+  const addTask = async (task: Task): Promise<void> => {
+    const id = `${task.channel}-${task.n}`;
+    const priority = order.begin(id, task.channel);
+    await queue.add('segment', task, { jobId: id, priority, attempts: ATTEMPTS });
+  };
 
   const replace = async (job: Job): Promise<void> => {
     const task = taskSchema.parse(job.data);
@@ -42,18 +72,8 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       logger.error({ channel, n, reason }, 'segment cannot be resolved');
       return;
     }
-    logger.warn({ channel, n, reason }, 'segment becomes filler');
-    const id = `${channel}-${n}-${FILLER}`;
-    // It takes the place of the task that failed.
-    const priority = order.begin(id, channel, job.opts.priority);
-    await queue.add(FILLER, planFiller(task), {
-      jobId: id,
-      priority,
-      attempts: FILLER_ATTEMPTS,
-      backoff: { type: 'fixed', delay: FILLER_BACKOFF_MS },
-    });
+    await addFiller(task, reason, job.opts.priority);
     await job.remove();
-    await noteFiller(redis, channel, { n, reason });
   };
   const replaceAll = async (failed: readonly (Job | undefined)[]): Promise<void> => {
     for (const job of failed) {
@@ -115,8 +135,25 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       if (known !== undefined || filler !== undefined) {
         return;
       }
-      const priority = order.begin(id, task.channel);
-      await queue.add('segment', task, { jobId: id, priority, attempts: ATTEMPTS });
+      await addTask(task);
+    },
+    giveAgain: async (channel, n) => {
+      const id = `${channel}-${n}`;
+      const [job, filler] = await Promise.all([queue.getJob(id), queue.getJob(`${id}-${FILLER}`)]);
+      const known = filler ?? job;
+      if (known === undefined || order.has(id) || order.has(`${id}-${FILLER}`)) {
+        return;
+      }
+      const task = taskSchema.parse(known.data);
+      const times = (givenAgain.get(id) ?? 0) + 1;
+      givenAgain.set(id, times);
+      logger.warn({ channel, n, times }, 'no result did: task is given out again');
+      await known.remove();
+      if (filler !== undefined || times > MOST_AGAIN) {
+        await addFiller(task, 'the origin took none of its results');
+      } else {
+        await addTask(task);
+      }
     },
     isOpen: (channel, n) => order.has(`${channel}-${n}`) || order.has(`${channel}-${n}-${FILLER}`),
     unfinished: () => order.counts,

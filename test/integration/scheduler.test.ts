@@ -231,6 +231,40 @@ describe('a scheduler', () => {
     await worker.close();
   });
 
+  test('gives out again a number that the origin does not publish, and at last filler', async () => {
+    const logger = createLogger('test', 'silent');
+    const made: string[] = [];
+    const worker = openWorker(
+      'transcode',
+      bench.redis,
+      logger,
+      taskSchema,
+      (task, job) => {
+        made.push(`${job.name} ${task.channel}-${task.n}`);
+        return Promise.resolve();
+      },
+      { concurrency: 2 },
+    );
+    // An origin that takes every result and likes none.
+    const origin = openWorker(
+      'segments',
+      bench.redis,
+      logger,
+      segmentJobSchema,
+      () => Promise.resolve(),
+      { concurrency: 2 },
+    );
+    const { id, stop } = await feed(await start());
+    const { broadcast } = await onAir(id);
+    const first = `${id}-${broadcast}`;
+    await eventually(() => Promise.resolve(made.includes(`filler ${first}`) ? true : undefined));
+    expect(made.filter((one) => one === `segment ${first}`)).toHaveLength(3);
+    expect(made.filter((one) => one === `segment ${id}-${broadcast + 1}`)).toHaveLength(1);
+    await stop(true);
+    await worker.close();
+    await origin.close();
+  }, 30_000);
+
   test('makes its first channels and keeps their keys for the owner alone', async () => {
     await start({ BOOT_CHANNELS: 'main,demo' });
     const file = join(bench.folder, 'stream-key-demo');
