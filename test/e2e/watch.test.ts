@@ -23,6 +23,7 @@ interface Seen {
   readonly muted: boolean;
   readonly paused: boolean;
   readonly frames: number;
+  readonly bufferAhead: number;
   readonly height: number;
   readonly qualities: readonly number[];
 }
@@ -159,7 +160,11 @@ describe.each(['hls', 'dash'])('the watch page by %s', (engine) => {
   test('plays on over an outage of the origin', async () => {
     origin.goOnAir(30);
     await page.goto(`${edge.url}/watch/main?player=${engine}`);
-    const before = await until('the broadcast to play', (seen) => seen.frames > 30);
+    // Between two segments the buffer falls from six seconds to four: the outage begins with enough in it to be seen.
+    const before = await until(
+      'the broadcast to play',
+      (seen) => seen.frames > 30 && seen.bufferAhead > 4.5,
+    );
     origin.setDown(true);
     await until('the buffer to be used', (seen) => seen.currentTime > before.currentTime + 4);
     origin.setDown(false);

@@ -116,13 +116,16 @@ describe('a start', () => {
       await Promise.all([run, other].map(({ until }) => until('last service')));
       const family = familyOf(run);
       const others = familyOf(other);
+      // The ffmpeg that a transcoder asks what it can do ends by itself.
+      const services = others.filter(({ parent }) => parent === other.child.pid);
       for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM'] as const) {
         run.child.kill(signal);
       }
       await once(run.child, 'close');
       expectQuietEnd(run);
       await untilGone(family);
-      expect(survivors(others)).toHaveLength(others.length);
+      expect(services.length).toBeGreaterThan(4);
+      expect(survivors(services)).toEqual(services);
       other.child.kill('SIGHUP');
       await once(other.child, 'close');
       expectQuietEnd(other);
