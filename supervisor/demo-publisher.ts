@@ -1,5 +1,5 @@
 /** `--demo`: renders the match once, then publishes it through RTMP like anybody else's encoder. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError } from '../common/errors.ts';
 import type { Closable } from '../common/lifecycle.ts';
@@ -73,22 +73,36 @@ export function renderDemo(options: DemoOptions, host: ChildHost): DemoRender {
   };
 }
 
-/** Publishes a clip for ever. The stream key stands on ffmpeg's command line, which has no other place for it. */
+/** Where the demo is published to. */
+export interface DemoTarget {
+  /** `rtmp://<host>:<port>/<application>` */
+  readonly server: string;
+  readonly streamKey: string;
+}
+
+/** Publishes a clip for ever. ffmpeg reads the stream key from a file: a command line can be read by every user. */
 export function publishDemo(
   clip: string,
-  target: string,
-  env: Readonly<Record<string, string>>,
+  { server, streamKey }: DemoTarget,
+  { dataDir, env }: Pick<DemoOptions, 'dataDir' | 'env'>,
   host: ChildHost,
 ): Closable {
+  const preset = join(dataDir, 'demo', 'publisher.ffpreset');
+  // The mode is of a new file only.
+  rmSync(preset, { force: true });
+  writeFileSync(preset, `rtmp_playpath=${streamKey}\n`, { mode: 0o600 });
   const input = ['-re', '-stream_loop', '-1', '-i', clip];
-  const output = ['-c', 'copy', '-f', 'flv', '-flvflags', 'no_duration_filesize', target];
+  const output = ['-c', 'copy', '-f', 'flv', '-flvflags', 'no_duration_filesize'];
   return superviseChild(
     {
       name: 'demo-publisher',
       launch: () =>
         spawnGuarded({
           program: 'ffmpeg',
-          args: ['-hide_banner', '-nostdin', '-v', 'error', ...input, ...output],
+          args: [
+            ...['-hide_banner', '-nostdin', '-v', 'error'],
+            ...[...input, ...output, '-fpre', preset, server],
+          ],
           env,
         }),
     },

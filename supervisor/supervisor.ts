@@ -136,12 +136,12 @@ async function start(
     if (!render.isDone()) {
       deps.print('The services are up; the demo is being rendered, which happens once …');
     }
-    const key = streamKeyOf(config, 'demo', journal);
-    const target = `rtmp://${localHost(config)}:${ports.RTMP_PORT}/live/${key}`;
-    lifecycle.own(
-      'demo publisher',
-      publishDemo(await unlessAborted(deps.signal, render.clip), target, system, host),
-    );
+    const target = {
+      server: `rtmp://${localHost(config)}:${ports.RTMP_PORT}/live`,
+      streamKey: streamKeyOf(config, 'demo', journal),
+    };
+    const clip = await unlessAborted(deps.signal, render.clip);
+    lifecycle.own('demo publisher', publishDemo(clip, target, demo, host));
   }
   deps.signal.throwIfAborted();
   const facts = {

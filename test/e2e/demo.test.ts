@@ -1,4 +1,6 @@
 /** `npm start -- --demo` as its first user meets it: the match in Chromium, by both engines, with picture and sound. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { z } from 'zod';
@@ -6,6 +8,7 @@ import { startChromium, type Chromium } from '../helpers/chromium.ts';
 import { readStamp } from '../helpers/frame-stamp.ts';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { eventually } from '../helpers/poll.ts';
+import { commandLine, processTree } from '../helpers/process-tree.ts';
 
 const FPS = 30;
 /** Frames of the clip, which begins anew without a seam. */
@@ -115,3 +118,10 @@ test.each(['hls', 'dash'])(
   },
   90_000,
 );
+
+test('no command line of it has the stream key', () => {
+  const key = readFileSync(join(pipeline.dataDir, 'stream-key-demo'), 'utf8').trim();
+  const lines = processTree(pipeline.pid).map(({ pid }) => commandLine(pid));
+  expect(lines.filter((line) => line.includes('ffpreset'))).not.toEqual([]);
+  expect(lines.filter((line) => line.includes(key))).toEqual([]);
+});

@@ -3,7 +3,7 @@
  * looked for in everything that the pipeline wrote, answered or keeps.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Redis } from '../../common/redis.ts';
@@ -12,7 +12,7 @@ import { runOk, words } from '../helpers/child.ts';
 import { ControlApi } from '../helpers/control-api.ts';
 import { SMALL_LADDER, startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { eventually } from '../helpers/poll.ts';
-import { processTree, survivors, type ProcessEntry } from '../helpers/process-tree.ts';
+import { commandLine, processTree, survivors, type ProcessEntry } from '../helpers/process-tree.ts';
 import { publishClip } from '../helpers/publish-clip.ts';
 import { RtmpPublisher } from '../helpers/rtmp-publisher.ts';
 
@@ -60,7 +60,7 @@ beforeAll(async () => {
   await askForEverything(keys.current);
   await dumpRedis(redisUrl ?? '');
   for (const { pid, name } of processTree(pipeline.pid)) {
-    note(`command line of ${name} ${pid}`, readQuietly(`/proc/${pid}/cmdline`));
+    note(`command line of ${name} ${pid}`, Buffer.from(commandLine(pid)));
   }
   process.kill(pipeline.pid, 'SIGTERM');
   await eventually('the end of the pipeline', () =>
@@ -207,10 +207,6 @@ function noteFiles(folder: string, path: string): void {
       note(`file ${inner}`, readFileSync(join(folder, inner)));
     }
   }
-}
-
-function readQuietly(path: string): Buffer {
-  return existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
 }
 
 describe('a secret', () => {

@@ -73,5 +73,14 @@ export function processTree(root: number): ProcessEntry[] {
 export const survivors = (entries: readonly ProcessEntry[]): ProcessEntry[] =>
   entries.filter((entry) => readProcess(entry.pid)?.started === entry.started);
 
+/** Words of a process's command line, as proc(5) has them; empty when it is gone. */
+export function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Clock ticks of CPU that this process's children spent which ended and were waited for. */
 export const childTicks = (): number => readProcess(process.pid)?.childTicks ?? 0;
