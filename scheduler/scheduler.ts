@@ -156,11 +156,12 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     files,
     previews: new Previews(services),
     board: (base) =>
-      queueBoard(
-        queues.map(({ queue }) => queue),
+      queueBoard({
+        queues: queues.map(({ queue }) => queue),
         base,
+        head: files?.queueBoardHead ?? '',
         logger,
-      ),
+      }),
     now: Date.now,
     logger,
   });

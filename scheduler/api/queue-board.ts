@@ -33,8 +33,18 @@ type Render = (
 const withoutForeignLinks = (page: string): string =>
   page.replaceAll(/<link href="https?:[^>]*>/g, '');
 
+/** What the board is made of. */
+export interface QueueBoardOptions {
+  readonly queues: readonly Queue[];
+  /** Where it is mounted. */
+  readonly base: string;
+  /** Markup for the end of its page's head. */
+  readonly head: string;
+  readonly logger: Logger;
+}
+
 /** A router to be mounted at `base`, behind the login. */
-export function queueBoard(queues: readonly Queue[], base: string, logger: Logger): Router {
+export function queueBoard({ queues, base, head, logger }: QueueBoardOptions): Router {
   const adapter = new ExpressAdapter();
   adapter.setBasePath(base);
   createBullBoard({
@@ -57,7 +67,7 @@ export function queueBoard(queues: readonly Queue[], base: string, logger: Logge
   if (render !== undefined) {
     board.engine('ejs', (file, options, done) => {
       render(file, options, (error, page) => {
-        done(error, page === undefined ? undefined : withoutForeignLinks(page));
+        done(error, page && withoutForeignLinks(page).replace('</head>', `${head}</head>`));
       });
     });
   }

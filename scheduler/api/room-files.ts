@@ -8,6 +8,7 @@ import { z } from 'zod';
 /** `scheduler/control-room/dist/manifest.json`, written by the control room's build. */
 const manifestSchema = z.strictObject({
   page: z.string(),
+  queueBoardHead: z.string(),
   assets: z.array(z.strictObject({ name: z.string(), type: z.string() })),
 });
 
@@ -21,6 +22,8 @@ export interface RoomFile {
 /** See the head of this file. */
 export interface RoomFiles {
   readonly page: RoomFile;
+  /** What the queue board's page gets in its head. */
+  readonly queueBoardHead: string;
   readonly assets: ReadonlyMap<string, RoomFile>;
 }
 
@@ -56,6 +59,7 @@ export async function readRoomFiles(): Promise<RoomFiles | undefined> {
   );
   return {
     page: await read(manifest.page, 'text/html; charset=utf-8'),
+    queueBoardHead: manifest.queueBoardHead,
     assets: new Map(assets),
   };
 }

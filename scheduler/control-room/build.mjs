@@ -36,7 +36,12 @@ const withoutLanguages = {
 
 const { outputFiles } = await build({
   absWorkingDir: here,
-  entryPoints: { room: 'main.tsx', style: 'room.css' },
+  entryPoints: {
+    room: 'main.tsx',
+    style: 'room.css',
+    'queue-board': 'queue-board.ts',
+    'queue-board-style': 'queue-board.css',
+  },
   bundle: true,
   format: 'esm',
   target: ['es2022', 'safari16'],
@@ -65,15 +70,24 @@ for (const file of outputFiles) {
 const svg = await readFile(path.join(here, 'icon.svg'));
 await add(`icon-${createHash('sha256').update(svg).digest('hex').slice(0, 8)}.svg`, svg);
 
-const named = (extension) => assets.find(({ name }) => name.endsWith(extension))?.name;
+const named = (start, extension) =>
+  assets.find(({ name }) => name.startsWith(`${start}-`) && name.endsWith(extension)).name;
+const headOf = (script, style) =>
+  [
+    `<link rel="stylesheet" href="/assets/${named(style, '.css')}" />`,
+    `<script type="module" src="/assets/${named(script, '.js')}"></script>`,
+  ].join('\n    ');
 const head = [
-  `<link rel="icon" href="/assets/${named('.svg')}" />`,
-  `<link rel="stylesheet" href="/assets/${named('.css')}" />`,
-  `<script type="module" src="/assets/${named('.js')}"></script>`,
+  `<link rel="icon" href="/assets/${named('icon', '.svg')}" />`,
+  headOf('room', 'style'),
 ].join('\n    ');
 const page = (await readFile(path.join(here, 'index.html'), 'utf8')).replace('{{head}}', head);
 await writePacked(path.join(folder, 'index.html'), Buffer.from(page));
-const manifest = { page: 'index.html', assets };
+const manifest = {
+  page: 'index.html',
+  queueBoardHead: headOf('queue-board', 'queue-board-style'),
+  assets,
+};
 await writeFile(path.join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
 if (total > BUDGET) {

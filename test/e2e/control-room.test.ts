@@ -211,6 +211,25 @@ test(
 );
 
 test(
+  'shows every job on a board that anybody can use',
+  async () => {
+    const tab = page;
+    page = await chromium.context.newPage();
+    page.on('pageerror', (error) => mistakes.push(error.message));
+    await page.goto(`${pipeline.control}/queues/`);
+    await page.getByRole('link', { name: 'transcode' }).first().waitFor();
+    await page.getByRole('button', { name: 'More' }).first().waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.goto(`${pipeline.control}/queues/queue/transcode?status=completed`);
+    await page.getByRole('button', { name: 'Copy' }).first().waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.close();
+    page = tab;
+  },
+  TIMEOUT_MS,
+);
+
+test(
   'says that it is cut off, comes back by itself, and ends the broadcast',
   async () => {
     const { services } = (await pipeline.api.call('GET', '/v1/services', 200)) as {

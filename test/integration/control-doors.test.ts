@@ -88,7 +88,7 @@ beforeAll(async () => {
     room,
     files: undefined,
     previews: { latest: (channel) => Promise.resolve(Buffer.from(channel)) },
-    board: (base) => queueBoard([queue], base, logger),
+    board: (base) => queueBoard({ queues: [queue], base, head: '', logger }),
     now: () => clock,
     logger,
   });
