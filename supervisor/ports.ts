@@ -1,5 +1,5 @@
 /** Ports, settled before anything starts, so that a clash is one clear line. */
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PipelineError } from '../common/errors.ts';
 import { listen } from '../common/listen.ts';
@@ -18,41 +18,61 @@ export type Ports = Readonly<Record<(typeof PORT_SETTINGS)[number], number>>;
 
 const POLL_MS = 200;
 
-/** A port that nobody uses now. */
-export async function freePort(host: string): Promise<number> {
-  return tryPort(0, host, 'port');
+/** A port that nobody uses now, and none of `others`, which are spoken for. */
+export async function freePort(host: string, others: Ports): Promise<number> {
+  const taken = new Set(Object.values(others));
+  for (;;) {
+    const server = await hold(0, host, 'port');
+    const port = portOf(server);
+    await release(server);
+    if (!taken.has(port)) {
+      return port;
+    }
+  }
 }
 
 /**
- * Checks that every port is free and settles those that are 0.
+ * Checks that every port is free and settles those that are 0. Each is held until all are settled: the system may
+ * give out a port that was let go of at once again.
  * @param patienceMs how long a taken port may take to become free
  * @throws PipelineError `BAD_CONFIG` that names the setting of a port in use, or two settings with one port
  */
 export async function settlePorts(config: SupervisorConfig, patienceMs: number): Promise<Ports> {
-  const taken = new Map<number, string>();
-  const settled: Record<string, number> = {};
-  for (const setting of PORT_SETTINGS) {
-    const other = taken.get(config[setting]);
-    if (other !== undefined && config[setting] !== 0) {
+  refuseTwins(config);
+  const held = new Map<string, Server>();
+  try {
+    // Those that are named first, lest one of the others take their place.
+    for (const setting of PORT_SETTINGS.toSorted((a, b) => config[b] - config[a])) {
+      const server = await patiently(patienceMs, () =>
+        hold(config[setting], config.BIND_HOST, setting),
+      );
+      held.set(setting, server);
+    }
+    const port = (setting: string): number => portOf(held.get(setting));
+    return {
+      RTMP_PORT: port('RTMP_PORT'),
+      HTTP_PORT: port('HTTP_PORT'),
+      CONTROL_PORT: port('CONTROL_PORT'),
+      ORIGIN_PORT: port('ORIGIN_PORT'),
+      EDGE_B_PORT: port('EDGE_B_PORT'),
+    };
+  } finally {
+    await Promise.all([...held.values()].map(release));
+  }
+}
+
+function refuseTwins(config: SupervisorConfig): void {
+  const named = new Map<number, string>();
+  for (const setting of PORT_SETTINGS.filter((one) => config[one] !== 0)) {
+    const other = named.get(config[setting]);
+    if (other !== undefined) {
       throw new PipelineError(
         'BAD_CONFIG',
         `${other} and ${setting} are both ${config[setting]}: set one to another port`,
       );
     }
-    const port = await patiently(patienceMs, () =>
-      tryPort(config[setting], config.BIND_HOST, setting),
-    );
-    taken.set(port, setting);
-    settled[setting] = port;
+    named.set(config[setting], setting);
   }
-  const {
-    RTMP_PORT = 0,
-    HTTP_PORT = 0,
-    CONTROL_PORT = 0,
-    ORIGIN_PORT = 0,
-    EDGE_B_PORT = 0,
-  } = settled;
-  return { RTMP_PORT, HTTP_PORT, CONTROL_PORT, ORIGIN_PORT, EDGE_B_PORT };
 }
 
 async function patiently<T>(patienceMs: number, attempt: () => Promise<T>): Promise<T> {
@@ -69,14 +89,23 @@ async function patiently<T>(patienceMs: number, attempt: () => Promise<T>): Prom
   }
 }
 
-async function tryPort(port: number, host: string, setting: string): Promise<number> {
+async function hold(port: number, host: string, setting: string): Promise<Server> {
   const server = createServer();
   await listen(server, port, host, setting);
-  const address: AddressInfo | string | null = server.address();
-  await new Promise<void>((resolve) => {
+  return server;
+}
+
+function portOf(server: Server | undefined): number {
+  const address = server?.address();
+  if (typeof address !== 'object' || address === null) {
+    throw new TypeError('the server does not listen');
+  }
+  return address.port;
+}
+
+const release = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
     server.close(() => {
       resolve();
     });
   });
-  return typeof address === 'object' && address !== null ? address.port : port;
-}

@@ -7,7 +7,7 @@ import { connectRedis } from '../common/redis.ts';
 import { superviseChild, type ChildHost } from './child.ts';
 import type { AppendOnlyFile } from './disk-watch.ts';
 import { spawnGuarded } from './guardian.ts';
-import { freePort } from './ports.ts';
+import { freePort, type Ports } from './ports.ts';
 import { checkRedis } from './redis-check.ts';
 import { newSecret } from './secrets.ts';
 
@@ -48,16 +48,24 @@ export interface PrivateRedis extends Closable {
   readonly appendOnlyFile: AppendOnlyFile;
 }
 
+/** Where and how to run it. */
+export interface PrivateRedisOptions {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Those of the services, of which it takes none. */
+  readonly ports: Ports;
+  /** Keeps its password out of every log. */
+  readonly hide: (secret: string) => void;
+}
+
 /** Starts redis-server under its guardian and waits until it has read its data and answers. */
 export async function startPrivateRedis(
-  folder: string,
-  env: Readonly<Record<string, string>>,
+  { folder, env, ports, hide }: PrivateRedisOptions,
   host: ChildHost,
   signal: AbortSignal,
-  hide: (secret: string) => void,
 ): Promise<PrivateRedis> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const port = await freePort(HOST);
+  const port = await freePort(HOST, ports);
   const password = newSecret();
   hide(password);
   const maxMemoryBytes = Math.min(MOST_MEMORY, Math.floor(totalmem() / 4));

@@ -83,8 +83,8 @@ export async function runSupervisor(config: SupervisorConfig, deps: SupervisorDe
   };
   try {
     const ports = await settlePorts(config, lock.isTakenOver ? PORT_PATIENCE_MS : 0);
-    const run = { journal, logger, lifecycle, host };
-    await start({ ...config, DATA_DIR: dataDir }, ports, deps, run);
+    const run = { ports, journal, logger, lifecycle, host };
+    await start({ ...config, DATA_DIR: dataDir }, deps, run);
     await untilAborted(deps.signal);
   } catch (error) {
     if (!deps.signal.aborted) {
@@ -96,19 +96,15 @@ export async function runSupervisor(config: SupervisorConfig, deps: SupervisorDe
 }
 
 interface Run {
+  readonly ports: Ports;
   readonly journal: Journal;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly host: ChildHost;
 }
 
-async function start(
-  config: SupervisorConfig,
-  ports: Ports,
-  deps: SupervisorDeps,
-  run: Run,
-): Promise<void> {
-  const { journal, lifecycle, host } = run;
+async function start(config: SupervisorConfig, deps: SupervisorDeps, run: Run): Promise<void> {
+  const { ports, journal, lifecycle, host } = run;
   const system = systemEnvironment(deps.env);
   const adminToken = config.ADMIN_TOKEN ?? keepSecret(config.DATA_DIR, 'admin-token');
   journal.hide(adminToken);
@@ -173,13 +169,16 @@ async function startRedis(
     return config.REDIS_URL;
   }
   const redis = await startPrivateRedis(
-    join(config.DATA_DIR, 'redis'),
-    system,
+    {
+      folder: join(config.DATA_DIR, 'redis'),
+      env: system,
+      ports: run.ports,
+      hide: (secret) => {
+        run.journal.hide(secret);
+      },
+    },
     run.host,
     signal,
-    (secret) => {
-      run.journal.hide(secret);
-    },
   );
   run.lifecycle.own('redis', redis);
   watchDisk(config, redis.appendOnlyFile, run);

@@ -97,12 +97,11 @@ afterEach(() => {
       onEnd: () => undefined,
     };
     const env = { PATH: process.env['PATH'] ?? '' };
+    const ports = { RTMP_PORT: 0, HTTP_PORT: 0, CONTROL_PORT: 0, ORIGIN_PORT: 0, EDGE_B_PORT: 0 };
     const server = await startPrivateRedis(
-      folder,
-      env,
+      { folder, env, ports, hide: () => undefined },
       host,
       new AbortController().signal,
-      () => undefined,
     );
     const redis = connectRedis(server.url, 'test', silent);
     const watch = new DiskWatch({ folder, logger, redis: server.appendOnlyFile });

@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../helpers/poll.ts';
@@ -13,6 +14,8 @@ import { processTree, survivors, type ProcessEntry } from '../helpers/process-tr
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const START_MS = 90_000;
+/** One step of it; a step that takes longer tells what was printed till then. */
+const STEP_MS = 40_000;
 
 let folder: string;
 let started: ChildProcess[];
@@ -35,7 +38,7 @@ afterEach(async () => {
 
 interface Start {
   readonly child: ChildProcess;
-  readonly exited: Promise<number | null>;
+  readonly exited: () => Promise<number | null>;
   readonly output: () => string;
   /** The value of a banner line, as soon as it is printed. */
   readonly banner: (label: string) => Promise<string>;
@@ -57,8 +60,20 @@ function npmStart(settings: Readonly<Record<string, string>> = {}): Start {
     detached: true,
   });
   started.push(child);
-  const exited = once(child, 'exit').then(() => child.exitCode);
   let text = '';
+  const inTime = async <T>(what: string, step: Promise<T>): Promise<T> => {
+    const timer = new AbortController();
+    const late = delay(STEP_MS, undefined, { signal: timer.signal, ref: false }).then(() => {
+      throw new Error(`waited in vain for ${what}:\n${text}`);
+    });
+    try {
+      return await Promise.race([step, late]);
+    } finally {
+      timer.abort();
+      late.catch(() => undefined);
+    }
+  };
+  const exit = once(child, 'exit').then(() => child.exitCode);
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
     createInterface(stream).on('line', (line) => {
@@ -68,7 +83,7 @@ function npmStart(settings: Readonly<Record<string, string>> = {}): Start {
       }
     });
   }
-  const banner = (label: string): Promise<string> =>
+  const line = (label: string): Promise<string> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
         const found = text.split('\n').find((line) => line.startsWith(label));
@@ -78,7 +93,7 @@ function npmStart(settings: Readonly<Record<string, string>> = {}): Start {
       };
       listeners.add(look);
       look();
-      exited.then(
+      exit.then(
         () => {
           reject(new Error(`npm start ended without "${label}":\n${text}`));
         },
@@ -87,7 +102,12 @@ function npmStart(settings: Readonly<Record<string, string>> = {}): Start {
         },
       );
     });
-  return { child, exited, output: () => text, banner };
+  return {
+    child,
+    exited: () => inTime('its end', exit),
+    output: () => text,
+    banner: (label) => inTime(label, line(label)),
+  };
 }
 
 const modeOf = (name: string): number => statSync(join(folder, 'data', name)).mode & 0o777;
@@ -120,13 +140,13 @@ describe('npm start', () => {
       expect(['admin-token', 'stream-key-main', 'lock'].map(modeOf)).toEqual([0o600, 0o600, 0o600]);
 
       const second = npmStart();
-      expect(await second.exited).toBe(1);
+      expect(await second.exited()).toBe(1);
       expect(second.output()).toMatch(/another instance .* DATA_DIR/);
 
       const family = processTree(run.child.pid ?? 0);
       expect(family.length).toBeGreaterThan(7);
       process.kill(-(run.child.pid ?? 0), 'SIGINT');
-      await run.exited;
+      await run.exited();
       await untilGone(family);
       expect(existsSync(join(folder, 'data', 'lock'))).toBe(false);
     },
@@ -158,7 +178,7 @@ describe('npm start', () => {
       });
       const later = processTree(run.child.pid ?? 0);
       run.child.kill('SIGTERM');
-      await run.exited;
+      await run.exited();
       await untilGone([...family, ...later]);
       expect(existsSync(join(folder, 'data', 'lock'))).toBe(false);
     },
@@ -177,7 +197,7 @@ describe('npm start', () => {
           entry.name !== 'npm start',
       );
       process.kill(supervisor?.pid ?? 0, 'SIGKILL');
-      await run.exited;
+      await run.exited();
       await untilGone(family);
       expect(existsSync(join(folder, 'data', 'lock'))).toBe(true);
 
@@ -194,7 +214,7 @@ describe('npm start', () => {
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;
       const run = npmStart({ ORIGIN_PORT: String(port) });
-      expect(await run.exited).toBe(1);
+      expect(await run.exited()).toBe(1);
       expect(run.output()).toContain(`port ${port}`);
       expect(run.output()).toContain('ORIGIN_PORT');
       expect(existsSync(join(folder, 'data', 'lock'))).toBe(false);
