@@ -23,6 +23,7 @@ export const sessionEntrySchema = z.strictObject({
   slot: z.literal('primary'),
   fps: fpsSchema,
   at: z.number(),
+  /** In square pixels. */
   video: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
   /** Null: no sound came in the first second. */
   audio: z.strictObject({ rate: z.int().positive(), channels: z.int().positive() }).nullable(),

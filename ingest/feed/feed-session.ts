@@ -12,6 +12,7 @@ import type { Logger } from '../../common/logger.ts';
 import type { FrameIndex } from '../../common/time.ts';
 import { Allowance } from './allowance.ts';
 import { ChunkNumbers } from '../raw/chunk-numbers.ts';
+import { shownSize } from '../media/sps.ts';
 import { FeedBeginning } from './feed-beginning.ts';
 import { FeedMeter, meterKind } from './feed-meter.ts';
 import { FeedSource } from './feed-source.ts';
@@ -222,7 +223,7 @@ export class FeedSession {
         hot: this.#deps.openHot(id, this.id),
         raw: this.#deps.openRaw(grid, id, this.id),
       };
-      const { width, height } = parameters;
+      const video = shownSize(parameters);
       const { aac } = this.#source;
       running.hot.entry({
         t: 'session',
@@ -230,10 +231,10 @@ export class FeedSession {
         slot: 'primary',
         fps,
         at: this.#deps.clock.now(),
-        video: { width, height },
+        video,
         audio: aac === undefined ? null : { rate: aac.rate, channels: aac.channels },
       });
-      this.#deps.logger.info({ fps, width, height, floor }, 'session mapped to the grid');
+      this.#deps.logger.info({ fps, ...video, floor }, 'session mapped to the grid');
       this.#running = running;
       this.#emit(running, running.map.begin(this.#beginning.take()));
     } catch (error) {

@@ -28,6 +28,20 @@ const MAX_MACROBLOCKS = 139_264;
 /** Of the longer side to the shorter, beyond which a ladder has no sizes. */
 const MAX_ASPECT = 8;
 
+/**
+ * The size to show a picture in, in square pixels: its lines, as wide as its pixels' shape makes them. A shape that no
+ * ladder has sizes for does not count.
+ */
+export function shownSize({ width, height, sar }: SequenceParameters): {
+  readonly width: number;
+  readonly height: number;
+} {
+  const shown = Math.round((width * sar.x) / sar.y);
+  const isFit =
+    shown <= MAX_DIMENSION && shown <= MAX_ASPECT * height && height <= MAX_ASPECT * shown;
+  return { width: isFit ? shown : width, height };
+}
+
 /** Profiles whose sets carry chroma format and scaling lists (H.264 §7.3.2.1.1) and that decoders know. */
 const HIGH_PROFILES = new Set([100, 110, 122, 244, 44]);
 /** Baseline and Main. Extended (88) may partition its data, which no decoder of ours takes. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseSps } from '../../../ingest/media/sps.ts';
+import { parseSps, shownSize } from '../../../ingest/media/sps.ts';
 import { readSourcePicture } from '../../../transcoder/sps.ts';
 import { writeSps, type SpsFields } from '../../helpers/bits.ts';
 import { seeded } from '../../helpers/seeded.ts';
@@ -36,6 +36,17 @@ describe('a sequence parameter set that is taken', () => {
     const { width, height, sar } = parsed;
     expect(readSourcePicture(nal)).toMatchObject({ width, height, sar });
   });
+});
+
+test.each<[string, SpsFields, { width: number; height: number }]>([
+  ['1440×1088 of HDV', { blocks: [90, 68], sar: [4, 3] }, { width: 1920, height: 1088 }],
+  ['720×576 of wide PAL', { blocks: [45, 36], sar: [16, 11] }, { width: 1047, height: 576 }],
+  ['720×480 of narrow NTSC', { blocks: [45, 30], sar: [10, 11] }, { width: 655, height: 480 }],
+  ['320×192', {}, { width: 320, height: 192 }],
+  ['needles', { sar: [65_535, 1] }, { width: 320, height: 192 }],
+  ['boards', { sar: [1, 65_535] }, { width: 320, height: 192 }],
+])('a picture of %s is shown as wide as its pixels make it', (_name, fields, size) => {
+  expect(shownSize(parseSps(writeSps(fields)))).toEqual(size);
 });
 
 describe('a sequence parameter set that is refused', () => {
