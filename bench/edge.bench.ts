@@ -1,5 +1,5 @@
 /**
- * What does the edge cost beside nginx? Both serve the same files, each has the same one core, and the load (wrk) comes
+ * What does the edge cost beside nginx? Both serve the same files, each has the same one core, and the load comes
  * from another. They take turns, so that neither has the quieter machine, and of each the best turn counts: what else
  * runs on a machine only ever takes away.
  *
@@ -26,6 +26,8 @@ interface Case {
   readonly path: string;
   readonly body: Buffer;
   readonly connections: number;
+  /** The command that asks for it; prints `<n> requests in <seconds>s`. */
+  readonly load: (url: string, connections: number, seconds: number) => readonly string[];
   readonly promised: number;
 }
 
@@ -57,12 +59,21 @@ function playlist(): Buffer {
   return Buffer.from(`#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n${lines.join('\n')}\n`);
 }
 
+const byWrk: Case['load'] = (url, connections, seconds) => [
+  ...['wrk', '--threads=1', `--connections=${connections}`, `--duration=${seconds}s`, url],
+];
+const byOurs: Case['load'] = (url, connections, seconds) => [
+  ...[process.execPath, '--import', 'tsx', path.join(import.meta.dirname, 'segment-load.ts')],
+  ...[url, String(connections), String(seconds)],
+];
+
 const CASES: readonly Case[] = [
   {
     name: 'playlists',
     path: `${FOLDER}/${FIRST}.m3u8`,
     body: playlist(),
     connections: 64,
+    load: byWrk,
     promised: 0.7,
   },
   {
@@ -70,6 +81,7 @@ const CASES: readonly Case[] = [
     path: `${FOLDER}/${FIRST}.m4s`,
     body: Buffer.alloc(SEGMENT_BYTES, 7),
     connections: 16,
+    load: byOurs,
     promised: 1.5,
   },
 ];
@@ -104,23 +116,18 @@ const cpuSeconds = (pid: number | undefined): number =>
 /** Loads a server for some seconds. */
 async function measure(
   { url, process: server }: Contestant,
-  { path: file, connections }: Case,
+  { path: file, connections, load }: Case,
   seconds: number,
   isPinned: boolean,
 ): Promise<Measured> {
-  const [program = '', ...args] = pinned(isPinned, LOAD_CORE, [
-    'wrk',
-    '--threads=1',
-    `--connections=${connections}`,
-    `--duration=${seconds}s`,
-    `${url}/${file}`,
-  ]);
+  const command = load(`${url}/${file}`, connections, seconds);
+  const [program = '', ...args] = pinned(isPinned, LOAD_CORE, command);
   const before = cpuSeconds(server.pid);
   const { stdout } = await runOk(program, args);
   const text = stdout.toString();
   const found = /([0-9]+) requests in ([0-9.]+)s/.exec(text);
   if (found === null || /Non-2xx|Socket errors/.test(text)) {
-    throw new Error(`wrk said:\n${text}`);
+    throw new Error(`${program} said:\n${text}`);
   }
   return {
     requests: Number(found[1]),
