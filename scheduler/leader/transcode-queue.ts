@@ -44,42 +44,31 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
   const order = new FairOrder();
   const givenAgain = new LRUCache<string, number>({ max: MOST_REMEMBERED });
 
-  /** @param place of the task that it stands for */
-  const addFiller = async (task: Task, reason: string, place?: number): Promise<void> => {
-    const { channel, n } = task;
-    logger.warn({ channel, n, reason }, 'segment becomes filler');
-    const id = `${channel}-${n}-${FILLER}`;
-    await queue.add(FILLER, planFiller(task), {
-      jobId: id,
-      priority: order.begin(id, channel, place),
-      attempts: FILLER_ATTEMPTS,
-      backoff: { type: 'fixed', delay: FILLER_BACKOFF_MS },
-    });
-    await noteFiller(redis, channel, { n, reason });
-  };
-
-  const addTask = async (task: Task): Promise<void> => {
-    const id = `${task.channel}-${task.n}`;
-    const priority = order.begin(id, task.channel);
-    await queue.add('segment', task, { jobId: id, priority, attempts: ATTEMPTS });
-  };
-
-  const replace = async (job: Job): Promise<void> => {
+  const replace = async (job: Job, reason: string): Promise<void> => {
     const task = taskSchema.parse(job.data);
     const { channel, n } = task;
-    const reason = job.failedReason;
     if (job.name === FILLER) {
       logger.error({ channel, n, reason }, 'segment cannot be resolved');
       return;
     }
-    await addFiller(task, reason, job.opts.priority);
+    logger.warn({ channel, n, reason }, 'segment becomes filler');
+    const id = `${channel}-${n}-${FILLER}`;
+    // It takes the place of the task that it stands for.
+    const priority = order.begin(id, channel, job.opts.priority);
+    await queue.add(FILLER, planFiller(task), {
+      jobId: id,
+      priority,
+      attempts: FILLER_ATTEMPTS,
+      backoff: { type: 'fixed', delay: FILLER_BACKOFF_MS },
+    });
     await job.remove();
+    await noteFiller(redis, channel, { n, reason });
   };
   const replaceAll = async (failed: readonly (Job | undefined)[]): Promise<void> => {
     for (const job of failed) {
       try {
         if (job !== undefined) {
-          await replace(job);
+          await replace(job, job.failedReason);
         }
       } catch (error) {
         logger.error({ error, job: job?.id }, 'failed job not replaced');
@@ -135,7 +124,8 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       if (known !== undefined || filler !== undefined) {
         return;
       }
-      await addTask(task);
+      const priority = order.begin(id, task.channel);
+      await queue.add('segment', task, { jobId: id, priority, attempts: ATTEMPTS });
     },
     giveAgain: async (channel, n) => {
       const id = `${channel}-${n}`;
@@ -144,15 +134,20 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       if (known === undefined || order.has(id) || order.has(`${id}-${FILLER}`)) {
         return;
       }
-      const task = taskSchema.parse(known.data);
       const times = (givenAgain.get(id) ?? 0) + 1;
       givenAgain.set(id, times);
       logger.warn({ channel, n, times }, 'no result did: task is given out again');
-      await known.remove();
-      if (filler !== undefined || times > MOST_AGAIN) {
-        await addFiller(task, 'the origin took none of its results');
+      if (filler === undefined && times > MOST_AGAIN) {
+        await replace(known, 'the origin took none of its results');
       } else {
-        await addTask(task);
+        const again = filler === undefined ? id : `${id}-${FILLER}`;
+        order.begin(again, channel, known.opts.priority);
+        try {
+          await known.retry('completed', { resetAttemptsMade: true });
+        } catch (error) {
+          order.end(again);
+          throw error;
+        }
       }
     },
     isOpen: (channel, n) => order.has(`${channel}-${n}`) || order.has(`${channel}-${n}-${FILLER}`),
