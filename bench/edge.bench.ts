@@ -209,7 +209,7 @@ async function startEdge(
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '9' },
   },
 });
 const seconds = Number(options.seconds);

@@ -132,10 +132,8 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
     impatience.unref();
   };
   const write = ({ head, body }: WireAnswer): void => {
-    let isTaken = socket.write(head);
-    if (Buffer.isBuffer(body)) {
-      isTaken = socket.write(body);
-    } else if (body !== undefined) {
+    if (body !== undefined && !Buffer.isBuffer(body)) {
+      socket.write(head);
       socket.off('drain', onDrain);
       holdBack(body.length ?? 0);
       follow(socket, body, 0, body.length, () => {
@@ -146,7 +144,14 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
       });
       return;
     }
-    if (!isTaken) {
+    // Head and body in one system call.
+    socket.cork();
+    socket.write(head);
+    if (body !== undefined) {
+      socket.write(body);
+    }
+    socket.uncork();
+    if (socket.writableNeedDrain) {
       holdBack(socket.writableLength);
     }
   };
