@@ -65,6 +65,8 @@ export class ChannelRunner {
   #isEndAsked = false;
   #droppedAt = 0;
   readonly #stuck = new Stuck();
+  /** The broadcast that ended last, until all of it is published. */
+  #ended: { readonly broadcast: number; readonly last: number } | undefined;
   /** Effects not done yet, in order. */
   readonly #due: (() => Promise<void>)[] = [];
   /** Numbers published before this leader began; undefined once it has caught up. */
@@ -171,6 +173,7 @@ export class ChannelRunner {
           break;
         case 'off-air':
           this.#isEndAsked = false;
+          this.#ended = entry;
           if (before !== null) {
             const record = this.#broadcast(before, entry.last);
             this.#deps.logger.info({ broadcast: entry.broadcast }, 'broadcast off air');
@@ -221,11 +224,14 @@ export class ChannelRunner {
     const { clock, effects } = this.#deps;
     const { air } = this.#state;
     const now = clock.now();
-    if (air === null || !this.#stuck.isLookDue(now)) {
+    const due = air === null ? this.#ended : { broadcast: air.broadcast, last: air.next - 1 };
+    if (due === undefined || !this.#stuck.isLookDue(now)) {
       return;
     }
-    const next = await effects.nextToPublish(this.#id, air.broadcast);
-    if (next < air.next && this.#stuck.has(next, now)) {
+    const next = await effects.nextToPublish(this.#id, due.broadcast);
+    if (next > due.last) {
+      this.#ended = undefined;
+    } else if (this.#stuck.has(next, now)) {
       await effects.giveAgain(this.#id, next);
     }
   }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import {
   type Broadcast,
 } from '../../common/contracts/segment.ts';
 import { taskSchema } from '../../common/contracts/task.ts';
-import { openWorker } from '../../common/queues.ts';
+import { openWorker, type Worker } from '../../common/queues.ts';
 import { createLogger } from '../../common/logger.ts';
 import { milliseconds, segmentNumber } from '../../common/time.ts';
 import { hashOfStreamKey } from '../../scheduler/catalogue/stream-keys.ts';
@@ -231,39 +231,58 @@ describe('a scheduler', () => {
     await worker.close();
   });
 
-  test('gives out again a number that the origin does not publish, and at last filler', async () => {
-    const logger = createLogger('test', 'silent');
-    const made: string[] = [];
-    const worker = openWorker(
-      'transcode',
-      bench.redis,
-      logger,
-      taskSchema,
-      (task, job) => {
-        made.push(`${job.name} ${task.channel}-${task.n}`);
-        return Promise.resolve();
-      },
-      { concurrency: 2 },
-    );
-    // An origin that takes every result and likes none.
-    const origin = openWorker(
-      'segments',
-      bench.redis,
-      logger,
-      segmentJobSchema,
-      () => Promise.resolve(),
-      { concurrency: 2 },
-    );
-    const { id, stop } = await feed(await start());
-    const { broadcast } = await onAir(id);
-    const first = `${id}-${broadcast}`;
-    await eventually(() => Promise.resolve(made.includes(`filler ${first}`) ? true : undefined));
-    expect(made.filter((one) => one === `segment ${first}`)).toHaveLength(3);
-    expect(made.filter((one) => one === `segment ${id}-${broadcast + 1}`)).toHaveLength(1);
-    await stop(true);
-    await worker.close();
-    await origin.close();
-  }, 30_000);
+  describe('with an origin that takes every result and likes none', () => {
+    let made: string[];
+    const workers: Worker[] = [];
+    const takeAll = (): Promise<void> => Promise.resolve();
+
+    beforeEach(() => {
+      made = [];
+      const logger = createLogger('test', 'silent');
+      const settings = { concurrency: 2 };
+      workers.push(
+        openWorker(
+          'transcode',
+          bench.redis,
+          logger,
+          taskSchema,
+          ({ channel, n }, job) => {
+            made.push(`${job.name} ${channel}-${n}`);
+            return Promise.resolve();
+          },
+          settings,
+        ),
+        openWorker('segments', bench.redis, logger, segmentJobSchema, takeAll, settings),
+      );
+    });
+
+    afterEach(async () => {
+      await Promise.all(workers.splice(0).map((worker) => worker.close()));
+    });
+
+    const isMade = (what: string): Promise<true> =>
+      eventually(() => Promise.resolve(made.includes(what) ? true : undefined));
+
+    test('gives out the first number again, and at last filler', async () => {
+      const { id, stop } = await feed(await start());
+      const { broadcast } = await onAir(id);
+      await isMade(`filler ${id}-${broadcast}`);
+      expect(made.filter((one) => one === `segment ${id}-${broadcast}`)).toHaveLength(3);
+      expect(made.filter((one) => one === `segment ${id}-${broadcast + 1}`)).toHaveLength(1);
+      await stop(true);
+    }, 30_000);
+
+    test('does so when the broadcast is over, too', async () => {
+      const scheduler = await start();
+      const { id, stop } = await feed(scheduler);
+      const { broadcast } = await onAir(id);
+      await hasTasks(id, 1);
+      expect((await call(scheduler, 'POST', `/v1/channels/${id}/end`)).status).toBe(200);
+      await stop(true);
+      await isMade(`filler ${id}-${broadcast}`);
+      expect(made.filter((one) => one === `segment ${id}-${broadcast}`)).toHaveLength(3);
+    }, 30_000);
+  });
 
   test('makes its first channels and keeps their keys for the owner alone', async () => {
     await start({ BOOT_CHANNELS: 'main,demo' });
