@@ -1,7 +1,7 @@
 /** HTTP answers, RFC 9110 and 9111: whole or ranged, with or without body, fresh or not modified. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import type { OpenObject } from '../common/store/store.ts';
+import type { OpenObject } from '#common/store/store';
 import type { Document } from './playlists.ts';
 
 /** Objects never change under their name. */

@@ -5,13 +5,13 @@
  */
 import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
-import type { Clock } from '../common/clock.ts';
-import { storeKeys } from '../common/contracts/names.ts';
-import type { Published, Result } from '../common/contracts/segment.ts';
-import { toPipelineError } from '../common/errors.ts';
-import type { Logger } from '../common/logger.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { milliseconds, segmentNumber } from '../common/time.ts';
+import type { Clock } from '#common/clock';
+import { storeKeys } from '#common/contracts/names';
+import type { Published, Result } from '#common/contracts/segment';
+import { toPipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
+import type { ObjectStore } from '#common/store/store';
+import { milliseconds, segmentNumber } from '#common/time';
 import type { SegmentMemory } from './memory.ts';
 import { initName } from './names.ts';
 import { readStoredSegment } from './segment-bytes.ts';

@@ -1,6 +1,6 @@
 /** Settings of the aggregator. */
 import type { z } from 'zod';
-import { baseSettings, portSetting, wholeNumber } from '../common/config.ts';
+import { baseSettings, portSetting, wholeNumber } from '#common/config';
 
 /** See `.env.example`. */
 export const aggregatorSettings = baseSettings.extend({

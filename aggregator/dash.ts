@@ -16,9 +16,9 @@
  * - When the MPD becomes static dash.js stops fetching at once (`mediaHasFinished`). So a broadcast that has ended
  *   first gets its `Period@duration`, and turns static once players have had time to fetch the rest.
  */
-import type { AudioRendition, Rendition, VideoRendition } from '../common/contracts/rendition.ts';
-import { SAMPLE_RATE, firstFrame, firstSample, segmentSeconds, type Grid } from '../common/grid.ts';
-import { segmentNumber } from '../common/time.ts';
+import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
+import { SAMPLE_RATE, firstFrame, firstSample, segmentSeconds, type Grid } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { initFile } from './names.ts';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';

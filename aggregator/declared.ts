@@ -3,10 +3,10 @@
  * follows what is measured in steps, upward only, so that manifests change seldom and never promise less. Pure.
  */
 import { z } from 'zod';
-import type { Rendition } from '../common/contracts/rendition.ts';
-import type { Broadcast, Published } from '../common/contracts/segment.ts';
-import { gridOf, segmentSeconds, timeOfSegment, type Grid } from '../common/grid.ts';
-import { segmentNumber } from '../common/time.ts';
+import type { Rendition } from '#common/contracts/rendition';
+import type { Broadcast, Published } from '#common/contracts/segment';
+import { gridOf, segmentSeconds, timeOfSegment, type Grid } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { expectedOf } from './verify.ts';
 
 const rateSchema = z.strictObject({

@@ -2,9 +2,9 @@
  * HLS playlists, written. draft-pantos-hls-rfc8216bis; section numbers below are its. Pure: what a playlist says is
  * a function of the records it is given.
  */
-import type { Published } from '../common/contracts/segment.ts';
-import type { AudioRendition, Rendition, VideoRendition } from '../common/contracts/rendition.ts';
-import { SAMPLE_RATE, segmentSeconds, type Grid } from '../common/grid.ts';
+import type { Published } from '#common/contracts/segment';
+import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
+import { SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 import { initFile, segmentFile } from './names.ts';

@@ -1,6 +1,6 @@
 /** Requests that wait for what is about to exist, bounded in number and time. */
-import type { Clock } from '../common/clock.ts';
-import { fromSeconds, milliseconds, type Milliseconds } from '../common/time.ts';
+import type { Clock } from '#common/clock';
+import { fromSeconds, milliseconds, type Milliseconds } from '#common/time';
 import type { Exchange } from './answer.ts';
 
 /** Held requests at a time, over all channels: each costs some 14 kB. */

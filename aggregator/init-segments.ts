@@ -1,8 +1,8 @@
 /** Init segments: few, small, wanted by every player at its start. Kept in memory, else read from the store. */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { storeKeys } from '../common/contracts/names.ts';
-import type { ObjectStore } from '../common/store/store.ts';
+import { storeKeys } from '#common/contracts/names';
+import type { ObjectStore } from '#common/store/store';
 import { initName } from './names.ts';
 
 /** Some kilobytes each. */

@@ -1,7 +1,7 @@
 /** out_MQ: what workers made, what the scheduler began and ended. Every job may come twice and in any order. */
-import type { Broadcast, Result, SegmentJob } from '../common/contracts/segment.ts';
-import { PipelineError, toPipelineError } from '../common/errors.ts';
-import { milliseconds } from '../common/time.ts';
+import type { Broadcast, Result, SegmentJob } from '#common/contracts/segment';
+import { PipelineError, toPipelineError } from '#common/errors';
+import { milliseconds } from '#common/time';
 import type { Channels } from './channels.ts';
 import type { Committer } from './committer.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';

@@ -2,15 +2,15 @@
  * One broadcast being published: results are taken in any order, verified, noted in the stream of published
  * segments in order, and only then listed.
  */
-import type { Clock } from '../common/clock.ts';
-import { redisKeys } from '../common/contracts/names.ts';
-import type { Broadcast, Published, Result } from '../common/contracts/segment.ts';
-import type { OriginStatus } from '../common/contracts/status.ts';
-import { PipelineError, toPipelineError, type ErrorCode } from '../common/errors.ts';
-import { timeOfSegment } from '../common/grid.ts';
-import type { Logger } from '../common/logger.ts';
-import { execute, type Redis } from '../common/redis.ts';
-import { milliseconds, segmentNumber } from '../common/time.ts';
+import type { Clock } from '#common/clock';
+import { redisKeys } from '#common/contracts/names';
+import type { Broadcast, Published, Result } from '#common/contracts/segment';
+import type { OriginStatus } from '#common/contracts/status';
+import { PipelineError, toPipelineError, type ErrorCode } from '#common/errors';
+import { timeOfSegment } from '#common/grid';
+import type { Logger } from '#common/logger';
+import { execute, type Redis } from '#common/redis';
+import { milliseconds, segmentNumber } from '#common/time';
 import { UPDATE_SECONDS } from './dash.ts';
 import type { SegmentMemory } from './memory.ts';
 import type { OriginMetrics } from './metrics.ts';

@@ -1,5 +1,5 @@
 /** Starts the aggregator. */
-import { runService } from '../common/service.ts';
+import { runService } from '#common/service';
 import { aggregatorSettings } from './config.ts';
 import { startAggregator } from './start.ts';
 

@@ -1,5 +1,5 @@
 /** Names only the origin uses: its own Redis keys, and file names within a rendition. */
-import type { SegmentNumber } from '../common/time.ts';
+import type { SegmentNumber } from '#common/time';
 
 /** Hash, segment number to JSON result: accepted from out_MQ and not published yet. Survives a restart. */
 export const acceptedKey = (channel: string): string => `accepted:{${channel}}`;

@@ -1,6 +1,6 @@
 /** What Redis must hold of a broadcast in hand, written again when Redis has lost it. */
-import { redisKeys } from '../common/contracts/names.ts';
-import { execute, type Redis } from '../common/redis.ts';
+import { redisKeys } from '#common/contracts/names';
+import { execute, type Redis } from '#common/redis';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { acceptedKey, declaredKey } from './names.ts';
 

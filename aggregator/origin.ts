@@ -1,7 +1,7 @@
 /** Answers by route: the clock, playlists and manifests, previews; segments are in `segments.ts`. */
-import type { Clock } from '../common/clock.ts';
-import type { Rendition } from '../common/contracts/rendition.ts';
-import { segmentSeconds } from '../common/grid.ts';
+import type { Clock } from '#common/clock';
+import type { Rendition } from '#common/contracts/rendition';
+import { segmentSeconds } from '#common/grid';
 import {
   answerDocument,
   answerLater,

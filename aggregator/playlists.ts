@@ -1,7 +1,7 @@
 /** Playlist and manifest texts, made once per change and not per request. */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Rendition } from '../common/contracts/rendition.ts';
+import type { Rendition } from '#common/contracts/rendition';
 import { liveManifest, recordingManifest, type Run } from './dash.ts';
 import { mediaPlaylist, multivariantPlaylist } from './hls.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';

@@ -1,8 +1,8 @@
 /** The latest preview picture of a channel. Workers put them beside the segments; they are a courtesy and may be missing. */
 import { LRUCache } from 'lru-cache';
-import { storeKeys } from '../common/contracts/names.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { segmentNumber } from '../common/time.ts';
+import { storeKeys } from '#common/contracts/names';
+import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 
 /** A preview and the segment it shows. */
 export interface Preview {

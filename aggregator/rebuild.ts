@@ -3,21 +3,21 @@
  * records and what out_MQ had delivered. Playlists go on where they were: what was listed is listed.
  */
 import type { z } from 'zod';
-import { redisKeys, storeKeys } from '../common/contracts/names.ts';
+import { redisKeys, storeKeys } from '#common/contracts/names';
 import {
   publishedSchema,
   resultSchema,
   type Broadcast,
   type Published,
   type Result,
-} from '../common/contracts/segment.ts';
-import type { Clock } from '../common/clock.ts';
-import { toPipelineError } from '../common/errors.ts';
-import { gridOf, timeOfSegment } from '../common/grid.ts';
-import type { Logger } from '../common/logger.ts';
-import type { Redis } from '../common/redis.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { segmentNumber } from '../common/time.ts';
+} from '#common/contracts/segment';
+import type { Clock } from '#common/clock';
+import { toPipelineError } from '#common/errors';
+import { gridOf, timeOfSegment } from '#common/grid';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
+import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 import { declare, declaredSchema, firstDeclared, type Declared } from './declared.ts';
 import type { SegmentMemory } from './memory.ts';
 import { acceptedKey, declaredKey } from './names.ts';

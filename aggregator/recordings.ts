@@ -4,15 +4,15 @@
  */
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
-import { storeKeys } from '../common/contracts/names.ts';
+import { storeKeys } from '#common/contracts/names';
 import {
   broadcastSchema,
   publishedSchema,
   type Broadcast,
   type Published,
-} from '../common/contracts/segment.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { segmentNumber } from '../common/time.ts';
+} from '#common/contracts/segment';
+import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 import { declare, firstDeclared } from './declared.ts';
 import { restoreTimeline, type Timeline } from './timeline.ts';
 

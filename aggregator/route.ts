@@ -1,5 +1,5 @@
 /** Paths of the origin, parsed by one pattern each; whatever matches none is no path. Pure. */
-import { segmentNumber, type SegmentNumber } from '../common/time.ts';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 
 /** What a request asks for. */
 export type Route =

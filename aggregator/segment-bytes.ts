@@ -1,12 +1,12 @@
 /** Where a result's bytes are: in the hot stream, else in the store. */
 import { createHash } from 'node:crypto';
-import { redisKeys, storeKeys } from '../common/contracts/names.ts';
-import type { Made, Published, Result } from '../common/contracts/segment.ts';
-import { PipelineError } from '../common/errors.ts';
-import { readHotSegment } from '../common/hot-segments.ts';
-import type { Redis } from '../common/redis.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { segmentNumber } from '../common/time.ts';
+import { redisKeys, storeKeys } from '#common/contracts/names';
+import type { Made, Published, Result } from '#common/contracts/segment';
+import { PipelineError } from '#common/errors';
+import { readHotSegment } from '#common/hot-segments';
+import type { Redis } from '#common/redis';
+import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 import type { SegmentObjects } from './memory.ts';
 import { initName } from './names.ts';
 import type { SegmentBytes } from './verify.ts';

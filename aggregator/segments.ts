@@ -1,9 +1,9 @@
 /** Segments and init segments: from memory, else from the store once committed; what is about to exist is waited for. */
-import type { Clock } from '../common/clock.ts';
-import { storeKeys } from '../common/contracts/names.ts';
-import { segmentOfTime, segmentSeconds, timeOfSegment } from '../common/grid.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { milliseconds, segmentNumber } from '../common/time.ts';
+import type { Clock } from '#common/clock';
+import { storeKeys } from '#common/contracts/names';
+import { segmentOfTime, segmentSeconds, timeOfSegment } from '#common/grid';
+import type { ObjectStore } from '#common/store/store';
+import { milliseconds, segmentNumber } from '#common/time';
 import {
   IMMUTABLE,
   answerLater,

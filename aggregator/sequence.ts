@@ -2,7 +2,7 @@
  * Results in, segments out in order. Workers finish in any order; what is published is an unbroken run of numbers.
  * Holds results only, never their bytes, and a bounded number of them. Pure state.
  */
-import type { Result } from '../common/contracts/segment.ts';
+import type { Result } from '#common/contracts/segment';
 
 /** Segment numbers that may wait at a time, beyond the next: over half an hour of them. */
 export const MAX_WAITING = 1_024;

@@ -1,8 +1,8 @@
 /** The origin's HTTP server: plain node:http, with limits on what a client may make it wait for. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { httpStatusOf, toPipelineError } from '../common/errors.ts';
-import type { HealthAnswer } from '../common/health.ts';
-import type { Logger } from '../common/logger.ts';
+import { httpStatusOf, toPipelineError } from '#common/errors';
+import type { HealthAnswer } from '#common/health';
+import type { Logger } from '#common/logger';
 import { answerStatus, type Exchange } from './answer.ts';
 import type { OriginMetrics } from './metrics.ts';
 import type { Origin } from './origin.ts';

@@ -1,10 +1,10 @@
 /** Puts the origin together: what was published before, out_MQ, the server. */
-import { QUEUES } from '../common/contracts/names.ts';
-import { segmentJobSchema } from '../common/contracts/segment.ts';
-import { closesServer, listen } from '../common/listen.ts';
-import { openWorker, URGENT_LOCKS } from '../common/queues.ts';
-import { watchRedisLife } from '../common/redis-life.ts';
-import type { ServiceContext } from '../common/service.ts';
+import { QUEUES } from '#common/contracts/names';
+import { segmentJobSchema } from '#common/contracts/segment';
+import { closesServer, listen } from '#common/listen';
+import { openWorker, URGENT_LOCKS } from '#common/queues';
+import { watchRedisLife } from '#common/redis-life';
+import type { ServiceContext } from '#common/service';
 import { Channels } from './channels.ts';
 import { Committer } from './committer.ts';
 import type { AggregatorConfig } from './config.ts';

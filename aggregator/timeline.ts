@@ -1,6 +1,6 @@
 /** What is known of one broadcast's published segments, and which of them playlists list. Pure: every change is a new value. */
-import type { Broadcast, Published } from '../common/contracts/segment.ts';
-import { gridOf, segmentSeconds, type Grid } from '../common/grid.ts';
+import type { Broadcast, Published } from '#common/contracts/segment';
+import { gridOf, segmentSeconds, type Grid } from '#common/grid';
 import { declare, firstDeclared, type Declared } from './declared.ts';
 
 /** One broadcast, as its manifests tell it. */

@@ -3,9 +3,9 @@
  * published segment never changes. Pure.
  */
 import { createHash } from 'node:crypto';
-import type { Broadcast, Made, Published, Result } from '../common/contracts/segment.ts';
-import type { Rendition } from '../common/contracts/rendition.ts';
-import { PipelineError } from '../common/errors.ts';
+import type { Broadcast, Made, Published, Result } from '#common/contracts/segment';
+import type { Rendition } from '#common/contracts/rendition';
+import { PipelineError } from '#common/errors';
 import {
   AAC_FRAME_SAMPLES,
   SAMPLE_RATE,
@@ -13,9 +13,9 @@ import {
   firstFrame,
   gridOf,
   type Grid,
-} from '../common/grid.ts';
-import { findBox, readFragment } from '../common/mp4/read.ts';
-import { segmentNumber } from '../common/time.ts';
+} from '#common/grid';
+import { findBox, readFragment } from '#common/mp4/read';
+import { segmentNumber } from '#common/time';
 
 /** Bytes of one rendition of a segment, with the init segment they need. */
 export interface SegmentBytes {

@@ -1,5 +1,5 @@
 /** Renders the demo's clip into `DATA_DIR`, once. */
-import { clipPath } from './clip-path.ts';
+import { clipPath } from '#common/contracts/demo-clip';
 import { renderClip } from './render.ts';
 
 /** Eight times eight seconds. */

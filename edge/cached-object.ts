@@ -2,7 +2,7 @@
  * The bytes of one upstream answer: written once as they arrive, read by any number of viewers meanwhile and
  * afterwards. Viewers hold no copy, only their place in it.
  */
-import { PipelineError } from '../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** Larger answers are refused: a 2 s segment at 40 Mb/s, the most a ladder allows, has 10 MB. */
 export const MAX_OBJECT_BYTES = 32 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** The edge's settings. */
 import type { z } from 'zod';
-import { baseSettings, edgeIdSchema, httpUrl, portSetting, wholeNumber } from '../common/config.ts';
+import { baseSettings, edgeIdSchema, httpUrl, portSetting, wholeNumber } from '#common/config';
 
 /** See the README of this folder. */
 export const edgeSettings = baseSettings

@@ -1,5 +1,5 @@
 /** The edge's process. */
-import { runService } from '../common/service.ts';
+import { runService } from '#common/service';
 import { edgeSettings } from './config.ts';
 import { startEdge } from './edge.ts';
 

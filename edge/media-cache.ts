@@ -4,9 +4,9 @@
  */
 import { gzip } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../common/clock.ts';
-import { PipelineError, toPipelineError } from '../common/errors.ts';
-import type { Logger } from '../common/logger.ts';
+import type { Clock } from '#common/clock';
+import { PipelineError, toPipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
 import { CachedObject } from './cached-object.ts';
 import type { MediaRoute } from './paths.ts';
 import { freshnessOf, statusForViewer } from './policy.ts';

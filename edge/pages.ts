@@ -1,11 +1,11 @@
 /** Pages, the player's files and the directory: everything that is not media, by Express. */
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type Response } from 'express';
-import { channelIdSchema } from '../common/contracts/channel.ts';
-import type { EdgeDirectory } from '../common/edge-directory.ts';
-import { PipelineError, httpStatusOf, toPipelineError } from '../common/errors.ts';
-import { withDeadline } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
+import { channelIdSchema } from '#common/contracts/channel';
+import type { EdgeDirectory } from '#common/edge-directory';
+import { PipelineError, httpStatusOf, toPipelineError } from '#common/errors';
+import { withDeadline } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
 import { parseRoute } from './paths.ts';
 import type { PlayerFile, PlayerFiles } from './player-files.ts';
 

@@ -1,5 +1,5 @@
 /** How long an answer of the upstream is good, and what viewers are told about it: pure functions. */
-import { milliseconds, type Milliseconds } from '../common/time.ts';
+import { milliseconds, type Milliseconds } from '#common/time';
 import type { MediaKind } from './paths.ts';
 
 /** Never needs to be asked again; only room in the cache decides how long it stays. */

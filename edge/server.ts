@@ -6,9 +6,9 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Clock } from '../common/clock.ts';
-import type { HealthAnswer } from '../common/health.ts';
-import type { Closable } from '../common/lifecycle.ts';
+import type { Clock } from '#common/clock';
+import type { HealthAnswer } from '#common/health';
+import type { Closable } from '#common/lifecycle';
 import { createFastAnswers } from './fast-answers.ts';
 import { installFastPath } from './fast-path.ts';
 import type { MediaCache } from './media-cache.ts';

@@ -1,5 +1,5 @@
 /** The services as they tell of themselves through Redis. */
-import { serviceRecordSchema, type ServiceRecord } from '../common/contracts/status.ts';
+import { serviceRecordSchema, type ServiceRecord } from '#common/contracts/status';
 
 /** Reads the values of the `services` hash; what is not a valid record is not a service. */
 export function readServices(values: readonly string[]): ServiceRecord[] {

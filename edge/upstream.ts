@@ -1,6 +1,6 @@
 /** The way to the origin (or the edge before it): kept-alive connections, bounded in number, with deadlines. */
 import { Pool } from 'undici';
-import { toPipelineError } from '../common/errors.ts';
+import { toPipelineError } from '#common/errors';
 import type { CachedObject } from './cached-object.ts';
 
 /** What the upstream said before its body. */

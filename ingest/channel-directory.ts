@@ -1,9 +1,9 @@
 /** The channels with their key hashes, in memory: RTMP's events are synchronous, so a key is checked without waiting. */
 import { createHash } from 'node:crypto';
-import { channelSchema, type Channel } from '../common/contracts/channel.ts';
-import { redisKeys } from '../common/contracts/names.ts';
-import type { Logger } from '../common/logger.ts';
-import type { Redis } from '../common/redis.ts';
+import { channelSchema, type Channel } from '#common/contracts/channel';
+import { redisKeys } from '#common/contracts/names';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
 
 /** Real milliseconds between looks at the whole table, for changes whose notice was lost. */
 const REFRESH_MS = 10_000;

@@ -1,14 +1,14 @@
 /** What outlives a session: a channel's frame rate and the last frame index it has used. */
-import type { Channel } from '../common/contracts/channel.ts';
-import { fpsSchema } from '../common/contracts/channel.ts';
-import { logEntrySchema } from '../common/contracts/log.ts';
-import { redisKeys } from '../common/contracts/names.ts';
-import type { Clock } from '../common/clock.ts';
-import { gridOf, placeOfTime, type FpsName } from '../common/grid.ts';
-import { withDeadline } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
-import type { Redis } from '../common/redis.ts';
-import { frameIndex, milliseconds, type FrameIndex } from '../common/time.ts';
+import type { Channel } from '#common/contracts/channel';
+import { fpsSchema } from '#common/contracts/channel';
+import { logEntrySchema } from '#common/contracts/log';
+import { redisKeys } from '#common/contracts/names';
+import type { Clock } from '#common/clock';
+import { gridOf, placeOfTime, type FpsName } from '#common/grid';
+import { withDeadline } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
+import { frameIndex, milliseconds, type FrameIndex } from '#common/time';
 
 /** Real milliseconds that Redis has to answer; a session does not wait longer to begin. */
 const DEADLINE_MS = 2000;

@@ -1,6 +1,6 @@
 /** Ingest's settings. */
 import type { z } from 'zod';
-import { baseSettings, portSetting, wholeNumber } from '../common/config.ts';
+import { baseSettings, portSetting, wholeNumber } from '#common/config';
 
 /** Ingest's environment. */
 export const ingestSettings = baseSettings.extend({

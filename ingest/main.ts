@@ -1,7 +1,7 @@
 /** Entry point of the ingest service. */
-import { QUEUES } from '../common/contracts/names.ts';
-import { openQueue } from '../common/queues.ts';
-import { runService } from '../common/service.ts';
+import { QUEUES } from '#common/contracts/names';
+import { openQueue } from '#common/queues';
+import { runService } from '#common/service';
 import { ingestSettings } from './config.ts';
 import { startIngest } from './server.ts';
 

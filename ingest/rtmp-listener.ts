@@ -1,9 +1,9 @@
 /** The RTMP port: takes connections, keeps them within bounds of number, time and rate, and notes why they end. */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { Gauge, type Registry } from 'prom-client';
-import { PipelineError, toPipelineError } from '../common/errors.ts';
-import { listen } from '../common/listen.ts';
-import type { Logger } from '../common/logger.ts';
+import { PipelineError, toPipelineError } from '#common/errors';
+import { listen } from '#common/listen';
+import type { Logger } from '#common/logger';
 import type { AcceptPublisher } from './publication.ts';
 import { RtmpConnection } from './rtmp-server.ts';
 import { Admission, type AdmissionLimits, type Guest } from './rtmp/admission.ts';

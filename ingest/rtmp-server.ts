@@ -5,7 +5,7 @@
  * Adobe RTMP 1.0, §7.2 commands.
  */
 import type { Socket } from 'node:net';
-import { PipelineError, toPipelineError } from '../common/errors.ts';
+import { PipelineError, toPipelineError } from '#common/errors';
 import type { AcceptPublisher, Publication } from './publication.ts';
 import { decodeCommand, type Command, type Primitive } from './rtmp/amf0.ts';
 import { BoundedRtmp, MESSAGE } from './rtmp/bounded-rtmp.ts';

@@ -1,8 +1,8 @@
 /** The scheduler's settings. */
 import { z } from 'zod';
-import { adminToken, anyNumber, baseSettings, portSetting, wholeNumber } from '../common/config.ts';
-import { channelIdSchema } from '../common/contracts/channel.ts';
-import { fromSeconds } from '../common/time.ts';
+import { adminToken, anyNumber, baseSettings, portSetting, wholeNumber } from '#common/config';
+import { channelIdSchema } from '#common/contracts/channel';
+import { fromSeconds } from '#common/time';
 
 const retention = {
   /** Days that raw chunks are kept; S3 itself removes them. Unset: for ever. */

@@ -1,6 +1,6 @@
 /** Which segments could lately not be made and became filler, and why: noted by the leader, told in the status. */
 import { z } from 'zod';
-import type { Redis } from '../common/redis.ts';
+import type { Redis } from '#common/redis';
 import { schedulerKeys } from './keys.ts';
 
 /** Kept of a channel; a minute of segments. */

@@ -1,5 +1,5 @@
 /** Entry point of the scheduler. */
-import { runService } from '../common/service.ts';
+import { runService } from '#common/service';
 import { schedulerSettings } from './config.ts';
 import { startScheduler } from './scheduler.ts';
 

@@ -1,10 +1,10 @@
 /** in_MQ: which raw chunks are in the store, so that the control room can tell how far the recording is safe. */
-import { QUEUES } from '../common/contracts/names.ts';
-import { chunkJobSchema } from '../common/contracts/raw-chunk.ts';
-import type { Closable } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
-import { openWorker } from '../common/queues.ts';
-import type { Redis } from '../common/redis.ts';
+import { QUEUES } from '#common/contracts/names';
+import { chunkJobSchema } from '#common/contracts/raw-chunk';
+import type { Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
+import { openWorker } from '#common/queues';
+import type { Redis } from '#common/redis';
 
 /** Sessions remembered; the oldest are forgotten. */
 const MOST_SESSIONS = 2_000;

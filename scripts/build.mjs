@@ -47,6 +47,9 @@ export async function build() {
     }
   }
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
+  // What `#common/*` means to the built files: the nearest package.json decides.
+  const scope = { type: 'module', imports: { '#common/*': './common/*.js' } };
+  writeFileSync(join(ROOT, 'dist', 'package.json'), JSON.stringify(scope));
   writeFileSync(STAMP, fingerprint);
   return true;
 }

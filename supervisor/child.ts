@@ -1,8 +1,8 @@
 /** A child that runs as long as we do: started again with backoff, stopped by TERM, then KILL. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Closable } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
+import type { Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
 import { createBackoff } from './backoff.ts';
 import { eachLine } from './lines.ts';
 

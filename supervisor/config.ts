@@ -9,7 +9,7 @@ import {
   portSetting,
   redisUrl,
   wholeNumber,
-} from '../common/config.ts';
+} from '#common/config';
 
 const MOST_WORKERS_BY_DEFAULT = 4;
 

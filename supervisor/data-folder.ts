@@ -1,7 +1,7 @@
 /** `DATA_DIR`, made and tried before anything starts, so that a folder that cannot be written is one clear line. */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PipelineError, systemCodeOf } from '../common/errors.ts';
+import { PipelineError, systemCodeOf } from '#common/errors';
 
 /** Enough that a disk with only its last blocks free is found out. */
 const TRIAL_BYTES = 256 * 1024;

@@ -1,9 +1,9 @@
 /** `--demo`: renders the match once, then publishes it through RTMP like anybody else's encoder. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PipelineError } from '../common/errors.ts';
-import type { Closable } from '../common/lifecycle.ts';
-import { clipPath } from '../demo/clip-path.ts';
+import { PipelineError } from '#common/errors';
+import type { Closable } from '#common/lifecycle';
+import { clipPath } from '#common/contracts/demo-clip';
 import { killGroup, superviseChild, type ChildHost } from './child.ts';
 import { spawnGuarded } from './guardian.ts';
 import { eachLine } from './lines.ts';

@@ -3,9 +3,9 @@
  * end the live stream for the sake of a file that only spares a restart some work: so the file is given up while the
  * disk is full, and written anew when there is room.
  */
-import { DISK_LIMITS, diskStateOf, freeBytesIn, type DiskState } from '../common/disk.ts';
-import type { Closable } from '../common/lifecycle.ts';
-import type { Logger } from '../common/logger.ts';
+import { DISK_LIMITS, diskStateOf, freeBytesIn, type DiskState } from '#common/disk';
+import type { Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
 
 const POLL_MS = 500;
 

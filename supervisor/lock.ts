@@ -6,8 +6,8 @@ import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync }
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { PipelineError, systemCodeOf } from '../common/errors.ts';
-import type { Closable } from '../common/lifecycle.ts';
+import { PipelineError, systemCodeOf } from '#common/errors';
+import type { Closable } from '#common/lifecycle';
 import { identify, isRunning, type ProcessIdentity } from './process-identity.ts';
 
 const POLL_MS = 50;

@@ -1,6 +1,6 @@
 /** The whole pipeline on one machine: `npm start [-- --demo]`. */
 import { resolve } from 'node:path';
-import { PipelineError } from '../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { parseAllSettings } from './service-schemas.ts';
 import { stopSignal } from './stop.ts';
 import { runSupervisor } from './supervisor.ts';

@@ -1,8 +1,8 @@
 /** Ports, settled before anything starts, so that a clash is one clear line. */
 import { createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PipelineError } from '../common/errors.ts';
-import { listen } from '../common/listen.ts';
+import { PipelineError } from '#common/errors';
+import { listen } from '#common/listen';
 import type { SupervisorConfig } from './config.ts';
 
 /** The settings that name ports. */

@@ -1,9 +1,9 @@
 /** A redis-server of our own, for whoever names none: loopback only, with a password nobody needs to know. */
 import { mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { PipelineError } from '../common/errors.ts';
-import type { Closable } from '../common/lifecycle.ts';
-import { connectRedis } from '../common/redis.ts';
+import { PipelineError } from '#common/errors';
+import type { Closable } from '#common/lifecycle';
+import { connectRedis } from '#common/redis';
 import { superviseChild, type ChildHost } from './child.ts';
 import type { AppendOnlyFile } from './disk-watch.ts';
 import { spawnGuarded } from './guardian.ts';

@@ -1,8 +1,8 @@
 /** Whether a Redis that the settings name can be used, said in one line before services would wait for it for ever. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { PipelineError } from '../common/errors.ts';
-import { withDeadline } from '../common/lifecycle.ts';
-import { Redis } from '../common/redis.ts';
+import { PipelineError } from '#common/errors';
+import { withDeadline } from '#common/lifecycle';
+import { Redis } from '#common/redis';
 
 /** The oldest Redis that has all commands in use, and what BullMQ asks for. */
 const OLDEST = [6, 2] as const;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemCodeOf } from '../common/errors.ts';
+import { systemCodeOf } from '#common/errors';
 
 const SECRET_BYTES = 32;
 

@@ -3,7 +3,7 @@
  * for ever. Schemas are all that the supervisor takes from services.
  */
 import { aggregatorSettings } from '../aggregator/config.ts';
-import { badSettings, parseConfig, settingsProblems, type Environment } from '../common/config.ts';
+import { badSettings, parseConfig, settingsProblems, type Environment } from '#common/config';
 import { edgeSettings } from '../edge/config.ts';
 import { ingestSettings } from '../ingest/config.ts';
 import { schedulerSettings } from '../scheduler/config.ts';

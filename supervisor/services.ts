@@ -1,6 +1,6 @@
 /** The services of one machine: which processes, in which order, each with only the environment it needs. */
-import type { Environment } from '../common/config.ts';
-import { reachableHost } from '../common/listen.ts';
+import type { Environment } from '#common/config';
+import { reachableHost } from '#common/listen';
 import type { SupervisorConfig } from './config.ts';
 import type { Ports } from './ports.ts';
 

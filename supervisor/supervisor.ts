@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
-import type { Environment } from '../common/config.ts';
-import { PipelineError } from '../common/errors.ts';
-import { Lifecycle, type Closable } from '../common/lifecycle.ts';
-import { publicHost } from '../common/listen.ts';
-import type { Logger } from '../common/logger.ts';
+import type { Environment } from '#common/config';
+import { PipelineError } from '#common/errors';
+import { Lifecycle, type Closable } from '#common/lifecycle';
+import { publicHost } from '#common/listen';
+import type { Logger } from '#common/logger';
 import { bannerText } from './banner.ts';
 import { unlessAborted } from './aborted.ts';
 import { superviseChild, type ChildHost } from './child.ts';

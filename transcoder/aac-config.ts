@@ -1,5 +1,5 @@
 /** AudioSpecificConfig, ISO/IEC 14496-3 §1.6.2.1: as far as it decides what the decoder gives. */
-import { PipelineError } from '../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** What a decoder makes of a stream with this configuration. */
 export interface DecodedSound {

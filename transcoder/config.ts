@@ -1,7 +1,7 @@
 /** The transcoder's settings. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { anyNumber, baseSettings, wholeNumber } from '../common/config.ts';
+import { anyNumber, baseSettings, wholeNumber } from '#common/config';
 
 /** A worker's environment. */
 export const transcoderSettings = baseSettings.extend({

@@ -1,10 +1,10 @@
 /** ffmpeg's output made into segments on the grid, and everything about it checked. */
-import type { AudioRendition, VideoRendition } from '../common/contracts/rendition.ts';
-import { PipelineError } from '../common/errors.ts';
-import { AAC_FRAME_SAMPLES, SAMPLE_RATE, firstFrame, type Grid } from '../common/grid.ts';
-import { readFragment, shiftDecodeTimes, splitInit } from '../common/mp4/read.ts';
-import { initSegment, mediaFragment } from '../common/mp4/write.ts';
-import type { SegmentNumber } from '../common/time.ts';
+import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
+import { PipelineError } from '#common/errors';
+import { AAC_FRAME_SAMPLES, SAMPLE_RATE, firstFrame, type Grid } from '#common/grid';
+import { readFragment, shiftDecodeTimes, splitInit } from '#common/mp4/read';
+import { initSegment, mediaFragment } from '#common/mp4/write';
+import type { SegmentNumber } from '#common/time';
 import { adtsFrames } from './adts.ts';
 import { CONTEXT_FRAMES, type SoundPlan } from './sound-plan.ts';
 

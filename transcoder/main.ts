@@ -1,5 +1,5 @@
 /** Entry point of a transcoder worker. */
-import { runService } from '../common/service.ts';
+import { runService } from '#common/service';
 import { transcoderSettings } from './config.ts';
 import { startWorker } from './worker.ts';
 

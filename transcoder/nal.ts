@@ -1,5 +1,5 @@
 /** NAL units of AVCC samples with 4-byte lengths (ISO/IEC 14496-15 §5.3.4), as far as a worker looks into them. */
-import { PipelineError } from '../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** nal_unit_type (Rec. ITU-T H.264 table 7-1). */
 export const NAL = { slice: 1, idr: 5, sps: 7, pps: 8 } as const;

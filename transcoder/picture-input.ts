@@ -1,6 +1,6 @@
 /** A plan's pictures as one fragmented MP4, written by us so that every timestamp ffmpeg sees is ours. */
-import { PipelineError } from '../common/errors.ts';
-import { avcDecoderConfiguration, initSegment, mediaFragment } from '../common/mp4/write.ts';
+import { PipelineError } from '#common/errors';
+import { avcDecoderConfiguration, initSegment, mediaFragment } from '#common/mp4/write';
 import { NAL, nalType, nalUnits, parameterSets } from './nal.ts';
 import type { PicturePlan } from './picture-plan.ts';
 import { readSourcePicture, type SourcePicture } from './sps.ts';

@@ -1,11 +1,11 @@
 /** Coded frames out of raw chunks in the store, for when the hot stream no longer has them. */
 import { createHash } from 'node:crypto';
-import type { CodedFrame } from '../common/contracts/frame.ts';
-import { storeKeys } from '../common/contracts/names.ts';
-import { rawRecordSchema, type RawFrame, type RawRecord } from '../common/contracts/raw-chunk.ts';
-import { PipelineError } from '../common/errors.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { frameIndex, samplePosition, segmentNumber } from '../common/time.ts';
+import type { CodedFrame } from '#common/contracts/frame';
+import { storeKeys } from '#common/contracts/names';
+import { rawRecordSchema, type RawFrame, type RawRecord } from '#common/contracts/raw-chunk';
+import { PipelineError } from '#common/errors';
+import type { ObjectStore } from '#common/store/store';
+import { frameIndex, samplePosition, segmentNumber } from '#common/time';
 
 /** The one method of a store that reading needs. */
 export type RawStore = Pick<ObjectStore, 'get'>;

@@ -1,9 +1,9 @@
 /** The slate: the picture shown when a feed has been gone for a while. Coded once, then kept in the store. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { storeKeys } from '../common/contracts/names.ts';
-import { PipelineError } from '../common/errors.ts';
-import type { ObjectStore } from '../common/store/store.ts';
+import { storeKeys } from '#common/contracts/names';
+import { PipelineError } from '#common/errors';
+import type { ObjectStore } from '#common/store/store';
 import { composeArguments } from './ffmpeg/compose.ts';
 import { globalOptions } from './ffmpeg/options.ts';
 import { runFfmpeg } from './ffmpeg/run.ts';

@@ -1,6 +1,6 @@
 /** A span's AAC frames as fragmented MP4: unlike ADTS it carries any AudioSpecificConfig, SBR's included. */
-import { AAC_FRAME_SAMPLES } from '../common/grid.ts';
-import { initSegment, mediaFragment } from '../common/mp4/write.ts';
+import { AAC_FRAME_SAMPLES } from '#common/grid';
+import { initSegment, mediaFragment } from '#common/mp4/write';
 import type { SpanPiece } from './sound-plan.ts';
 
 /** Writes the input of one span; its first frame is at time 0. */

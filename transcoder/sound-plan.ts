@@ -2,11 +2,11 @@
  * Which samples a segment's sound is encoded from: the task's spans and the silence between them, over the
  * segment's AAC frames and some frames of context on both sides, without which every join clicks.
  */
-import type { AudioFrame } from '../common/contracts/frame.ts';
-import type { SoundSpan } from '../common/contracts/task.ts';
-import { PipelineError } from '../common/errors.ts';
-import { AAC_FRAME_SAMPLES, SAMPLE_RATE, aacFramesOf, type Grid } from '../common/grid.ts';
-import type { SegmentNumber } from '../common/time.ts';
+import type { AudioFrame } from '#common/contracts/frame';
+import type { SoundSpan } from '#common/contracts/task';
+import { PipelineError } from '#common/errors';
+import { AAC_FRAME_SAMPLES, SAMPLE_RATE, aacFramesOf, type Grid } from '#common/grid';
+import type { SegmentNumber } from '#common/time';
 import { decodedSound } from './aac-config.ts';
 
 /** AAC frames of context that the encoder gets before and after a segment; two are needed, measured at the joins. */

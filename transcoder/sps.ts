@@ -1,5 +1,5 @@
 /** What the filter graph must know of a source's pictures, from its SPS (Rec. ITU-T H.264 §7.3.2.1.1, Annex E). */
-import { PipelineError } from '../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** Size, shape of pixels and colour of a source's pictures. */
 export interface SourcePicture {

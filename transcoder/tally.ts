@@ -1,7 +1,7 @@
 /** What a worker has done since its start, as it tells in its heartbeat. */
-import type { ServiceRecord } from '../common/contracts/status.ts';
-import type { Task } from '../common/contracts/task.ts';
-import { gridOf, segmentSeconds } from '../common/grid.ts';
+import type { ServiceRecord } from '#common/contracts/status';
+import type { Task } from '#common/contracts/task';
+import { gridOf, segmentSeconds } from '#common/grid';
 
 /** Medians are over this many tasks. */
 const LAST_TASKS = 50;

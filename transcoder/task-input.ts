@@ -1,7 +1,7 @@
 /** Gathers a task's coded frames: from the hot stream what it still has, the rest from raw chunks. */
-import type { CodedFrame } from '../common/contracts/frame.ts';
-import type { Task } from '../common/contracts/task.ts';
-import { PipelineError } from '../common/errors.ts';
+import type { CodedFrame } from '#common/contracts/frame';
+import type { Task } from '#common/contracts/task';
+import { PipelineError } from '#common/errors';
 import { readRawFrames, type RawStore } from './raw-chunk.ts';
 import type { TaskInput } from './transcode.ts';
 

@@ -1,8 +1,8 @@
 /** One task, its coded input at hand, to finished segments. */
-import type { AudioRendition, VideoRendition } from '../common/contracts/rendition.ts';
-import type { Task } from '../common/contracts/task.ts';
-import { firstFrame, gridOf, type Grid } from '../common/grid.ts';
-import { segmentNumber, type SegmentNumber } from '../common/time.ts';
+import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
+import type { Task } from '#common/contracts/task';
+import { firstFrame, gridOf, type Grid } from '#common/grid';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { composeArguments, joinCommands, type Command } from './ffmpeg/compose.ts';
 import { globalOptions } from './ffmpeg/options.ts';
 import { pictureCommand } from './ffmpeg/picture-command.ts';

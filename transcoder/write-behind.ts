@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { storeKeys } from '../common/contracts/names.ts';
-import type { Result } from '../common/contracts/segment.ts';
-import { toPipelineError } from '../common/errors.ts';
-import { linkSignals } from '../common/linked-signal.ts';
-import type { Logger } from '../common/logger.ts';
-import type { ObjectStore } from '../common/store/store.ts';
-import { segmentNumber } from '../common/time.ts';
+import { storeKeys } from '#common/contracts/names';
+import type { Result } from '#common/contracts/segment';
+import { toPipelineError } from '#common/errors';
+import { linkSignals } from '#common/linked-signal';
+import type { Logger } from '#common/logger';
+import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 import type { Transcoded } from './transcode.ts';
 
 /** A finished task on its way into the store. */

@@ -2,8 +2,8 @@
  * A feed's first packets, held until its frame rate can be told and the earliest arrival of its first second is known.
  * Pure; bounded in time and bytes. It is over at the first picture that can be decoded, plus a second or what the rate needs.
  */
-import { PipelineError } from '../../common/errors.ts';
-import type { FpsName } from '../../common/grid.ts';
+import { PipelineError } from '#common/errors';
+import type { FpsName } from '#common/grid';
 import { detectFps } from '../mapping/fps-detector.ts';
 import { FIRST_HOLD, type MediaPacket } from '../mapping/session-map.ts';
 import type { FeedSource } from './feed-source.ts';

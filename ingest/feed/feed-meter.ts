@@ -1,6 +1,6 @@
 /** What an operator wants to know of a feed: rate, frames and keyframes, and what is wrong with them. Pure. */
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
-import type { Warning } from '../../common/contracts/status.ts';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import type { Warning } from '#common/contracts/status';
 import type { MediaPacket } from '../mapping/session-map.ts';
 import { FeedWarnings, keyframeWarnings, type FeedFacts } from './feed-warnings.ts';
 

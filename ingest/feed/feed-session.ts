@@ -2,14 +2,14 @@
  * One publish into a channel: gathers the first second, lets the frame rate be decided, and from then on gives every
  * frame its place, its number and its raw chunk.
  */
-import type { Channel } from '../../common/contracts/channel.ts';
-import type { CodedFrame } from '../../common/contracts/frame.ts';
-import { FEED_REFUSED, type FeedStatus } from '../../common/contracts/status.ts';
-import type { Clock } from '../../common/clock.ts';
-import { PipelineError, toPipelineError } from '../../common/errors.ts';
-import { gridOf, type FpsName, type Grid } from '../../common/grid.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { FrameIndex } from '../../common/time.ts';
+import type { Channel } from '#common/contracts/channel';
+import type { CodedFrame } from '#common/contracts/frame';
+import { FEED_REFUSED, type FeedStatus } from '#common/contracts/status';
+import type { Clock } from '#common/clock';
+import { PipelineError, toPipelineError } from '#common/errors';
+import { gridOf, type FpsName, type Grid } from '#common/grid';
+import type { Logger } from '#common/logger';
+import type { FrameIndex } from '#common/time';
 import { Allowance } from './allowance.ts';
 import { ChunkNumbers } from '../raw/chunk-numbers.ts';
 import { shownSize } from '../media/sps.ts';

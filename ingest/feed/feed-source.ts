@@ -1,5 +1,5 @@
 /** What one publisher sends, message by message, as packets and facts: codecs, metadata, running timestamps. */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { parseAacConfig, type AacConfig } from '../media/aac-config.ts';
 import { parseAudioTag, parseVideoTag, TimestampClock } from '../media/flv-tag.ts';
 import { H264Track } from '../media/h264-track.ts';

@@ -1,6 +1,6 @@
 /** What is wrong with a feed and what to change at its encoder, as warnings with codes. Pure. */
-import type { Warning } from '../../common/contracts/status.ts';
-import { nearestFps, type Grid } from '../../common/grid.ts';
+import type { Warning } from '#common/contracts/status';
+import { nearestFps, type Grid } from '#common/grid';
 
 /** A keyframe interval above this is worth a warning, seconds. */
 const LONG_INTERVAL = 4;

@@ -1,11 +1,11 @@
 /** The feeds being published right now: at most one a channel, and their status in Redis. */
-import type { Clock } from '../../common/clock.ts';
-import type { Channel } from '../../common/contracts/channel.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import type { FeedStatus } from '../../common/contracts/status.ts';
-import { toPipelineError } from '../../common/errors.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { Redis } from '../../common/redis.ts';
+import type { Clock } from '#common/clock';
+import type { Channel } from '#common/contracts/channel';
+import { redisKeys } from '#common/contracts/names';
+import type { FeedStatus } from '#common/contracts/status';
+import { toPipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
 import type { ChannelDirectory } from '../channel-directory.ts';
 import { FeedSession, type FeedSessionDeps } from './feed-session.ts';
 import type { Publication, PublishRequest } from '../publication.ts';

@@ -3,14 +3,14 @@
  * a few milliseconds. Bounded while Redis is away: the oldest bytes are dropped (raw chunks have them), the log's rows
  * are kept. What went out lately is held a little longer, to be appended again should Redis lose it.
  */
-import { appendToLog } from '../../common/channel-log.ts';
-import type { Clock } from '../../common/clock.ts';
-import type { CodedFrame } from '../../common/contracts/frame.ts';
-import type { IngestEntry } from '../../common/contracts/log.ts';
-import { PipelineError } from '../../common/errors.ts';
-import { appendHotFrame, trimHotFrames } from '../../common/hot-frames.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { Redis } from '../../common/redis.ts';
+import { appendToLog } from '#common/channel-log';
+import type { Clock } from '#common/clock';
+import type { CodedFrame } from '#common/contracts/frame';
+import type { IngestEntry } from '#common/contracts/log';
+import { PipelineError } from '#common/errors';
+import { appendHotFrame, trimHotFrames } from '#common/hot-frames';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
 import { addRow, SentFrames, type PlacedFrame, type Rows } from './sent-frames.ts';
 
 /** What a hot writer works with. */

@@ -2,12 +2,12 @@
  * The last seconds of a session that have gone to Redis, held in case it loses them. Older frames lie in raw chunks in
  * the store, so what is held need only reach back to the chunks that are not there yet.
  */
-import { appendToLog } from '../../common/channel-log.ts';
-import type { CodedFrame } from '../../common/contracts/frame.ts';
-import type { IngestEntry } from '../../common/contracts/log.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { appendHotFrame } from '../../common/hot-frames.ts';
-import { execute, type Redis } from '../../common/redis.ts';
+import { appendToLog } from '#common/channel-log';
+import type { CodedFrame } from '#common/contracts/frame';
+import type { IngestEntry } from '#common/contracts/log';
+import { redisKeys } from '#common/contracts/names';
+import { appendHotFrame } from '#common/hot-frames';
+import { execute, type Redis } from '#common/redis';
 
 /** A frame and the raw chunk that keeps it. */
 export interface PlacedFrame {

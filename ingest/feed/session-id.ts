@@ -1,6 +1,6 @@
 /** Names of sessions. */
 import { randomBytes } from 'node:crypto';
-import type { Milliseconds } from '../../common/time.ts';
+import type { Milliseconds } from '#common/time';
 
 /** A new session's name: its beginning in base 36, so that names sort by time, and 40 random bits. */
 export function newSessionId(now: Milliseconds): string {

@@ -1,6 +1,6 @@
 /** A feed's warnings in the log: each when it comes up, and then only now and then. */
-import type { Warning } from '../../common/contracts/status.ts';
-import type { Logger } from '../../common/logger.ts';
+import type { Warning } from '#common/contracts/status';
+import type { Logger } from '#common/logger';
 
 /** A warning that is still true, or true again, is not logged before this has passed, milliseconds. */
 const EVERY = 60_000;

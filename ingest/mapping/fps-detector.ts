@@ -1,5 +1,5 @@
 /** Which rate of the grid's table a feed has. */
-import { nearestFps, type FpsName } from '../../common/grid.ts';
+import { nearestFps, type FpsName } from '#common/grid';
 
 /** Milliseconds of timestamps that tell 29.97 from 30: rounding to whole ones leaves 0.025 % of error. */
 const SPAN_TO_MEASURE = 4000;

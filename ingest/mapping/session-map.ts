@@ -4,13 +4,8 @@
  * It holds packets for the first second and then fixes the one offset that picture and sound share. When the source's
  * clock steps, or the feed has moved far from where the offset puts it, it holds again for a moment and fixes another.
  */
-import { placeOfTime, SAMPLE_RATE, type Grid } from '../../common/grid.ts';
-import {
-  frameIndex,
-  milliseconds,
-  type FrameIndex,
-  type SamplePosition,
-} from '../../common/time.ts';
+import { placeOfTime, SAMPLE_RATE, type Grid } from '#common/grid';
+import { frameIndex, milliseconds, type FrameIndex, type SamplePosition } from '#common/time';
 import type { AacConfig } from '../media/aac-config.ts';
 import { FrameMap } from './frame-map.ts';
 import { PresentationOrder } from './presentation-order.ts';

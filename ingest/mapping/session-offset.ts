@@ -1,6 +1,6 @@
 /** The one number that maps a session's timestamps to the wall clock, and so to the grid. */
-import { placeOfTime, type Grid } from '../../common/grid.ts';
-import { milliseconds } from '../../common/time.ts';
+import { placeOfTime, type Grid } from '#common/grid';
+import { milliseconds } from '#common/time';
 
 /** A packet's times, all in milliseconds: decode time as the publisher stamped it, and arrival on our clock. */
 export interface Arrived {

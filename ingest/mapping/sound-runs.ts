@@ -2,8 +2,8 @@
  * Places AAC frames on the 48 kHz sample grid by counting: RTMP's whole milliseconds only begin a run and tell when
  * it has broken. Within a run, frame `k` begins exactly `1024·k` source samples after the run's origin.
  */
-import { AAC_FRAME_SAMPLES, SAMPLE_RATE } from '../../common/grid.ts';
-import { samplePosition, type SamplePosition } from '../../common/time.ts';
+import { AAC_FRAME_SAMPLES, SAMPLE_RATE } from '#common/grid';
+import { samplePosition, type SamplePosition } from '#common/time';
 
 /** Further off than this for {@link PERSISTENT} frames in a row, a run ends: 40 ms. */
 const DRIFTED = 0.04 * SAMPLE_RATE;

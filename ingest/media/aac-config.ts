@@ -1,5 +1,5 @@
 /** AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1). */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { BitReader } from './bit-reader.ts';
 
 /** What an AudioSpecificConfig says. */

@@ -1,5 +1,5 @@
 /** FLV tags as RTMP carries them: VIDEODATA and AUDIODATA (Adobe FLV 10.1, §E.4.2 and §E.4.3). */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** A video message. `config` is an AVCDecoderConfigurationRecord, `picture` an AVCC sample; both are views. */
 export type VideoTag =

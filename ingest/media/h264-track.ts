@@ -2,8 +2,8 @@
  * One feed's H.264 track: keeps the parameter sets of the moment, finds where decoding may start, and gives samples
  * with 4-byte lengths that have their parameter sets in-band before each start point.
  */
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
-import { PipelineError } from '../../common/errors.ts';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import { PipelineError } from '#common/errors';
 import {
   hasRecoveryPointZero,
   joinSample,

@@ -1,5 +1,5 @@
 /** NAL units in AVCC form (ISO/IEC 14496-15 §5.3.4) and what their headers say (Rec. ITU-T H.264 §7.3, Annex D). */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { BitReader, rawPayload } from './bit-reader.ts';
 
 /** nal_unit_type (H.264 table 7-1). */

@@ -1,5 +1,5 @@
 /** The parameter sets of the moment (H.264 §7.4.1.2.1), bounded, and which of them belong together. */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { BitReader, rawPayload } from './bit-reader.ts';
 import { NAL, nalType } from './nal.ts';
 import { parseSps, type SequenceParameters } from './sps.ts';

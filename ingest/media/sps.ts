@@ -1,5 +1,5 @@
 /** Sequence parameter sets: picture size, shape of pixels and timing (Rec. ITU-T H.264 §7.3.2.1.1, Annex E). */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { BitReader, rawPayload } from './bit-reader.ts';
 
 /** What a sequence parameter set says. */

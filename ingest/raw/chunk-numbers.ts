@@ -2,7 +2,7 @@
  * Which raw chunk keeps the next frame. Picture decides, by its decode time; sound goes with it, in order of arrival,
  * unless no picture has come for a second of sound. Numbers never go back, so a chunk is one stretch of the session.
  */
-import { SAMPLE_RATE, type Grid } from '../../common/grid.ts';
+import { SAMPLE_RATE, type Grid } from '#common/grid';
 
 /** How far sound may run ahead of the last picture before it decides by itself, in 48 kHz samples. */
 const LEAD = SAMPLE_RATE;

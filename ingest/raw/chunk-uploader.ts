@@ -2,15 +2,15 @@
  * Brings finished raw chunks from the spool to the store, with their records, and tells in_MQ. Retries for as long as
  * it takes; beyond the spool's limit the oldest are given up, and it says so.
  */
-import type { Clock } from '../../common/clock.ts';
-import { storeKeys } from '../../common/contracts/names.ts';
-import type { ChunkJob, RawRecord } from '../../common/contracts/raw-chunk.ts';
-import { toPipelineError } from '../../common/errors.ts';
-import { withDeadline } from '../../common/lifecycle.ts';
-import { linkSignals } from '../../common/linked-signal.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
-import { milliseconds, segmentNumber } from '../../common/time.ts';
+import type { Clock } from '#common/clock';
+import { storeKeys } from '#common/contracts/names';
+import type { ChunkJob, RawRecord } from '#common/contracts/raw-chunk';
+import { toPipelineError } from '#common/errors';
+import { withDeadline } from '#common/lifecycle';
+import { linkSignals } from '#common/linked-signal';
+import type { Logger } from '#common/logger';
+import type { ObjectStore } from '#common/store/store';
+import { milliseconds, segmentNumber } from '#common/time';
 import type { ChunkName, Spool } from './spool.ts';
 
 /** The part of in_MQ that is needed. */

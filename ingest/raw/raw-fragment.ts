@@ -1,15 +1,15 @@
 /** One fragment of a raw chunk: coded frames as fragmented MP4 in grid time, and a row for each. Pure. */
-import type { CodedFrame } from '../../common/contracts/frame.ts';
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
-import type { RawFrame } from '../../common/contracts/raw-chunk.ts';
-import { AAC_FRAME_SAMPLES, SAMPLE_RATE, type Grid } from '../../common/grid.ts';
+import type { CodedFrame } from '#common/contracts/frame';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import type { RawFrame } from '#common/contracts/raw-chunk';
+import { AAC_FRAME_SAMPLES, SAMPLE_RATE, type Grid } from '#common/grid';
 import {
   avcDecoderConfiguration,
   initSegment,
   mediaFragment,
   type Sample,
   type TrackRun,
-} from '../../common/mp4/write.ts';
+} from '#common/mp4/write';
 
 /** A frame with the publisher's own times and its arrival, milliseconds. */
 export interface RawInput {

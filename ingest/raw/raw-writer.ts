@@ -3,11 +3,11 @@
  * and does not end for it either: on a disk that is full or too slow a chunk keeps what it has, the rest of it is given
  * up, and the next chunk is tried again.
  */
-import type { Clock } from '../../common/clock.ts';
-import type { Warning } from '../../common/contracts/status.ts';
-import { PipelineError, systemCodeOf } from '../../common/errors.ts';
-import type { Grid } from '../../common/grid.ts';
-import type { Logger } from '../../common/logger.ts';
+import type { Clock } from '#common/clock';
+import type { Warning } from '#common/contracts/status';
+import { PipelineError, systemCodeOf } from '#common/errors';
+import type { Grid } from '#common/grid';
+import type { Logger } from '#common/logger';
 import { rawFragment, rawHeader, type RawInput, type RawTracks } from './raw-fragment.ts';
 import type { ChunkFile, ChunkName, Spool } from './spool.ts';
 

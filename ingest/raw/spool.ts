@@ -17,9 +17,9 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fpsSchema } from '../../common/contracts/channel.ts';
-import { rawFrameSchema, type RawFrame, type RawRecord } from '../../common/contracts/raw-chunk.ts';
-import { PipelineError, systemCodeOf } from '../../common/errors.ts';
+import { fpsSchema } from '#common/contracts/channel';
+import { rawFrameSchema, type RawFrame, type RawRecord } from '#common/contracts/raw-chunk';
+import { PipelineError, systemCodeOf } from '#common/errors';
 
 /** Names a chunk in the spool. */
 export interface ChunkName {

@@ -2,7 +2,7 @@
  * Commands of RTMP in AMF 0, as far as a server for publishers needs them, with bounds on depth and number of values
  * (Action Message Format 0, 2007; RTMP 1.0 §7.2).
  */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** A value that a command is about; objects nested in it, arrays and dates are read over. */
 export type Primitive = number | boolean | string | null | undefined;

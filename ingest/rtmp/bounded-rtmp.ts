@@ -12,7 +12,7 @@
 import type { Socket } from 'node:net';
 import logger from 'node-media-server/src/core/logger.js';
 import Rtmp from 'node-media-server/src/protocol/rtmp.js';
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import type { WireBudget } from './wire-budget.ts';
 
 // Its messages go to the console and carry names as sent.

@@ -1,7 +1,7 @@
 /** Why connections ended: a counter by reason, and log lines that an attack cannot multiply. */
 import { Counter, type Registry } from 'prom-client';
-import type { ErrorCode, PipelineError } from '../../common/errors.ts';
-import type { Logger } from '../../common/logger.ts';
+import type { ErrorCode, PipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
 import { SparseLog } from './sparse-log.ts';
 
 /** Every reason. The server's own come first; `left`: the peer closed. */

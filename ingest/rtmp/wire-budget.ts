@@ -2,7 +2,7 @@
  * What one connection may send: a fixed amount until it publishes, then a rate. Chunks and messages cost more than
  * their bytes, so that floods of tiny ones end as soon as floods of large ones. Pure.
  */
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { Allowance } from '../feed/allowance.ts';
 
 /** Bytes, chunks and messages before the publish is accepted; publishers need some 4 kB and ten messages. */

@@ -1,7 +1,7 @@
 /** The door of the application: who is let through, and which changes a browser's cookie may make. */
 import type { Request, RequestHandler, Response } from 'express';
-import { PipelineError } from '../../common/errors.ts';
-import type { Logger } from '../../common/logger.ts';
+import { PipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
 import type { Admission, Gate } from './auth.ts';
 import { sendError } from './errors.ts';
 

@@ -1,7 +1,7 @@
 /** The control API and control room as one Express application. */
 import express, { type Express, type Router } from 'express';
-import { PipelineError } from '../../common/errors.ts';
-import type { Logger } from '../../common/logger.ts';
+import { PipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
 import { admissionOf, admitted } from './admission.ts';
 import { Gate, type Ended } from './auth.ts';
 import { errorHandler, sendError, withRequestId } from './errors.ts';

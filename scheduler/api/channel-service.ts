@@ -1,17 +1,17 @@
 /** What operators do to channels; the control API and the control room are two faces of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
-import type { Clock } from '../../common/clock.ts';
-import type { Channel } from '../../common/contracts/channel.ts';
-import type { ChannelView, StatusView } from '../../common/contracts/channel-status.ts';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
-import type { Broadcast } from '../../common/contracts/segment.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import type { DiskState } from '../../common/disk.ts';
-import { PipelineError } from '../../common/errors.ts';
-import type { FpsName } from '../../common/grid.ts';
-import type { Redis } from '../../common/redis.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
+import type { Clock } from '#common/clock';
+import type { Channel } from '#common/contracts/channel';
+import type { ChannelView, StatusView } from '#common/contracts/channel-status';
+import type { RoomChannel } from '#common/contracts/control-room';
+import type { Broadcast } from '#common/contracts/segment';
+import { redisKeys } from '#common/contracts/names';
+import type { DiskState } from '#common/disk';
+import { PipelineError } from '#common/errors';
+import type { FpsName } from '#common/grid';
+import type { Redis } from '#common/redis';
+import type { ObjectStore } from '#common/store/store';
 import { CHANNEL_DEFAULTS } from '../catalogue/boot-channels.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/stream-keys.ts';

@@ -1,7 +1,7 @@
 /** Edges as operators see them: counters from their heartbeats, and rates between the heartbeats of the last while. */
 import { z } from 'zod';
-import type { EdgeView } from '../../common/contracts/control-room.ts';
-import type { ServiceRecord } from '../../common/contracts/status.ts';
+import type { EdgeView } from '#common/contracts/control-room';
+import type { ServiceRecord } from '#common/contracts/status';
 
 /** Rates are over this long, real milliseconds: enough heartbeats to be steady, few enough to be of now. */
 const WINDOW_MS = 10_000;

@@ -1,6 +1,6 @@
 /** Sessions that were logged out: every scheduler refuses them until they would have expired, also after a restart. */
-import type { Logger } from '../../common/logger.ts';
-import type { Redis } from '../../common/redis.ts';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
 import { schedulerKeys } from '../keys.ts';
 import type { Session } from './auth.ts';
 

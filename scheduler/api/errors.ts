@@ -1,8 +1,8 @@
 /** Errors as the API shows them: `{"error":{"code","message","requestId"}}`. */
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { randomUUID } from 'node:crypto';
-import { httpStatusOf, PipelineError, toPipelineError } from '../../common/errors.ts';
-import type { Logger } from '../../common/logger.ts';
+import { httpStatusOf, PipelineError, toPipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
 
 /** Gives every request an id, which is also in its answer's header. */
 export const withRequestId: RequestHandler = (_request, response, next) => {

@@ -3,7 +3,7 @@
  * is sent is let go, so that nobody's slow line costs memory or keeps others waiting.
  */
 import type { ServerResponse } from 'node:http';
-import type { Closable } from '../../common/lifecycle.ts';
+import type { Closable } from '#common/lifecycle';
 import type { Session } from './auth.ts';
 
 const MOST_LISTENERS = 100;

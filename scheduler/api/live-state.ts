@@ -1,7 +1,7 @@
 /** What other processes tell through Redis, parsed; whatever does not parse is as if it were not there. */
 import type { z } from 'zod';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { broadcastSchema, type Broadcast } from '../../common/contracts/segment.ts';
+import { redisKeys } from '#common/contracts/names';
+import { broadcastSchema, type Broadcast } from '#common/contracts/segment';
 import {
   feedStatusSchema,
   originStatusSchema,
@@ -9,8 +9,8 @@ import {
   type FeedStatus,
   type OriginStatus,
   type ServiceRecord,
-} from '../../common/contracts/status.ts';
-import type { Redis } from '../../common/redis.ts';
+} from '#common/contracts/status';
+import type { Redis } from '#common/redis';
 import { schedulerKeys } from '../keys.ts';
 
 /** A service not heard of for this long is gone. */

@@ -1,6 +1,6 @@
 /** The login page and what it posts to: the only routes in front of the door. */
 import express, { Router } from 'express';
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { isForeignPage, type AdmissionDeps } from './admission.ts';
 import { sendError } from './errors.ts';
 import { LoginLimit } from './login-limit.ts';

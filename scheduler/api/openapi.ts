@@ -1,14 +1,10 @@
 /** The API's description, made from the schemas that validate it (OpenAPI 3.1, whose schemas are JSON Schema). */
 import { z } from 'zod';
-import { channelIdSchema } from '../../common/contracts/channel.ts';
-import { channelViewSchema, statusViewSchema } from '../../common/contracts/channel-status.ts';
-import {
-  edgeViewSchema,
-  snapshotSchema,
-  workerViewSchema,
-} from '../../common/contracts/control-room.ts';
-import { serviceRecordSchema } from '../../common/contracts/status.ts';
-import { edgeDirectorySchema } from '../../common/edge-directory.ts';
+import { channelIdSchema } from '#common/contracts/channel';
+import { channelViewSchema, statusViewSchema } from '#common/contracts/channel-status';
+import { edgeViewSchema, snapshotSchema, workerViewSchema } from '#common/contracts/control-room';
+import { serviceRecordSchema } from '#common/contracts/status';
+import { edgeDirectorySchema } from '#common/edge-directory';
 import {
   broadcastsViewSchema,
   createBodySchema,

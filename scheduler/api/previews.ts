@@ -1,7 +1,7 @@
 /** Preview pictures, fetched from the origin for the control room: its pages then need to load from nowhere else. */
 import { LRUCache } from 'lru-cache';
-import { PipelineError } from '../../common/errors.ts';
-import type { ServiceRecord } from '../../common/contracts/status.ts';
+import { PipelineError } from '#common/errors';
+import type { ServiceRecord } from '#common/contracts/status';
 
 /** Real milliseconds for which one answer serves everybody who looks. */
 const FRESH_MS = 1_000;

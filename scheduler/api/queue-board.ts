@@ -5,9 +5,9 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { Router, type Express, type RequestHandler } from 'express';
-import { PipelineError } from '../../common/errors.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { Queue } from '../../common/queues.ts';
+import { PipelineError } from '#common/errors';
+import type { Logger } from '#common/logger';
+import type { Queue } from '#common/queues';
 import { sendError } from './errors.ts';
 
 /** Its script is its own; its styles are partly in attributes. */

@@ -1,8 +1,8 @@
 /** Queues as operators see them: jobs by state, and how long the oldest has been waiting. */
-import type { QUEUES } from '../../common/contracts/names.ts';
-import type { QueueView } from '../../common/contracts/control-room.ts';
-import type { Queue } from '../../common/queues.ts';
-import { execute, type Redis } from '../../common/redis.ts';
+import type { QUEUES } from '#common/contracts/names';
+import type { QueueView } from '#common/contracts/control-room';
+import type { Queue } from '#common/queues';
+import { execute, type Redis } from '#common/redis';
 
 /** Jobs of each state that are looked at for the oldest. Within a state they come in the order they will be done. */
 const MOST_LOOKED_AT = 200;

@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express';
 import { STATUS_CODES } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** The last handler of a path: whatever method comes this far is none of its own. */
 export function onlyMethods(...methods: readonly string[]): RequestHandler {

@@ -1,6 +1,6 @@
 /** The control room's page, its assets, and what they are told: `/`, `/assets`, `/v1/events`, preview pictures. */
 import { Router, type Request, type Response } from 'express';
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { admissionOf } from './admission.ts';
 import type { Previews } from './previews.ts';
 import type { Room } from './room.ts';

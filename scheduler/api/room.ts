@@ -9,11 +9,11 @@ import {
   type RoomHistory,
   type Snapshot,
   type WorkerView,
-} from '../../common/contracts/control-room.ts';
-import type { ServiceRecord } from '../../common/contracts/status.ts';
-import { toPipelineError } from '../../common/errors.ts';
-import { withDeadline, type Closable } from '../../common/lifecycle.ts';
-import type { Logger } from '../../common/logger.ts';
+} from '#common/contracts/control-room';
+import type { ServiceRecord } from '#common/contracts/status';
+import { toPipelineError } from '#common/errors';
+import { withDeadline, type Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
 import { EventStream, eventText } from './event-stream.ts';
 import { workerViews } from './worker-views.ts';
 

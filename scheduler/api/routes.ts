@@ -1,9 +1,9 @@
 /** The control API's routes. */
 import { Router, type Request } from 'express';
 import { z } from 'zod';
-import { channelIdSchema } from '../../common/contracts/channel.ts';
-import type { ServiceRecord } from '../../common/contracts/status.ts';
-import { nearestEdges } from '../../common/edge-directory.ts';
+import { channelIdSchema } from '#common/contracts/channel';
+import type { ServiceRecord } from '#common/contracts/status';
+import { nearestEdges } from '#common/edge-directory';
 import type { ChannelService } from './channel-service.ts';
 import type { EdgeViews } from './edge-views.ts';
 import { openApiDocument } from './openapi.ts';

@@ -1,14 +1,9 @@
 /** What the control API takes and gives: one schema each, for validation and for OpenAPI alike. */
 import { z } from 'zod';
-import {
-  channelIdSchema,
-  channelSchema,
-  fpsSchema,
-  ladderSchema,
-} from '../../common/contracts/channel.ts';
-import { channelViewSchema } from '../../common/contracts/channel-status.ts';
-import { broadcastSchema } from '../../common/contracts/segment.ts';
-import { PipelineError } from '../../common/errors.ts';
+import { channelIdSchema, channelSchema, fpsSchema, ladderSchema } from '#common/contracts/channel';
+import { channelViewSchema } from '#common/contracts/channel-status';
+import { broadcastSchema } from '#common/contracts/segment';
+import { PipelineError } from '#common/errors';
 
 const { name, dvrSeconds, reconnectSeconds } = channelSchema.shape;
 

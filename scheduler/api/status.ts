@@ -1,17 +1,17 @@
 /** A channel's status, put together from what its services tell. Pure. */
-import type { Channel } from '../../common/contracts/channel.ts';
-import type { StatusView } from '../../common/contracts/channel-status.ts';
-import type { Broadcast } from '../../common/contracts/segment.ts';
+import type { Channel } from '#common/contracts/channel';
+import type { StatusView } from '#common/contracts/channel-status';
+import type { Broadcast } from '#common/contracts/segment';
 import {
   FEED_REFUSED,
   type FeedStatus,
   type OriginStatus,
   type ServiceRecord,
   type Warning,
-} from '../../common/contracts/status.ts';
-import type { DiskState } from '../../common/disk.ts';
-import { gridOf, timeOfSegment, type FpsName } from '../../common/grid.ts';
-import { segmentNumber } from '../../common/time.ts';
+} from '#common/contracts/status';
+import type { DiskState } from '#common/disk';
+import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import type { Filler } from '../fillers.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */

@@ -1,7 +1,7 @@
 /** Workers as operators see them, from what they tell in their heartbeats. Pure. */
 import { z } from 'zod';
-import type { WorkerView } from '../../common/contracts/control-room.ts';
-import type { ServiceRecord } from '../../common/contracts/status.ts';
+import type { WorkerView } from '#common/contracts/control-room';
+import type { ServiceRecord } from '#common/contracts/status';
 
 const number = z.number().nullable().catch(null);
 const count = z.int().min(0).nullable().catch(null);

@@ -1,6 +1,6 @@
 /** The channels a fresh installation begins with, and their keys' files. */
-import { DEFAULT_LADDER, type Channel, type Ladder } from '../../common/contracts/channel.ts';
-import type { Logger } from '../../common/logger.ts';
+import { DEFAULT_LADDER, type Channel, type Ladder } from '#common/contracts/channel';
+import type { Logger } from '#common/logger';
 import type { Catalogue } from './catalogue.ts';
 import { hashOfStreamKey, keepStreamKey, newStreamKey, readStreamKey } from './stream-keys.ts';
 

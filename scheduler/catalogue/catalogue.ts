@@ -1,11 +1,11 @@
 /** The channels: the store has the truth, Redis a mirror that other services read, and this process a copy. */
-import { channelSchema, type Channel } from '../../common/contracts/channel.ts';
-import { redisKeys, storeKeys } from '../../common/contracts/names.ts';
-import { PipelineError } from '../../common/errors.ts';
-import type { FpsName } from '../../common/grid.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { Redis } from '../../common/redis.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
+import { channelSchema, type Channel } from '#common/contracts/channel';
+import { redisKeys, storeKeys } from '#common/contracts/names';
+import { PipelineError } from '#common/errors';
+import type { FpsName } from '#common/grid';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
+import type { ObjectStore } from '#common/store/store';
 
 /** More channels than this are refused: each costs memory in every service. */
 const MOST_CHANNELS = 1_000;

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCodeOf } from '../../common/errors.ts';
+import { systemCodeOf } from '#common/errors';
 
 const KEY_BYTES = 16;
 const KEY = /^[0-9a-f]{32}$/;

@@ -1,7 +1,7 @@
 /** Calls of the control API, with errors that can be shown beside the field they are about. */
 import { z } from 'zod';
-import { channelViewSchema } from '../../common/contracts/channel-status.ts';
-import { broadcastSchema, type Broadcast } from '../../common/contracts/segment.ts';
+import { channelViewSchema } from '#common/contracts/channel-status';
+import { broadcastSchema, type Broadcast } from '#common/contracts/segment';
 
 const DEADLINE_MS = 15_000;
 const errorSchema = z.object({ error: z.object({ message: z.string() }) });

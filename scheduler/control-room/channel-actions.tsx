@@ -1,6 +1,6 @@
 /** What can be done to a channel, as a row of buttons. */
 import type { JSX } from 'preact';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
+import type { RoomChannel } from '#common/contracts/control-room';
 
 /** What a button asks for. */
 export type ChannelAction = 'edit' | 'key' | 'recordings' | 'end' | 'delete';

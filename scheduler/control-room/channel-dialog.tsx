@@ -1,9 +1,9 @@
 /** Making a channel, and changing one. */
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { PRESETS } from '../../common/contracts/channel.ts';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
-import { FPS_NAMES } from '../../common/grid.ts';
+import { PRESETS } from '#common/contracts/channel';
+import type { RoomChannel } from '#common/contracts/control-room';
+import { FPS_NAMES } from '#common/grid';
 import { changeChannel, createChannel } from './api.ts';
 import {
   NEW_DRAFT,

@@ -5,7 +5,7 @@ import {
   channelSchema,
   ladderSchema,
   type Channel,
-} from '../../common/contracts/channel.ts';
+} from '#common/contracts/channel';
 
 /** A line of the ladder in the form. */
 export interface DraftRung {

@@ -1,7 +1,7 @@
 /** Ending a broadcast and deleting a channel: what cannot be undone is asked for twice. */
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
+import type { RoomChannel } from '#common/contracts/control-room';
 import { deleteChannel, endBroadcast } from './api.ts';
 import { Dialog, DialogActions } from './dialog.tsx';
 

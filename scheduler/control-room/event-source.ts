@@ -4,7 +4,7 @@ import {
   historySchema,
   snapshotSchema,
   troubleSchema,
-} from '../../common/contracts/control-room.ts';
+} from '#common/contracts/control-room';
 import type { RoomEvent } from './room-state.ts';
 
 const PATH = '/v1/events';

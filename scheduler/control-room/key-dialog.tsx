@@ -1,7 +1,7 @@
 /** OBS's two lines. The key is kept hashed, so it can be shown only at the moment it is made. */
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
+import type { RoomChannel } from '#common/contracts/control-room';
 import { renewKey } from './api.ts';
 import { CopyLine } from './copy-button.tsx';
 import { Dialog, DialogActions } from './dialog.tsx';

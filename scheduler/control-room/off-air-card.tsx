@@ -1,6 +1,6 @@
 /** A channel that waits for its publisher. */
 import type { JSX } from 'preact';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
+import type { RoomChannel } from '#common/contracts/control-room';
 import { ChannelActions, type ChannelAction } from './channel-actions.tsx';
 import { Figure } from './figure.tsx';
 

@@ -1,6 +1,6 @@
 /** A channel with a feed or a broadcast: picture, graphs, renditions, warnings. */
 import type { JSX } from 'preact';
-import type { Reading, RoomChannel } from '../../common/contracts/control-room.ts';
+import type { Reading, RoomChannel } from '#common/contracts/control-room';
 import { ChannelActions, type ChannelAction } from './channel-actions.tsx';
 import { Figure } from './figure.tsx';
 import {

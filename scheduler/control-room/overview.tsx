@@ -1,6 +1,6 @@
 /** The pipeline in six figures. */
 import type { JSX } from 'preact';
-import type { Snapshot } from '../../common/contracts/control-room.ts';
+import type { Snapshot } from '#common/contracts/control-room';
 import { Figure } from './figure.tsx';
 import { formatBitrate, formatCount, formatLag } from './format.ts';
 import { lagLevel, type Level } from './judgement.ts';

@@ -1,11 +1,6 @@
 /** The pipeline behind the channels: workers, queues, edges, services. */
 import type { ComponentChildren, JSX } from 'preact';
-import type {
-  EdgeView,
-  QueueView,
-  ServiceView,
-  WorkerView,
-} from '../../common/contracts/control-room.ts';
+import type { EdgeView, QueueView, ServiceView, WorkerView } from '#common/contracts/control-room';
 import { Figure } from './figure.tsx';
 import {
   formatAge,

@@ -1,9 +1,9 @@
 /** A channel's broadcasts, newest first, with the addresses of their recordings. */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
-import type { Broadcast } from '../../common/contracts/segment.ts';
-import { gridOf, segmentSeconds } from '../../common/grid.ts';
+import type { RoomChannel } from '#common/contracts/control-room';
+import type { Broadcast } from '#common/contracts/segment';
+import { gridOf, segmentSeconds } from '#common/grid';
 import { listBroadcasts } from './api.ts';
 import { Dialog } from './dialog.tsx';
 import { formatDuration, formatMoment, formatNumber } from './format.ts';

@@ -1,6 +1,6 @@
 /** How far each rendition of a broadcast is. */
 import type { JSX } from 'preact';
-import type { RoomChannel } from '../../common/contracts/control-room.ts';
+import type { RoomChannel } from '#common/contracts/control-room';
 import { Figure } from './figure.tsx';
 import { formatLag, formatNumber } from './format.ts';
 import { lineColour } from './graph.tsx';

@@ -1,7 +1,7 @@
 /** The page: head, channels, the pipeline behind them, and the dialog that is open. */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { RoomChannel, Snapshot } from '../../common/contracts/control-room.ts';
+import type { RoomChannel, Snapshot } from '#common/contracts/control-room';
 import type { ChannelAction } from './channel-actions.tsx';
 import { ChannelDialog } from './channel-dialog.tsx';
 import { DeleteDialog, EndDialog } from './confirm-dialogs.tsx';

@@ -4,7 +4,7 @@ import {
   readingOf,
   type RoomHistory,
   type Snapshot,
-} from '../../common/contracts/control-room.ts';
+} from '#common/contracts/control-room';
 
 /** How the page hears. `lost` is our connection, `trouble` what the server says of its own sources. */
 export type Connection =

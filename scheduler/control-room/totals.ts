@@ -1,5 +1,5 @@
 /** Sums over a snapshot. Pure. */
-import type { Snapshot } from '../../common/contracts/control-room.ts';
+import type { Snapshot } from '#common/contracts/control-room';
 
 /** See the head of this file. What nobody has told is null. */
 export interface Totals {

@@ -1,11 +1,11 @@
 /** The store's records of broadcasts. Written behind, because no number waits for a store that is away. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { storeKeys } from '../../common/contracts/names.ts';
-import { broadcastSchema, type Broadcast } from '../../common/contracts/segment.ts';
-import type { Closable } from '../../common/lifecycle.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
-import { segmentNumber } from '../../common/time.ts';
+import { storeKeys } from '#common/contracts/names';
+import { broadcastSchema, type Broadcast } from '#common/contracts/segment';
+import type { Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
+import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;

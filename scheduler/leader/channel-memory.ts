@@ -2,9 +2,9 @@
  * What this process knows of channels it leads or led a moment ago. Redis has all of it, too; when Redis is emptied
  * while a broadcast is on air, the next leadership goes on from here instead of ending it.
  */
-import type { Task } from '../../common/contracts/task.ts';
-import { gridOf, timeOfSegment } from '../../common/grid.ts';
-import { segmentNumber } from '../../common/time.ts';
+import type { Task } from '#common/contracts/task';
+import { gridOf, timeOfSegment } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import type { ChannelState } from '../plan/state.ts';
 
 /** Older than this, real milliseconds, somebody else may have led in between. */

@@ -1,13 +1,13 @@
 /** One channel under the leader: its log is folded, what follows from it is given out, and its marks are decided. */
-import { appendMarks, type Lease, type LogRecord } from '../../common/channel-log.ts';
-import type { Clock } from '../../common/clock.ts';
-import type { Channel } from '../../common/contracts/channel.ts';
-import type { Broadcast } from '../../common/contracts/segment.ts';
-import type { Task } from '../../common/contracts/task.ts';
-import { gridOf, timeOfSegment, type FpsName } from '../../common/grid.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { Redis } from '../../common/redis.ts';
-import { segmentNumber, type Milliseconds } from '../../common/time.ts';
+import { appendMarks, type Lease, type LogRecord } from '#common/channel-log';
+import type { Clock } from '#common/clock';
+import type { Channel } from '#common/contracts/channel';
+import type { Broadcast } from '#common/contracts/segment';
+import type { Task } from '#common/contracts/task';
+import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
+import { segmentNumber, type Milliseconds } from '#common/time';
 import { decide } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
 import { planSegment } from '../plan/plan.ts';

@@ -3,10 +3,10 @@
  * goes on where the last one was, and the log can be trimmed to the DVR window, however long a broadcast lasts.
  */
 import { z } from 'zod';
-import { leaseValue, type Lease } from '../../common/channel-log.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { PipelineError } from '../../common/errors.ts';
-import type { Redis } from '../../common/redis.ts';
+import { leaseValue, type Lease } from '#common/channel-log';
+import { redisKeys } from '#common/contracts/names';
+import { PipelineError } from '#common/errors';
+import type { Redis } from '#common/redis';
 import { schedulerKeys } from '../keys.ts';
 import { channelStateSchema } from '../plan/state.ts';
 

@@ -1,17 +1,13 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { QUEUES, redisKeys } from '../../common/contracts/names.ts';
-import {
-  publishedSchema,
-  type Broadcast,
-  type SegmentJob,
-} from '../../common/contracts/segment.ts';
-import type { Closable } from '../../common/lifecycle.ts';
-import type { Logger } from '../../common/logger.ts';
-import { openQueue } from '../../common/queues.ts';
-import type { Redis } from '../../common/redis.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
-import type { FpsName } from '../../common/grid.ts';
+import { QUEUES, redisKeys } from '#common/contracts/names';
+import { publishedSchema, type Broadcast, type SegmentJob } from '#common/contracts/segment';
+import type { Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
+import { openQueue } from '#common/queues';
+import type { Redis } from '#common/redis';
+import type { ObjectStore } from '#common/store/store';
+import type { FpsName } from '#common/grid';
 import { schedulerKeys } from '../keys.ts';
 import { lastCommit, openBroadcastWriter, readBroadcasts } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';

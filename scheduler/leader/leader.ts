@@ -1,15 +1,15 @@
 /** The leader: reads every channel's log in one loop, gives out what follows, and appends the marks that are due. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readLog, type Lease } from '../../common/channel-log.ts';
-import type { Clock } from '../../common/clock.ts';
-import type { Channel } from '../../common/contracts/channel.ts';
-import type { Closable } from '../../common/lifecycle.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { Redis } from '../../common/redis.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
-import type { Milliseconds } from '../../common/time.ts';
-import { toPipelineError } from '../../common/errors.ts';
-import type { FpsName } from '../../common/grid.ts';
+import { readLog, type Lease } from '#common/channel-log';
+import type { Clock } from '#common/clock';
+import type { Channel } from '#common/contracts/channel';
+import type { Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
+import type { ObjectStore } from '#common/store/store';
+import type { Milliseconds } from '#common/time';
+import { toPipelineError } from '#common/errors';
+import type { FpsName } from '#common/grid';
 import type { ChannelMemory } from './channel-memory.ts';
 import { ChannelRunner, type RunnerDeps } from './channel-runner.ts';
 import { openEffects } from './effects.ts';

@@ -3,11 +3,11 @@
  * leader that was suspended and wakes up cannot decide anything. Times are real, because Redis's are.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { leaseValue, type Lease } from '../../common/channel-log.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { withDeadline, type Closable } from '../../common/lifecycle.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { Redis } from '../../common/redis.ts';
+import { leaseValue, type Lease } from '#common/channel-log';
+import { redisKeys } from '#common/contracts/names';
+import { withDeadline, type Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
+import type { Redis } from '#common/redis';
 
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;

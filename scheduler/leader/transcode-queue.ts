@@ -1,12 +1,12 @@
 /** The transcode queue from the leader's side: fair among channels, and no number is left unresolved. */
 import { QueueEvents } from 'bullmq';
 import { LRUCache } from 'lru-cache';
-import { QUEUES, QUEUE_PREFIX } from '../../common/contracts/names.ts';
-import { taskSchema, type Task } from '../../common/contracts/task.ts';
-import type { Closable } from '../../common/lifecycle.ts';
-import type { Logger } from '../../common/logger.ts';
-import { openQueue, type Job } from '../../common/queues.ts';
-import type { Redis } from '../../common/redis.ts';
+import { QUEUES, QUEUE_PREFIX } from '#common/contracts/names';
+import { taskSchema, type Task } from '#common/contracts/task';
+import type { Closable } from '#common/lifecycle';
+import type { Logger } from '#common/logger';
+import { openQueue, type Job } from '#common/queues';
+import type { Redis } from '#common/redis';
 import { noteFiller } from '../fillers.ts';
 import { planFiller } from '../plan/plan.ts';
 import { FairOrder } from './fair-order.ts';

@@ -2,8 +2,8 @@
  * What the leader must append to a channel's log now. Pure: state, clock and settings in, marks out. At most one
  * segment is closed at a time; after a pause the caller asks again until nothing is due.
  */
-import type { Ladder } from '../../common/contracts/channel.ts';
-import type { MarkEntry } from '../../common/contracts/log.ts';
+import type { Ladder } from '#common/contracts/channel';
+import type { MarkEntry } from '#common/contracts/log';
 import {
   AAC_FRAME_SAMPLES,
   SAMPLE_RATE,
@@ -13,14 +13,14 @@ import {
   segmentOfFrame,
   timeOfFrame,
   type Grid,
-} from '../../common/grid.ts';
+} from '#common/grid';
 import {
   frameIndex,
   fromSeconds,
   segmentNumber,
   type Milliseconds,
   type SegmentNumber,
-} from '../../common/time.ts';
+} from '#common/time';
 import { renditionsOf } from './ladder.ts';
 import { currentSource, slateFrom, type Current } from './sources.ts';
 import { firstShowable } from './start-points.ts';

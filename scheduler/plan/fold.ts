@@ -1,6 +1,6 @@
 /** Folds the channel's log into its state, one entry at a time: the same log gives the same state, always. */
-import type { LogEntry } from '../../common/contracts/log.ts';
-import { AAC_FRAME_SAMPLES, SAMPLE_RATE, gridOf, type Grid } from '../../common/grid.ts';
+import type { LogEntry } from '#common/contracts/log';
+import { AAC_FRAME_SAMPLES, SAMPLE_RATE, gridOf, type Grid } from '#common/grid';
 import { currentSource, sourcesSince } from './sources.ts';
 import { lastShowable, searchFrames } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';

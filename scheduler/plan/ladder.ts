@@ -1,7 +1,7 @@
 /** The renditions of a broadcast: a channel's ladder cut to what the source is worth, fixed when it goes on air. */
-import type { Ladder } from '../../common/contracts/channel.ts';
-import type { Rendition, VideoRendition } from '../../common/contracts/rendition.ts';
-import type { Grid } from '../../common/grid.ts';
+import type { Ladder } from '#common/contracts/channel';
+import type { Rendition, VideoRendition } from '#common/contracts/rendition';
+import type { Grid } from '#common/grid';
 
 /** H.264 levels (ITU-T H.264 table A-1): level_idc, macroblocks a second, macroblocks a frame, bits a second in High. */
 const LEVELS: readonly (readonly [

@@ -1,13 +1,7 @@
 /** Where a segment's sound comes from: unbroken runs of AAC frames; what no run covers is silence. */
-import type { SoundSpan } from '../../common/contracts/task.ts';
-import {
-  AAC_FRAME_SAMPLES,
-  SAMPLE_RATE,
-  aacFramesOf,
-  gridOf,
-  sampleOfFrame,
-} from '../../common/grid.ts';
-import { frameIndex, segmentNumber } from '../../common/time.ts';
+import type { SoundSpan } from '#common/contracts/task';
+import { AAC_FRAME_SAMPLES, SAMPLE_RATE, aacFramesOf, gridOf, sampleOfFrame } from '#common/grid';
+import { frameIndex, segmentNumber } from '#common/time';
 import { positionInRun } from './fold.ts';
 import { stretchesOf } from './sources.ts';
 import { sessionOf, type AirState, type ChannelState, type SoundPlace } from './state.ts';

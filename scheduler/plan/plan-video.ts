@@ -1,7 +1,7 @@
 /** Where a segment's pictures come from. */
-import type { VideoSpan } from '../../common/contracts/task.ts';
-import { firstFrame, gridOf, type Grid } from '../../common/grid.ts';
-import { segmentNumber } from '../../common/time.ts';
+import type { VideoSpan } from '#common/contracts/task';
+import { firstFrame, gridOf, type Grid } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { stretchesOf } from './sources.ts';
 import { firstShowable, lastShowable, searchFrames, type Showable } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';

@@ -1,10 +1,10 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
-import type { FpsName } from '../../common/grid.ts';
-import type { Rendition } from '../../common/contracts/rendition.ts';
-import type { SoundSpan, Task, VideoSpan } from '../../common/contracts/task.ts';
-import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '../../common/grid.ts';
-import { segmentNumber } from '../../common/time.ts';
+import type { FpsName } from '#common/grid';
+import type { Rendition } from '#common/contracts/rendition';
+import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
+import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { canonicalJson } from './canonical-json.ts';
 import { planSound } from './plan-sound.ts';
 import { planVideo } from './plan-video.ts';

@@ -1,7 +1,7 @@
 /** What the broadcast shows, stretch by stretch. */
-import type { Source } from '../../common/contracts/log.ts';
-import { frameIndex, type FrameIndex } from '../../common/time.ts';
-import { gridOf, type Grid } from '../../common/grid.ts';
+import type { Source } from '#common/contracts/log';
+import { frameIndex, type FrameIndex } from '#common/time';
+import { gridOf, type Grid } from '#common/grid';
 import type { AirState } from './state.ts';
 
 /** How long the last frame is held before the slate comes. */

@@ -1,6 +1,6 @@
 /** Where decoding may start, and which frames can therefore be shown. */
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
-import type { Grid } from '../../common/grid.ts';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import type { Grid } from '#common/grid';
 import type { SessionState, VideoPlace } from './state.ts';
 
 /** A start point further back than this is not used: no task decodes more than that ahead of its segment. */

@@ -3,9 +3,9 @@
  * beside the log and read again; it is bounded, because what no later segment can need is dropped as segments close.
  */
 import { z } from 'zod';
-import { fpsSchema } from '../../common/contracts/channel.ts';
-import { sourceSchema } from '../../common/contracts/log.ts';
-import { renditionSchema } from '../../common/contracts/rendition.ts';
+import { fpsSchema } from '#common/contracts/channel';
+import { sourceSchema } from '#common/contracts/log';
+import { renditionSchema } from '#common/contracts/rendition';
 
 const int = z.int();
 

@@ -1,9 +1,9 @@
 /** Prepares the store and ends: a step of its own where many machines start at once. */
 import pRetry from 'p-retry';
-import { parseConfig } from '../../common/config.ts';
-import { isRetryable, toPipelineError } from '../../common/errors.ts';
-import { createLogger } from '../../common/logger.ts';
-import { prepareStore } from '../../common/store/prepare.ts';
+import { parseConfig } from '#common/config';
+import { isRetryable, toPipelineError } from '#common/errors';
+import { createLogger } from '#common/logger';
+import { prepareStore } from '#common/store/prepare';
 import { prepareStoreSettings } from '../config.ts';
 
 const logger = createLogger('prepare-store', 'info');

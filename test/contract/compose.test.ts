@@ -7,7 +7,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { aggregatorSettings } from '../../aggregator/config.ts';
-import { parseConfig } from '../../common/config.ts';
+import { parseConfig } from '#common/config';
 import { edgeSettings } from '../../edge/config.ts';
 import { ingestSettings } from '../../ingest/config.ts';
 import { prepareStoreSettings, schedulerSettings } from '../../scheduler/config.ts';

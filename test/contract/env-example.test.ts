@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { baseSettings } from '../../common/config.ts';
+import { baseSettings } from '#common/config';
 import { supervisorSettings } from '../../supervisor/config.ts';
 import { SERVICE_SETTINGS } from '../../supervisor/services.ts';
 import { SERVICES, settingsOf } from '../helpers/service-settings.ts';

@@ -4,8 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { Redis } from '../../common/redis.ts';
-import { openS3Store } from '../../common/store/s3.ts';
+import { Redis } from '#common/redis';
+import { openS3Store } from '#common/store/s3';
 
 const SECRET = 'canary-secret-0123456789';
 

@@ -1,6 +1,6 @@
 /** Every setting of every service, set wrongly: the message names it, says what would be right, and tells no value. */
 import { describe, expect, test } from '@jest/globals';
-import { settingsProblems, type Environment } from '../../common/config.ts';
+import { settingsProblems, type Environment } from '#common/config';
 import { parseAllSettings } from '../../supervisor/service-schemas.ts';
 import { SERVICES, settingsOf } from '../helpers/service-settings.ts';
 

@@ -1,10 +1,10 @@
 /** The control room in Chromium over a whole pipeline: every figure against its source, and what operators do. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { QUEUES } from '../../common/contracts/names.ts';
-import { createLogger } from '../../common/logger.ts';
-import { openQueue, type Queue } from '../../common/queues.ts';
-import { connectRedis, type Redis } from '../../common/redis.ts';
+import { QUEUES } from '#common/contracts/names';
+import { createLogger } from '#common/logger';
+import { openQueue, type Queue } from '#common/queues';
+import { connectRedis, type Redis } from '#common/redis';
 import { Viewer } from '../fault/viewer.ts';
 import { faultsOf } from '../helpers/axe.ts';
 import { waitForAir } from '../helpers/broadcast-run.ts';

@@ -1,15 +1,15 @@
 /** What the control room should be showing, read from where its figures come from: API, Redis, metrics, queues. */
 import { z } from 'zod';
-import { channelViewSchema, statusViewSchema } from '../../common/contracts/channel-status.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { broadcastSchema } from '../../common/contracts/segment.ts';
+import { channelViewSchema, statusViewSchema } from '#common/contracts/channel-status';
+import { redisKeys } from '#common/contracts/names';
+import { broadcastSchema } from '#common/contracts/segment';
 import {
   originStatusSchema,
   serviceRecordSchema,
   type ServiceRecord,
-} from '../../common/contracts/status.ts';
-import type { Queue } from '../../common/queues.ts';
-import type { Redis } from '../../common/redis.ts';
+} from '#common/contracts/status';
+import type { Queue } from '#common/queues';
+import type { Redis } from '#common/redis';
 import * as show from '../../scheduler/control-room/format.ts';
 import type { ControlApi } from '../helpers/control-api.ts';
 

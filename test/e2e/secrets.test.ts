@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Redis } from '../../common/redis.ts';
+import { Redis } from '#common/redis';
 import { fetchBytes, mediaPlaylistUris, readMediaPlaylist } from '../helpers/broadcast-download.ts';
 import { runOk, words } from '../helpers/child.ts';
 import { ControlApi } from '../helpers/control-api.ts';

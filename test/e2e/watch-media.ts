@@ -1,8 +1,8 @@
 /** A few seconds of real H.264 and AAC that can be put at any place of the 30 fps grid, over and over. */
-import { gridOf, aacFramesOf } from '../../common/grid.ts';
-import { boxes, shiftDecodeTimes, splitInit } from '../../common/mp4/read.ts';
-import { initSegment, mediaFragment } from '../../common/mp4/write.ts';
-import { segmentNumber, type SegmentNumber } from '../../common/time.ts';
+import { gridOf, aacFramesOf } from '#common/grid';
+import { boxes, shiftDecodeTimes, splitInit } from '#common/mp4/read';
+import { initSegment, mediaFragment } from '#common/mp4/write';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { run, words } from '../helpers/child.ts';
 
 /** The grid of the media. */

@@ -1,7 +1,7 @@
 /** A small origin for tests of the watch page: real media on the epoch's grid, on air and off at the test's word. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { segmentNumber } from '../../common/time.ts';
+import { segmentNumber } from '#common/time';
 import { segmentAt, type MediaRendition, type WatchMedia } from './watch-media.ts';
 
 const HASH = '0123456789abcdef';

@@ -1,8 +1,8 @@
 /** One channel under a fault: published through RTMP, watched through the edge, and judged when all is over. */
-import { gridOf, timeOfSegment } from '../../common/grid.ts';
-import type { Published } from '../../common/contracts/segment.ts';
-import { segmentNumber } from '../../common/time.ts';
-import type { Ladder } from '../../common/contracts/channel.ts';
+import { gridOf, timeOfSegment } from '#common/grid';
+import type { Published } from '#common/contracts/segment';
+import { segmentNumber } from '#common/time';
+import type { Ladder } from '#common/contracts/channel';
 import { fetchBytes } from '../helpers/broadcast-download.ts';
 import { waitForAir } from '../helpers/broadcast-run.ts';
 import type { Pipeline } from '../helpers/pipeline.ts';

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_LADDER, type Channel } from '../../common/contracts/channel.ts';
-import { logEntrySchema } from '../../common/contracts/log.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { rawRecordSchema } from '../../common/contracts/raw-chunk.ts';
-import { createLogger } from '../../common/logger.ts';
-import { connectRedis } from '../../common/redis.ts';
+import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
+import { logEntrySchema } from '#common/contracts/log';
+import { redisKeys } from '#common/contracts/names';
+import { rawRecordSchema } from '#common/contracts/raw-chunk';
+import { createLogger } from '#common/logger';
+import { connectRedis } from '#common/redis';
 import { startRedis } from '../helpers/redis-server.ts';
 
 /** Lets the outside ask for a full collection, so that memory is compared without garbage. */

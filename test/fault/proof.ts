@@ -2,18 +2,18 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import { storeKeys } from '../../common/contracts/names.ts';
+import { storeKeys } from '#common/contracts/names';
 import {
   broadcastSchema,
   publishedSchema,
   type Broadcast,
   type Published,
-} from '../../common/contracts/segment.ts';
-import type { Task } from '../../common/contracts/task.ts';
-import { toPipelineError } from '../../common/errors.ts';
-import { openFolderStore } from '../../common/store/folder.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
-import { segmentNumber } from '../../common/time.ts';
+} from '#common/contracts/segment';
+import type { Task } from '#common/contracts/task';
+import { toPipelineError } from '#common/errors';
+import { openFolderStore } from '#common/store/folder';
+import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
 import { openSlate } from '../../transcoder/slate.ts';
 import { readTaskInput } from '../../transcoder/task-input.ts';

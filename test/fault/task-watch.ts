@@ -1,10 +1,10 @@
 /** Takes note of every task that the scheduler gives out, so that it can be done again when all is over. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { QUEUES } from '../../common/contracts/names.ts';
-import { taskSchema, type Task } from '../../common/contracts/task.ts';
-import { createLogger } from '../../common/logger.ts';
-import { openQueue, type Queue } from '../../common/queues.ts';
-import { connectRedis, type Redis } from '../../common/redis.ts';
+import { QUEUES } from '#common/contracts/names';
+import { taskSchema, type Task } from '#common/contracts/task';
+import { createLogger } from '#common/logger';
+import { openQueue, type Queue } from '#common/queues';
+import { connectRedis, type Redis } from '#common/redis';
 
 /** Finished jobs are kept for some minutes, unless Redis is emptied. */
 const EVERY_MS = 250;

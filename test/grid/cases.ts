@@ -1,6 +1,6 @@
 /** The feeds that every release must carry without a fault, and what a broadcast made of each must be like. */
-import type { Ladder } from '../../common/contracts/channel.ts';
-import { gridOf, type FpsName } from '../../common/grid.ts';
+import type { Ladder } from '#common/contracts/channel';
+import { gridOf, type FpsName } from '#common/grid';
 import { analyseApart, playerComplaints, type BroadcastReport } from '../helpers/analyse.ts';
 import { recordClip } from '../helpers/broadcast-run.ts';
 import { SMALL_LADDER, type Pipeline } from '../helpers/pipeline.ts';

@@ -1,14 +1,8 @@
 /** Judges a broadcast from outside: what an edge serves, against the grid and against the clip that was published. */
 import { fileURLToPath } from 'node:url';
 import { deserialize } from 'node:v8';
-import {
-  gridOf,
-  AAC_FRAME_SAMPLES,
-  aacFramesOf,
-  type FpsName,
-  type Grid,
-} from '../../common/grid.ts';
-import { segmentNumber } from '../../common/time.ts';
+import { gridOf, AAC_FRAME_SAMPLES, aacFramesOf, type FpsName, type Grid } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import {
   downloadBroadcast,
   initHash,

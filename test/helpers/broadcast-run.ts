@@ -1,6 +1,6 @@
 /** One broadcast from first tag to recording: create a channel, publish a clip, stop, wait for the recording. */
-import { fpsSchema, type Ladder } from '../../common/contracts/channel.ts';
-import type { FpsName } from '../../common/grid.ts';
+import { fpsSchema, type Ladder } from '#common/contracts/channel';
+import type { FpsName } from '#common/grid';
 import { fetchBytes, mediaPlaylistUris, readMediaPlaylist } from './broadcast-download.ts';
 import { SMALL_LADDER, type Pipeline } from './pipeline.ts';
 import { eventually } from './poll.ts';

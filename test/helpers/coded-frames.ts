@@ -1,9 +1,9 @@
 /** Coded frames as ingest would give them, cut from a file that ffmpeg made. */
 import { execFileSync } from 'node:child_process';
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
-import type { AudioFrame, VideoFrame } from '../../common/contracts/frame.ts';
-import { boxes, findBox, readFragment, splitInit } from '../../common/mp4/read.ts';
-import { frameIndex, samplePosition } from '../../common/time.ts';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import type { AudioFrame, VideoFrame } from '#common/contracts/frame';
+import { boxes, findBox, readFragment, splitInit } from '#common/mp4/read';
+import { frameIndex, samplePosition } from '#common/time';
 import {
   hasRecoveryPointZero,
   isIntraSlice,

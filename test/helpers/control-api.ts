@@ -1,7 +1,7 @@
 /** A client of the control API, as an operator's script would use it. */
 import { z } from 'zod';
-import type { Ladder } from '../../common/contracts/channel.ts';
-import type { FpsName } from '../../common/grid.ts';
+import type { Ladder } from '#common/contracts/channel';
+import type { FpsName } from '#common/grid';
 
 /** What a test asks a channel to be. */
 export interface ChannelRequest {

@@ -3,12 +3,12 @@
  * the origin verifies results. Everything follows from a seed.
  */
 import { createHash } from 'node:crypto';
-import type { AudioFrame, CodedFrame } from '../../common/contracts/frame.ts';
-import type { Rendition } from '../../common/contracts/rendition.ts';
-import type { Broadcast, Result } from '../../common/contracts/segment.ts';
-import type { Task } from '../../common/contracts/task.ts';
-import { PipelineError } from '../../common/errors.ts';
-import { gridOf, type FpsName, type Grid } from '../../common/grid.ts';
+import type { AudioFrame, CodedFrame } from '#common/contracts/frame';
+import type { Rendition } from '#common/contracts/rendition';
+import type { Broadcast, Result } from '#common/contracts/segment';
+import type { Task } from '#common/contracts/task';
+import { PipelineError } from '#common/errors';
+import { gridOf, type FpsName, type Grid } from '#common/grid';
 import { verifyResult } from '../../aggregator/verify.ts';
 import { FeedSource } from '../../ingest/feed/feed-source.ts';
 import {

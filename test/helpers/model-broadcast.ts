@@ -1,9 +1,9 @@
 /** A broadcast as it should be, made by one ffmpeg without any pipeline: what analysis is tested on. */
 import { createHash } from 'node:crypto';
-import { aacFramesOf, gridOf, type Grid } from '../../common/grid.ts';
-import { initSegment, mediaFragment } from '../../common/mp4/write.ts';
-import { boxes, shiftDecodeTimes } from '../../common/mp4/read.ts';
-import { segmentNumber } from '../../common/time.ts';
+import { aacFramesOf, gridOf, type Grid } from '#common/grid';
+import { initSegment, mediaFragment } from '#common/mp4/write';
+import { boxes, shiftDecodeTimes } from '#common/mp4/read';
+import { segmentNumber } from '#common/time';
 import type { ListedBroadcast, ListedRendition, ListedSegment } from './broadcast-download.ts';
 import { runOk, words } from './child.ts';
 import type { Clip } from './sources.ts';

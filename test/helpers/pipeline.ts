@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Ladder } from '../../common/contracts/channel.ts';
+import type { Ladder } from '#common/contracts/channel';
 import { endChild } from './child.ts';
 import { ControlApi } from './control-api.ts';
 import { eventually } from './poll.ts';

@@ -1,7 +1,7 @@
 /** Whether segments lie exactly on the grid. Read with mp4box, so that no reader of ours vouches for our writer. */
 import { createFile, MP4BoxBuffer } from 'mp4box';
-import { AAC_FRAME_SAMPLES, aacFramesOf, SAMPLE_RATE, type Grid } from '../../common/grid.ts';
-import { segmentNumber } from '../../common/time.ts';
+import { AAC_FRAME_SAMPLES, aacFramesOf, SAMPLE_RATE, type Grid } from '#common/grid';
+import { segmentNumber } from '#common/time';
 
 /** One sample of a track. */
 export interface SampleTime {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { FpsName } from '../../common/grid.ts';
+import type { FpsName } from '#common/grid';
 import { runOk, words } from './child.ts';
 import {
   FLV_TAG,

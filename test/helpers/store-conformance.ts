@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import pLimit from 'p-limit';
-import type { ObjectStore } from '../../common/store/store.ts';
+import type { ObjectStore } from '#common/store/store';
 
 const ATTACKS = [
   ...['../up', '/abs', 'a//b', 'a/../b', '.hidden', 'a/.b', 'a/', '', 'a\0b', 'a\\b', 'a/..', '..'],

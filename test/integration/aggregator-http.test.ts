@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Broadcast } from '../../common/contracts/segment.ts';
+import type { Broadcast } from '#common/contracts/segment';
 import { bytesOf } from '../unit/aggregator/segments-made.ts';
 import { listed, openHarness, playlistOf, type OriginHarness } from './aggregator-harness.ts';
 

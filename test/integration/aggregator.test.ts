@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { redisKeys, storeKeys } from '../../common/contracts/names.ts';
-import { originStatusSchema } from '../../common/contracts/status.ts';
-import { segmentNumber } from '../../common/time.ts';
+import { redisKeys, storeKeys } from '#common/contracts/names';
+import { originStatusSchema } from '#common/contracts/status';
+import { segmentNumber } from '#common/time';
 import { eventually } from '../helpers/poll.ts';
 import { bytesOf, objectsOf } from '../unit/aggregator/segments-made.ts';
 import {

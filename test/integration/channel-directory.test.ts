@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { createLogger } from '../../common/logger.ts';
-import { connectRedis, type Redis } from '../../common/redis.ts';
+import { redisKeys } from '#common/contracts/names';
+import { createLogger } from '#common/logger';
+import { connectRedis, type Redis } from '#common/redis';
 import { openChannelDirectory, type ChannelDirectory } from '../../ingest/channel-directory.ts';
 import { eventually } from '../helpers/poll.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';

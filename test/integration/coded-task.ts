@@ -1,10 +1,10 @@
 /** A task of real coded frames, and the hot stream that has them, as scheduler and ingest would give them to a worker. */
-import type { CodedFrame } from '../../common/contracts/frame.ts';
-import type { Task } from '../../common/contracts/task.ts';
-import { firstSample, gridOf } from '../../common/grid.ts';
-import { appendHotFrame } from '../../common/hot-frames.ts';
-import { execute, type Redis } from '../../common/redis.ts';
-import { segmentNumber } from '../../common/time.ts';
+import type { CodedFrame } from '#common/contracts/frame';
+import type { Task } from '#common/contracts/task';
+import { firstSample, gridOf } from '#common/grid';
+import { appendHotFrame } from '#common/hot-frames';
+import { execute, type Redis } from '#common/redis';
+import { segmentNumber } from '#common/time';
 import { codedAudio, codedVideo } from '../helpers/coded-frames.ts';
 import { tone } from '../helpers/sound.ts';
 import { LADDER, SEGMENT, makeSoundFile, makeVideo } from './transcoder-harness.ts';

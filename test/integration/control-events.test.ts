@@ -8,9 +8,9 @@ import {
   snapshotSchema,
   troubleSchema,
   type Snapshot,
-} from '../../common/contracts/control-room.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { createLogger } from '../../common/logger.ts';
+} from '#common/contracts/control-room';
+import { redisKeys } from '#common/contracts/names';
+import { createLogger } from '#common/logger';
 import { EventStream } from '../../scheduler/api/event-stream.ts';
 import { Room, type RoomSources } from '../../scheduler/api/room.ts';
 import { EventListener } from './event-listener.ts';

@@ -1,6 +1,6 @@
 /** What the edge answers beside media: the clock, the directory, health, and what it tells of itself. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Detail } from '../../common/service.ts';
+import type { Detail } from '#common/service';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
 import { runEdge, type RunningEdge } from './edge-run.ts';
 

@@ -1,8 +1,8 @@
 /** What the cache keeps, for how long, and never more than its bound. */
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createClock, type Clock } from '../../common/clock.ts';
-import { milliseconds } from '../../common/time.ts';
+import { createClock, type Clock } from '#common/clock';
+import { milliseconds } from '#common/time';
 import { MediaCache, type Lookup, type MediaAnswer } from '../../edge/media-cache.ts';
 import { parseRoute, type MediaRoute } from '../../edge/paths.ts';
 import type { Upstream, UpstreamAnswer, UpstreamHead } from '../../edge/upstream.ts';

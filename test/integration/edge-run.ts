@@ -1,11 +1,11 @@
 /** The edge, in the test's own process, on a free port. */
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { createClock } from '../../common/clock.ts';
-import { parseConfig } from '../../common/config.ts';
-import { createHealthAnswer } from '../../common/health.ts';
-import { Lifecycle } from '../../common/lifecycle.ts';
-import type { Detail } from '../../common/service.ts';
+import { createClock } from '#common/clock';
+import { parseConfig } from '#common/config';
+import { createHealthAnswer } from '#common/health';
+import { Lifecycle } from '#common/lifecycle';
+import type { Detail } from '#common/service';
 import { edgeSettings } from '../../edge/config.ts';
 import { startEdge } from '../../edge/edge.ts';
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { QUEUES } from '../../common/contracts/names.ts';
-import { taskSchema, type Task } from '../../common/contracts/task.ts';
-import { PipelineError } from '../../common/errors.ts';
-import { createLogger } from '../../common/logger.ts';
-import { openWorker } from '../../common/queues.ts';
-import { connectRedis, type Redis } from '../../common/redis.ts';
+import { QUEUES } from '#common/contracts/names';
+import { taskSchema, type Task } from '#common/contracts/task';
+import { PipelineError } from '#common/errors';
+import { createLogger } from '#common/logger';
+import { openWorker } from '#common/queues';
+import { connectRedis, type Redis } from '#common/redis';
 import { noteFiller, readFillers } from '../../scheduler/fillers.ts';
 import { openTranscodeQueue } from '../../scheduler/leader/transcode-queue.ts';
 import { eventually } from '../helpers/poll.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { CodedFrame } from '../../common/contracts/frame.ts';
-import { redisKeys } from '../../common/contracts/names.ts';
-import { FEED_REFUSED, feedStatusSchema, type FeedStatus } from '../../common/contracts/status.ts';
+import type { CodedFrame } from '#common/contracts/frame';
+import { redisKeys } from '#common/contracts/names';
+import { FEED_REFUSED, feedStatusSchema, type FeedStatus } from '#common/contracts/status';
 import { statusOf } from '../../scheduler/api/status.ts';
 import { encodeAmf } from '../helpers/amf0.ts';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../helpers/bits.ts';

@@ -2,14 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { feedStatusSchema } from '../../common/contracts/status.ts';
-import { redisKeys, storeKeys } from '../../common/contracts/names.ts';
-import {
-  rawRecordSchema,
-  type ChunkJob,
-  type RawRecord,
-} from '../../common/contracts/raw-chunk.ts';
-import { segmentNumber } from '../../common/time.ts';
+import { feedStatusSchema } from '#common/contracts/status';
+import { redisKeys, storeKeys } from '#common/contracts/names';
+import { rawRecordSchema, type ChunkJob, type RawRecord } from '#common/contracts/raw-chunk';
+import { segmentNumber } from '#common/time';
 import { Spool } from '../../ingest/raw/spool.ts';
 import { run, runOk, words } from '../helpers/child.ts';
 import { FLV_TAG, retimed, type FlvTag } from '../helpers/flv.ts';

@@ -1,6 +1,6 @@
 /** An RTMP port of a test's own, with publications that note what reaches them. */
 import { Registry } from 'prom-client';
-import { createLogger } from '../../common/logger.ts';
+import { createLogger } from '#common/logger';
 import type { Publication, PublishRequest } from '../../ingest/publication.ts';
 import { startRtmpListener, type RtmpListener } from '../../ingest/rtmp-listener.ts';
 import { command, HELLO, message } from '../fault/rtmp-bytes.ts';

@@ -1,9 +1,9 @@
 /** What the S3 store does when its server answers 503, is slow, hangs, or is cut off: one suite, a proxy in front. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { S3Settings } from '../../common/store/s3-client.ts';
-import { openS3Store } from '../../common/store/s3.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
+import type { S3Settings } from '#common/store/s3-client';
+import { openS3Store } from '#common/store/s3';
+import type { ObjectStore } from '#common/store/store';
 import { startFaultProxy, type FaultProxy } from '../helpers/fault-proxy.ts';
 
 const LIMITS = { requestMs: 1_500, readTryMs: 400, idleMs: 1_000, running: 4, waiting: 8 };

@@ -1,10 +1,10 @@
 /** The store over S3, against Ceph's radosgw: one server for all of these tests. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'minio';
-import { prepareBucket } from '../../common/store/s3-admin.ts';
-import type { S3Settings } from '../../common/store/s3-client.ts';
-import { openS3Store } from '../../common/store/s3.ts';
-import type { ObjectStore } from '../../common/store/store.ts';
+import { prepareBucket } from '#common/store/s3-admin';
+import type { S3Settings } from '#common/store/s3-client';
+import { openS3Store } from '#common/store/s3';
+import type { ObjectStore } from '#common/store/store';
 import { eventually } from '../helpers/poll.ts';
 import { hasRadosgw, startRadosgw, type Radosgw } from '../helpers/radosgw.ts';
 import { freePort } from '../helpers/redis-server.ts';

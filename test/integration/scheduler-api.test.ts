@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { redisKeys } from '../../common/contracts/names.ts';
-import type { ServiceRecord } from '../../common/contracts/status.ts';
+import { redisKeys } from '#common/contracts/names';
+import type { ServiceRecord } from '#common/contracts/status';
 import {
   SchedulerBench,
   TOKEN,

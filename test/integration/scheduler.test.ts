@@ -2,17 +2,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { channelSchema } from '../../common/contracts/channel.ts';
-import { redisKeys, storeKeys } from '../../common/contracts/names.ts';
-import {
-  broadcastSchema,
-  segmentJobSchema,
-  type Broadcast,
-} from '../../common/contracts/segment.ts';
-import { taskSchema } from '../../common/contracts/task.ts';
-import { openWorker, type Worker } from '../../common/queues.ts';
-import { createLogger } from '../../common/logger.ts';
-import { milliseconds, segmentNumber } from '../../common/time.ts';
+import { channelSchema } from '#common/contracts/channel';
+import { redisKeys, storeKeys } from '#common/contracts/names';
+import { broadcastSchema, segmentJobSchema, type Broadcast } from '#common/contracts/segment';
+import { taskSchema } from '#common/contracts/task';
+import { openWorker, type Worker } from '#common/queues';
+import { createLogger } from '#common/logger';
+import { milliseconds, segmentNumber } from '#common/time';
 import { hashOfStreamKey } from '../../scheduler/catalogue/stream-keys.ts';
 import { SimulatedSession } from '../unit/scheduler/simulated-feed.ts';
 import { SchedulerBench, call, eventually, type TestScheduler } from './scheduler-harness.ts';

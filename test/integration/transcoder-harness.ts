@@ -2,12 +2,12 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { AudioFrame, VideoFrame } from '../../common/contracts/frame.ts';
-import { FRAME_FLAGS } from '../../common/contracts/log.ts';
-import type { VideoRendition } from '../../common/contracts/rendition.ts';
-import { aacFramesOf, type Grid } from '../../common/grid.ts';
-import { readFragment } from '../../common/mp4/read.ts';
-import { segmentNumber } from '../../common/time.ts';
+import type { AudioFrame, VideoFrame } from '#common/contracts/frame';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import type { VideoRendition } from '#common/contracts/rendition';
+import { aacFramesOf, type Grid } from '#common/grid';
+import { readFragment } from '#common/mp4/read';
+import { segmentNumber } from '#common/time';
 import type { MadeSegment } from '../../transcoder/made-segment.ts';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
 import type { SoundSource } from '../../transcoder/sound-plan.ts';

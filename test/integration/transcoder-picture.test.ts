@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { VideoFrame } from '../../common/contracts/frame.ts';
-import { gridOf, type FpsName } from '../../common/grid.ts';
+import type { VideoFrame } from '#common/contracts/frame';
+import { gridOf, type FpsName } from '#common/grid';
 import type { MadeSegment } from '../../transcoder/made-segment.ts';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
 import { openSlate } from '../../transcoder/slate.ts';

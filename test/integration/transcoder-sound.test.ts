@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import type { AudioFrame } from '../../common/contracts/frame.ts';
-import type { AudioRendition } from '../../common/contracts/rendition.ts';
-import { aacFramesOf, firstSample, gridOf } from '../../common/grid.ts';
-import { readFragment } from '../../common/mp4/read.ts';
-import { segmentNumber } from '../../common/time.ts';
+import type { AudioFrame } from '#common/contracts/frame';
+import type { AudioRendition } from '#common/contracts/rendition';
+import { aacFramesOf, firstSample, gridOf } from '#common/grid';
+import { readFragment } from '#common/mp4/read';
+import { segmentNumber } from '#common/time';
 import type { SoundSource } from '../../transcoder/sound-plan.ts';
 import { transcode } from '../../transcoder/transcode.ts';
 import { codedAudio } from '../helpers/coded-frames.ts';

@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { Ladder } from '../../common/contracts/channel.ts';
-import { clipPath } from '../../demo/clip-path.ts';
+import type { Ladder } from '#common/contracts/channel';
+import { clipPath } from '#common/contracts/demo-clip';
 import { Viewer } from '../fault/viewer.ts';
 import { waitForAir } from '../helpers/broadcast-run.ts';
 import { runOk } from '../helpers/child.ts';

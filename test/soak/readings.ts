@@ -1,7 +1,7 @@
 /** Reads a running pipeline every five seconds: processes, Node's heaps, Redis, disk, lateness. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Redis } from '../../common/redis.ts';
+import type { Redis } from '#common/redis';
 import type { Pipeline } from '../helpers/pipeline.ts';
 import type { KeyFamily } from './bounds.ts';
 import { bytesByFolder } from './disk.ts';

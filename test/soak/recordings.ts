@@ -1,6 +1,6 @@
 /** Whether recordings have every number of their broadcasts. */
 import { z } from 'zod';
-import { broadcastSchema } from '../../common/contracts/segment.ts';
+import { broadcastSchema } from '#common/contracts/segment';
 import { fetchBytes, mediaPlaylistUris, readMediaPlaylist } from '../helpers/broadcast-download.ts';
 import type { Pipeline } from '../helpers/pipeline.ts';
 import { eventually } from '../helpers/poll.ts';

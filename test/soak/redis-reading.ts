@@ -1,5 +1,5 @@
 /** What a Redis holds: memory, and its keys by kind. */
-import type { Redis } from '../../common/redis.ts';
+import type { Redis } from '#common/redis';
 import type { KeyFamily } from './bounds.ts';
 
 /** A kind of key as it was found. */

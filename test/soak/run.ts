@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { gridOf, segmentSeconds } from '../../common/grid.ts';
+import { gridOf, segmentSeconds } from '#common/grid';
 import { markdownTable } from '../helpers/report-table.ts';
 import { highestRate, MOST_LAG_MS, RATES } from './auto-rate.ts';
 import { diskBounds, keyFamilies, redisBytes, type Load } from './bounds.ts';

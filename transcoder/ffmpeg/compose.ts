@@ -3,7 +3,7 @@
  * to order arguments, never to start a process.
  */
 import createCommand from 'fluent-ffmpeg';
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 
 /** One `-i`: its options come before it. */
 export interface CommandInput {

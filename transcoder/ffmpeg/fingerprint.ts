@@ -1,7 +1,7 @@
 /** What decides bytes besides the task: ffmpeg's build, x264's, and the version of our arguments. */
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
-import { PipelineError } from '../../common/errors.ts';
+import { PipelineError } from '#common/errors';
 import { ARGUMENT_VERSION, globalOptions } from './options.ts';
 import { runFfmpeg, type RunLimits } from './run.ts';
 

@@ -1,6 +1,6 @@
 /** The command that makes a segment's pictures: every rendition from one decode, and a preview. */
-import type { VideoRendition } from '../../common/contracts/rendition.ts';
-import type { Grid } from '../../common/grid.ts';
+import type { VideoRendition } from '#common/contracts/rendition';
+import type { Grid } from '#common/grid';
 import type { SourcePicture } from '../sps.ts';
 import type { Command } from './compose.ts';
 import { mp4InputOptions } from './options.ts';

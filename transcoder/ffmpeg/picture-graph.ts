@@ -1,6 +1,6 @@
 /** The filter graph from decoded pictures to the ladder's sizes. */
-import type { VideoRendition } from '../../common/contracts/rendition.ts';
-import type { Grid } from '../../common/grid.ts';
+import type { VideoRendition } from '#common/contracts/rendition';
+import type { Grid } from '#common/grid';
 import type { SourcePicture } from '../sps.ts';
 
 /** Width of the preview, pixels; its height follows. */

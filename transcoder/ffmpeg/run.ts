@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { PipelineError, systemCodeOf } from '../../common/errors.ts';
+import { PipelineError, systemCodeOf } from '#common/errors';
 
 /** What a run is allowed. */
 export interface RunLimits {

@@ -1,6 +1,6 @@
 /** The command that makes a segment's sound: pieces one after another, into one AAC encoder, out as ADTS. */
-import type { AudioRendition } from '../../common/contracts/rendition.ts';
-import { SAMPLE_RATE } from '../../common/grid.ts';
+import type { AudioRendition } from '#common/contracts/rendition';
+import { SAMPLE_RATE } from '#common/grid';
 import type { SoundPiece, SoundPlan, SpanPiece } from '../sound-plan.ts';
 import type { Command } from './compose.ts';
 import { mp4InputOptions } from './options.ts';

@@ -3,10 +3,10 @@ import { setImmediate as tick } from 'node:timers/promises';
 import { Committer } from '../../../aggregator/committer.ts';
 import { SegmentMemory } from '../../../aggregator/memory.ts';
 import { publishedOf } from '../../../aggregator/verify.ts';
-import { storeKeys } from '../../../common/contracts/names.ts';
-import { PipelineError } from '../../../common/errors.ts';
-import { createLogger } from '../../../common/logger.ts';
-import { milliseconds, segmentNumber } from '../../../common/time.ts';
+import { storeKeys } from '#common/contracts/names';
+import { PipelineError } from '#common/errors';
+import { createLogger } from '#common/logger';
+import { milliseconds, segmentNumber } from '#common/time';
 import { seeded } from '../../helpers/seeded.ts';
 import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { liveManifest, recordingManifest } from '../../../aggregator/dash.ts';
 import { startTimeline, withSegment, type Timeline } from '../../../aggregator/timeline.ts';
 import { publishedOf } from '../../../aggregator/verify.ts';
-import { FPS_NAMES, gridOf } from '../../../common/grid.ts';
-import type { Broadcast } from '../../../common/contracts/segment.ts';
+import { FPS_NAMES, gridOf } from '#common/grid';
+import type { Broadcast } from '#common/contracts/segment';
 import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 
 function timelineOf(broadcast: Broadcast, count = 2): Timeline {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { boundOf, declare, firstDeclared, raise } from '../../../aggregator/declared.ts';
-import type { Published } from '../../../common/contracts/segment.ts';
-import { gridOf, timeOfSegment } from '../../../common/grid.ts';
-import { segmentNumber } from '../../../common/time.ts';
+import type { Published } from '#common/contracts/segment';
+import { gridOf, timeOfSegment } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { seeded } from '../../helpers/seeded.ts';
 import { broadcastOf } from './segments-made.ts';
 

@@ -4,9 +4,9 @@ import { Parser } from 'm3u8-parser';
 import { mediaPlaylist, multivariantPlaylist } from '../../../aggregator/hls.ts';
 import { startTimeline, withSegment, type Timeline } from '../../../aggregator/timeline.ts';
 import { publishedOf } from '../../../aggregator/verify.ts';
-import type { Broadcast } from '../../../common/contracts/segment.ts';
-import { FPS_NAMES, gridOf, timeOfSegment } from '../../../common/grid.ts';
-import { segmentNumber } from '../../../common/time.ts';
+import type { Broadcast } from '#common/contracts/segment';
+import { FPS_NAMES, gridOf, timeOfSegment } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 
 setOptions({ strictMode: true });

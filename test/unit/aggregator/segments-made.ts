@@ -1,9 +1,9 @@
 /** Segments of a broadcast as workers would return them, made without an encoder: exact grid times, arbitrary payload. */
 import { createHash } from 'node:crypto';
-import type { Rendition } from '../../../common/contracts/rendition.ts';
-import type { Broadcast, Made, Result } from '../../../common/contracts/segment.ts';
-import { gridOf, type FpsName } from '../../../common/grid.ts';
-import { initSegment, mediaFragment } from '../../../common/mp4/write.ts';
+import type { Rendition } from '#common/contracts/rendition';
+import type { Broadcast, Made, Result } from '#common/contracts/segment';
+import { gridOf, type FpsName } from '#common/grid';
+import { initSegment, mediaFragment } from '#common/mp4/write';
 import { expectedOf, type SegmentBytes } from '../../../aggregator/verify.ts';
 import { seeded } from '../../helpers/seeded.ts';
 

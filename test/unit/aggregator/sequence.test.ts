@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MAX_WAITING, Sequence } from '../../../aggregator/sequence.ts';
-import type { Result } from '../../../common/contracts/segment.ts';
+import type { Result } from '#common/contracts/segment';
 import { seeded } from '../../helpers/seeded.ts';
 
 const result = (n: number, hash = 'a', worker = 'w'): Result => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { differencesFrom, publishedOf, verifyResult } from '../../../aggregator/verify.ts';
-import { FPS_NAMES } from '../../../common/grid.ts';
+import { FPS_NAMES } from '#common/grid';
 import { broadcastOf, objectsOf, resultOf, type Flaws } from './segments-made.ts';
 
 const n = 897_000_007;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { gridOf } from '../../../common/grid.ts';
+import { gridOf } from '#common/grid';
 import { judgeBroadcast } from '../../helpers/analyse.ts';
 import type { ListedBroadcast } from '../../helpers/broadcast-download.ts';
 import { modelBroadcast } from '../../helpers/model-broadcast.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { gridOf } from '../../../common/grid.ts';
-import { initSegment, mediaFragment } from '../../../common/mp4/write.ts';
+import { gridOf } from '#common/grid';
+import { initSegment, mediaFragment } from '#common/mp4/write';
 import { audioProblems, readSegmentTiming, videoProblems } from '../../helpers/segment-timing.ts';
 
 const grid = gridOf('30000/1001');

@@ -15,8 +15,8 @@ import {
   segmentOfTime,
   timeOfFrame,
   timeOfSegment,
-} from '../../../common/grid.ts';
-import { frameIndex, milliseconds, segmentNumber } from '../../../common/time.ts';
+} from '#common/grid';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 
 const grids = FPS_NAMES.map((name) => gridOf(name));
 

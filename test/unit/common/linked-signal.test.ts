@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { linkSignals } from '../../../common/linked-signal.ts';
+import { linkSignals } from '#common/linked-signal';
 
 test('aborts with the first of its sources, and with one that has aborted already', () => {
   const a = new AbortController();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { findBox, readFragment, shiftDecodeTimes, splitInit } from '../../../common/mp4/read.ts';
+import { findBox, readFragment, shiftDecodeTimes, splitInit } from '#common/mp4/read';
 import {
   avcDecoderConfiguration,
   initSegment,
   mediaFragment,
   type Sample,
-} from '../../../common/mp4/write.ts';
+} from '#common/mp4/write';
 
 const avcC = avcDecoderConfiguration(
   Buffer.from([0x67, 0x64, 0x00, 0x1f, 0xac]),

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openFolderStore } from '../../../common/store/folder.ts';
-import type { ObjectStore } from '../../../common/store/store.ts';
+import { openFolderStore } from '#common/store/folder';
+import type { ObjectStore } from '#common/store/store';
 import { testConformance } from '../../helpers/store-conformance.ts';
 
 let root: string;

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { appendMarks, appendToLog, leaseValue, readLog } from '../../../common/channel-log.ts';
-import type { CodedFrame } from '../../../common/contracts/frame.ts';
-import { redisKeys } from '../../../common/contracts/names.ts';
-import { appendHotFrame, readHotFrames, trimHotFrames } from '../../../common/hot-frames.ts';
-import { appendHotSegment, readHotSegment } from '../../../common/hot-segments.ts';
-import { createLogger } from '../../../common/logger.ts';
-import { connectRedis, execute, type Redis } from '../../../common/redis.ts';
-import { frameIndex, samplePosition } from '../../../common/time.ts';
+import { appendMarks, appendToLog, leaseValue, readLog } from '#common/channel-log';
+import type { CodedFrame } from '#common/contracts/frame';
+import { redisKeys } from '#common/contracts/names';
+import { appendHotFrame, readHotFrames, trimHotFrames } from '#common/hot-frames';
+import { appendHotSegment, readHotSegment } from '#common/hot-segments';
+import { createLogger } from '#common/logger';
+import { connectRedis, execute, type Redis } from '#common/redis';
+import { frameIndex, samplePosition } from '#common/time';
 import { startRedis, type TestRedis } from '../../helpers/redis-server.ts';
 
 let server: TestRedis;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { DEFAULT_LADDER } from '../../../common/contracts/channel.ts';
+import { DEFAULT_LADDER } from '#common/contracts/channel';
 import { createBodySchema } from '../../../scheduler/api/schemas.ts';
 import {
   NEW_DRAFT,

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { MOST_READINGS, type Snapshot } from '../../../common/contracts/control-room.ts';
+import { MOST_READINGS, type Snapshot } from '#common/contracts/control-room';
 import { INITIAL, afterEvent } from '../../../scheduler/control-room/room-state.ts';
 
 const snapshot = (at: number, isOnAir = true): Snapshot => ({

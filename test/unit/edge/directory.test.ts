@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ServiceRecord } from '../../../common/contracts/status.ts';
-import { nearestEdges } from '../../../common/edge-directory.ts';
+import type { ServiceRecord } from '#common/contracts/status';
+import { nearestEdges } from '#common/edge-directory';
 import { readServices } from '../../../edge/services.ts';
 
 const NOW = 1_800_000_000_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { gridOf } from '../../../common/grid.ts';
+import { gridOf } from '#common/grid';
 import { ChunkNumbers } from '../../../ingest/raw/chunk-numbers.ts';
 
 const GRID = gridOf('30');

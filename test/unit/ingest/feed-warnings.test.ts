@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { gridOf } from '../../../common/grid.ts';
+import { gridOf } from '#common/grid';
 import { Allowance } from '../../../ingest/feed/allowance.ts';
 import { FeedMeter } from '../../../ingest/feed/feed-meter.ts';
 import { FeedWarnings, type FeedFacts } from '../../../ingest/feed/feed-warnings.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { FPS_NAMES, gridOf } from '../../../common/grid.ts';
+import { FPS_NAMES, gridOf } from '#common/grid';
 import { detectFps, measureFps } from '../../../ingest/mapping/fps-detector.ts';
 
 const times = (fps: number, seconds: number): number[] =>

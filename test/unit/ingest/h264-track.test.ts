@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { FRAME_FLAGS } from '../../../common/contracts/log.ts';
+import { FRAME_FLAGS } from '#common/contracts/log';
 import { H264Track, type Picture } from '../../../ingest/media/h264-track.ts';
 import { NAL, nalType, parseAvcConfiguration, splitSample } from '../../../ingest/media/nal.ts';
 import { parseSps } from '../../../ingest/media/sps.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { gridOf, placeOfTime, SAMPLE_RATE, type FpsName } from '../../../common/grid.ts';
-import { milliseconds } from '../../../common/time.ts';
+import { gridOf, placeOfTime, SAMPLE_RATE, type FpsName } from '#common/grid';
+import { milliseconds } from '#common/time';
 import type { MediaPacket } from '../../../ingest/mapping/session-map.ts';
 import { seeded } from '../../helpers/seeded.ts';
 import { feedPackets, mapFeed, type FeedShape } from './simulated-feed.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createClock } from '../../../common/clock.ts';
-import { createLogger } from '../../../common/logger.ts';
-import { connectRedis } from '../../../common/redis.ts';
-import { frameIndex } from '../../../common/time.ts';
+import { createClock } from '#common/clock';
+import { createLogger } from '#common/logger';
+import { connectRedis } from '#common/redis';
+import { frameIndex } from '#common/time';
 import { HotWriter } from '../../../ingest/feed/hot-writer.ts';
 
 const MIB = 1 << 20;

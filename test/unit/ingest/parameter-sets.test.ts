@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { FRAME_FLAGS } from '../../../common/contracts/log.ts';
+import { FRAME_FLAGS } from '#common/contracts/log';
 import { H264Track } from '../../../ingest/media/h264-track.ts';
 import { joinSample, nalType, splitSample } from '../../../ingest/media/nal.ts';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../../helpers/bits.ts';

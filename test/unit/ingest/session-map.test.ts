@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { gridOf, placeOfTime, type FpsName } from '../../../common/grid.ts';
-import { milliseconds } from '../../../common/time.ts';
+import { gridOf, placeOfTime, type FpsName } from '#common/grid';
+import { milliseconds } from '#common/time';
 import { feedPackets, mapFeed, placesOf, type FeedShape } from './simulated-feed.ts';
 
 const START = 1_795_477_672_768;

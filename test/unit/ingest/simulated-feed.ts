@@ -5,8 +5,8 @@ import {
   type MappedPacket,
   type MediaPacket,
 } from '../../../ingest/mapping/session-map.ts';
-import { gridOf, type FpsName } from '../../../common/grid.ts';
-import { frameIndex } from '../../../common/time.ts';
+import { gridOf, type FpsName } from '#common/grid';
+import { frameIndex } from '#common/time';
 import { seeded } from '../../helpers/seeded.ts';
 
 const AAC_48K = parseAacConfig(Uint8Array.of(0x11, 0x90));

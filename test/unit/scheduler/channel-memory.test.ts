@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { gridOf, timeOfSegment } from '../../../common/grid.ts';
-import { segmentNumber } from '../../../common/time.ts';
+import { gridOf, timeOfSegment } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { ChannelMemory } from '../../../scheduler/leader/channel-memory.ts';
 import { planFiller } from '../../../scheduler/plan/plan.ts';
 import { emptyChannel } from '../../../scheduler/plan/state.ts';

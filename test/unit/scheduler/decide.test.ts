@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { IngestEntry, LogEntry } from '../../../common/contracts/log.ts';
-import { aacFramesOf, gridOf, timeOfFrame, type FpsName } from '../../../common/grid.ts';
-import { frameIndex, milliseconds, segmentNumber } from '../../../common/time.ts';
+import type { IngestEntry, LogEntry } from '#common/contracts/log';
+import { aacFramesOf, gridOf, timeOfFrame, type FpsName } from '#common/grid';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { decide } from '../../../scheduler/plan/decide.ts';
 import { EPOCH, SETTINGS, SimulatedLog, SimulatedSession } from './simulated-feed.ts';
 

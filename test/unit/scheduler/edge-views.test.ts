@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { ServiceRecord } from '../../../common/contracts/status.ts';
+import type { ServiceRecord } from '#common/contracts/status';
 import { EdgeViews } from '../../../scheduler/api/edge-views.ts';
 
 const edge = (at: number, detail: ServiceRecord['detail'], startedAt = 0): ServiceRecord => ({

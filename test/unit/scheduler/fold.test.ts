@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { emptyChannel, type ChannelState } from '../../../scheduler/plan/state.ts';
-import type { LogEntry } from '../../../common/contracts/log.ts';
+import type { LogEntry } from '#common/contracts/log';
 import { EPOCH, SimulatedSession } from './simulated-feed.ts';
 
 const session = new SimulatedSession('s1', {

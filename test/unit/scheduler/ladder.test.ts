@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { DEFAULT_LADDER } from '../../../common/contracts/channel.ts';
-import { gridOf } from '../../../common/grid.ts';
-import { renditionSchema } from '../../../common/contracts/rendition.ts';
+import { DEFAULT_LADDER } from '#common/contracts/channel';
+import { gridOf } from '#common/grid';
+import { renditionSchema } from '#common/contracts/rendition';
 import { levelOf, renditionsOf } from '../../../scheduler/plan/ladder.ts';
 
 describe('a ladder', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { LogEntry } from '../../../common/contracts/log.ts';
-import { taskSchema, type Task } from '../../../common/contracts/task.ts';
-import { aacFramesOf, firstFrame, gridOf } from '../../../common/grid.ts';
-import { segmentNumber } from '../../../common/time.ts';
+import type { LogEntry } from '#common/contracts/log';
+import { taskSchema, type Task } from '#common/contracts/task';
+import { aacFramesOf, firstFrame, gridOf } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planSegment } from '../../../scheduler/plan/plan.ts';
 import { channelStateSchema, emptyChannel } from '../../../scheduler/plan/state.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { FRAME_FLAGS, type IngestEntry } from '../../../common/contracts/log.ts';
-import type { Task } from '../../../common/contracts/task.ts';
-import { aacFramesOf, gridOf } from '../../../common/grid.ts';
-import { segmentNumber } from '../../../common/time.ts';
+import { FRAME_FLAGS, type IngestEntry } from '#common/contracts/log';
+import type { Task } from '#common/contracts/task';
+import { aacFramesOf, gridOf } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { canonicalJson } from '../../../scheduler/plan/canonical-json.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planFiller, planSegment } from '../../../scheduler/plan/plan.ts';

@@ -1,18 +1,12 @@
 /** A channel's life, made from a seed: publishers that come, stall, reorder pictures, vanish and come back, and the leader's marks among them. */
-import type { IngestEntry, LogEntry } from '../../../common/contracts/log.ts';
-import { FRAME_FLAGS } from '../../../common/contracts/log.ts';
-import {
-  SAMPLE_RATE,
-  gridOf,
-  placeOfTime,
-  segmentOfFrame,
-  type FpsName,
-} from '../../../common/grid.ts';
-import { frameIndex, milliseconds } from '../../../common/time.ts';
+import type { IngestEntry, LogEntry } from '#common/contracts/log';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import { SAMPLE_RATE, gridOf, placeOfTime, segmentOfFrame, type FpsName } from '#common/grid';
+import { frameIndex, milliseconds } from '#common/time';
 import { decide, type DecideSettings } from '../../../scheduler/plan/decide.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { emptyChannel, type ChannelState } from '../../../scheduler/plan/state.ts';
-import { DEFAULT_LADDER } from '../../../common/contracts/channel.ts';
+import { DEFAULT_LADDER } from '#common/contracts/channel';
 
 /** 2026-11-23 00:00:00 UTC: numbers as large as they are in production. */
 export const EPOCH = Date.UTC(2026, 10, 23);

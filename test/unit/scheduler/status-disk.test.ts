@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { DISK_LIMITS, diskStateOf, type DiskState } from '../../../common/disk.ts';
-import { DEFAULT_LADDER, type Channel } from '../../../common/contracts/channel.ts';
-import type { FeedStatus } from '../../../common/contracts/status.ts';
+import { DISK_LIMITS, diskStateOf, type DiskState } from '#common/disk';
+import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
+import type { FeedStatus } from '#common/contracts/status';
 import { missingFor, statusOf } from '../../../scheduler/api/status.ts';
 
 const channel: Channel = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { DEFAULT_LADDER, type Channel } from '../../../common/contracts/channel.ts';
-import type { Broadcast } from '../../../common/contracts/segment.ts';
-import { FEED_REFUSED, type FeedStatus } from '../../../common/contracts/status.ts';
+import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
+import type { Broadcast } from '#common/contracts/segment';
+import { FEED_REFUSED, type FeedStatus } from '#common/contracts/status';
 import { statusOf, type Known } from '../../../scheduler/api/status.ts';
 
 const N = 897_500_000;

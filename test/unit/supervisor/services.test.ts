@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseConfig } from '../../../common/config.ts';
+import { parseConfig } from '#common/config';
 import { supervisorSettings } from '../../../supervisor/config.ts';
 import { HEAP_MEBIBYTES, planServices, type ServicePlan } from '../../../supervisor/services.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { VideoRendition } from '../../../common/contracts/rendition.ts';
-import { gridOf } from '../../../common/grid.ts';
+import type { VideoRendition } from '#common/contracts/rendition';
+import { gridOf } from '#common/grid';
 import { composeArguments, joinCommands } from '../../../transcoder/ffmpeg/compose.ts';
 import { globalOptions } from '../../../transcoder/ffmpeg/options.ts';
 import { pictureCommand } from '../../../transcoder/ffmpeg/picture-command.ts';

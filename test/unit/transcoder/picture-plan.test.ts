@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { VideoFrame } from '../../../common/contracts/frame.ts';
-import { FRAME_FLAGS } from '../../../common/contracts/log.ts';
-import { FPS_NAMES, gridOf } from '../../../common/grid.ts';
-import { frameIndex } from '../../../common/time.ts';
+import type { VideoFrame } from '#common/contracts/frame';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import { FPS_NAMES, gridOf } from '#common/grid';
+import { frameIndex } from '#common/time';
 import { planPictures, type PictureSource } from '../../../transcoder/picture-plan.ts';
 
 const grid = gridOf('30');

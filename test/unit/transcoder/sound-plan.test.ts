@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { AudioFrame } from '../../../common/contracts/frame.ts';
-import { aacFramesOf, gridOf } from '../../../common/grid.ts';
-import { samplePosition, segmentNumber } from '../../../common/time.ts';
+import type { AudioFrame } from '#common/contracts/frame';
+import { aacFramesOf, gridOf } from '#common/grid';
+import { samplePosition, segmentNumber } from '#common/time';
 import { decodedSound } from '../../../transcoder/aac-config.ts';
 import { planSound, type SoundSource, type SpanPiece } from '../../../transcoder/sound-plan.ts';
 

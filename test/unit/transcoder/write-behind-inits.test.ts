@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { createLogger } from '../../../common/logger.ts';
-import type { Result } from '../../../common/contracts/segment.ts';
+import { createLogger } from '#common/logger';
+import type { Result } from '#common/contracts/segment';
 import { openWriteBehind } from '../../../transcoder/write-behind.ts';
 
 const logger = createLogger('test', 'silent');

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Result } from '../../../common/contracts/segment.ts';
-import { PipelineError } from '../../../common/errors.ts';
-import { createLogger } from '../../../common/logger.ts';
-import type { ObjectStore } from '../../../common/store/store.ts';
+import type { Result } from '#common/contracts/segment';
+import { PipelineError } from '#common/errors';
+import { createLogger } from '#common/logger';
+import type { ObjectStore } from '#common/store/store';
 import { openWriteBehind, type Delivery } from '../../../transcoder/write-behind.ts';
 import { eventually } from '../../helpers/poll.ts';
 import { seeded } from '../../helpers/seeded.ts';
