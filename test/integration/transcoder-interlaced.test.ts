@@ -4,18 +4,21 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
+import { frameIndex } from '#common/time';
 import { gridOf, type FpsName, type Grid } from '#common/grid';
 import type { MadeSegment } from '../../transcoder/made-segment.ts';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
 import { transcode } from '../../transcoder/transcode.ts';
+import { FeedSource } from '../../ingest/feed/feed-source.ts';
 import { runOk } from '../helpers/child.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
+import { fieldConfiguration, fieldPictures } from '../helpers/field-pictures.ts';
 import { drawFrames } from '../helpers/picture.ts';
 import { ENCODER, LADDER, SEGMENT, numbers, placesOf } from './transcoder-harness.ts';
 
-const SIZE = { width: 320, height: 180 };
+const SIZE = { width: 320, height: 192 };
 const folder = mkdtempSync(path.join(tmpdir(), 'touchline-interlaced-'));
-const RENDITIONS = LADDER.slice(0, 1);
+const RENDITIONS = LADDER.slice(0, 1).map((rendition) => ({ ...rendition, ...SIZE }));
 
 /** The moving picture without its stamp, which is too fine for lines that are made up. */
 const drawn = (count: number): Uint8Array[] => [
@@ -124,6 +127,71 @@ const make = async (
   (await transcode({ n, fps, renditions: [...RENDITIONS] }, { pictures, sounds: [] }, ENCODER))
     .segments;
 
+async function makeAll(
+  grid: Grid,
+  frames: readonly VideoFrame[],
+  count: number,
+): Promise<MadeSegment[]> {
+  const segments: MadeSegment[] = [];
+  for (let n = SEGMENT; n < SEGMENT + count; n += 1) {
+    segments.push(...(await make(grid.name, n, [fieldSource(grid, n, frames)])));
+  }
+  return segments;
+}
+
+/** Field pictures as ingest takes them out of FLV, each a message, or both of a frame in one. */
+function ingestedFields(
+  moments: readonly Uint8Array[],
+  firstIndex: number,
+  { isTopFirst, isJoined }: { readonly isTopFirst: boolean; readonly isJoined: boolean },
+): VideoFrame[] {
+  const source = new FeedSource();
+  const sequence = Buffer.of(0x17, 0, 0, 0, 0);
+  source.take('video', 0, Buffer.concat([sequence, fieldConfiguration(SIZE)]), 0);
+  const fields = [...fieldPictures(moments, SIZE, { isTopFirst, keyframeEvery: 30 })];
+  const samples = isJoined
+    ? fields.flatMap((field, i) =>
+        i % 2 === 1 ? [Buffer.concat([fields[i - 1] ?? field, field])] : [],
+      )
+    : fields;
+  const every = isJoined ? 40 : 20;
+  const packets = samples.flatMap((sample, i) => {
+    const tag = Buffer.concat([Buffer.of(0x17, 1, 0, 0, 0), sample]);
+    return source.take('video', i * every, tag, i * every) ?? [];
+  });
+  return packets.flatMap((packet, seq) =>
+    packet.kind === 'video'
+      ? [
+          {
+            ...{ kind: 'video', seq, dts: seq, flags: packet.flags, data: packet.data },
+            index: frameIndex(firstIndex + packet.pts / 20),
+          },
+        ]
+      : [],
+  );
+}
+
+describe('field pictures', () => {
+  test.each([
+    ['top first, each in a message of its own', true, false],
+    ['bottom first, each in a message of its own', false, false],
+    ['top first, both of a frame in one message', true, true],
+  ])('%s, are joined and become a picture each', async (_name, isTopFirst, isJoined) => {
+    const grid = gridOf('50');
+    const lead = 11;
+    const moments = drawn(lead + 200 + 20);
+    const frames = ingestedFields(moments, SEGMENT * 100 - lead, { isTopFirst, isJoined });
+    expect(frames.length).toBe(Math.floor(moments.length / 2));
+    expect(new Set(frames.map(({ flags }) => flags & FRAME_FLAGS.fields))).toEqual(
+      new Set([FRAME_FLAGS.fields]),
+    );
+    const segments = await makeAll(grid, frames, 2);
+    const seen = recognise(await lumaOf(segments), moments, lead);
+    expect(seen.shown).toEqual(numbers(lead, 200));
+    expect(Math.min(...seen.psnr)).toBeGreaterThan(35);
+  });
+});
+
 describe('pictures of two fields', () => {
   test.each<[string, boolean, string, number]>([
     ['top first, keyframes at the segments', true, 'keyint=50:min-keyint=50:bframes=2', 0],
@@ -141,10 +209,7 @@ describe('pictures of two fields', () => {
     );
     const frames = codedVideo(file, SEGMENT * 100 - lead, (n) => 2 * n);
     expect(frames.every(({ flags }) => (flags & FRAME_FLAGS.fields) !== 0)).toBe(true);
-    const segments: MadeSegment[] = [];
-    for (let n = SEGMENT; n < SEGMENT + count; n += 1) {
-      segments.push(...(await make('50', n, [fieldSource(grid, n, frames)])));
-    }
+    const segments = await makeAll(grid, frames, count);
     expect(segments.flatMap(({ data }) => placesOf(grid, data))).toEqual(
       numbers(SEGMENT * 100, 100 * count),
     );
