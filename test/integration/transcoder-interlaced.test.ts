@@ -13,92 +13,41 @@ import { FeedSource } from '../../ingest/feed/feed-source.ts';
 import { runOk } from '../helpers/child.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
 import { fieldConfiguration, fieldPictures } from '../helpers/field-pictures.ts';
-import { drawFrames } from '../helpers/picture.ts';
+import { drawMoments, encodeMoments, lumaOf, psnr, recognise } from '../helpers/moments.ts';
 import { ENCODER, LADDER, SEGMENT, numbers, placesOf } from './transcoder-harness.ts';
 
 const SIZE = { width: 320, height: 192 };
 const folder = mkdtempSync(path.join(tmpdir(), 'touchline-interlaced-'));
 const RENDITIONS = LADDER.slice(0, 1).map((rendition) => ({ ...rendition, ...SIZE }));
 
-/** The moving picture without its stamp, which is too fine for lines that are made up. */
-const drawn = (count: number): Uint8Array[] => [
-  ...drawFrames({ ...SIZE, frames: count, flashes: new Set(), seed: 5 }),
-];
-const FROM_ROW = 60;
-const ROWS = SIZE.height - FROM_ROW;
-
-/** Luma of every picture of the segments, decoded together. */
-async function lumaOf(segments: readonly MadeSegment[]): Promise<Uint8Array[]> {
-  const { stdout } = await runOk(
-    'ffmpeg',
-    [
-      '-v',
-      'error',
-      '-f',
-      'mp4',
-      '-i',
-      'pipe:0',
-      '-fps_mode',
-      'passthrough',
-      '-vf',
-      'extractplanes=y',
-      '-f',
-      'rawvideo',
-      'pipe:1',
-    ],
-    { input: [segments[0]?.init ?? Buffer.alloc(0), ...segments.map(({ data }) => data)] },
-  );
-  const size = SIZE.width * SIZE.height;
-  return Array.from({ length: stdout.length / size }, (_, i) =>
-    stdout.subarray(i * size, (i + 1) * size),
-  );
-}
-
-/** Signal to noise of one luma against another, dB. */
-function psnr(luma: Uint8Array, original: Uint8Array): number {
-  let sum = 0;
-  for (let i = FROM_ROW * SIZE.width; i < SIZE.width * SIZE.height; i += 1) {
-    sum += ((luma[i] ?? 0) - (original[i] ?? 0)) ** 2;
-  }
-  return 10 * Math.log10((255 * 255 * ROWS * SIZE.width) / Math.max(sum, 1));
-}
-
-/** For each picture the number of the drawn one that it is most like, and how like. */
-function recognise(
-  pictures: readonly Uint8Array[],
-  originals: readonly Uint8Array[],
-  lead: number,
-): { readonly shown: number[]; readonly psnr: number[] } {
-  const found = pictures.map((luma, i) => {
-    const near = [-4, -3, -2, -1, 0, 1, 2, 3, 4].flatMap((by) => {
-      const original = originals[lead + i + by];
-      return original === undefined ? [] : [{ number: lead + i + by, db: psnr(luma, original) }];
-    });
-    return near.reduce((best, other) => (other.db > best.db ? other : best));
-  });
-  return { shown: found.map(({ number }) => number), psnr: found.map(({ db }) => db) };
-}
-
-/** Fields, each a picture of its own moment with a stamp of its own, in frames as x264 codes them (MBAFF). */
-async function makeFields(
+const drawn = (count: number): Uint8Array[] => drawMoments(SIZE, count);
+const makeFields = (
   name: string,
-  fields: number,
+  count: number,
   isTopFirst: boolean,
   x264: string,
-): Promise<string> {
-  const file = path.join(folder, `${name}.mp4`);
-  await runOk(
-    'ffmpeg',
-    [
-      ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-r', '50'],
-      ...['-s', `${SIZE.width}x${SIZE.height}`, '-i', 'pipe:0'],
-      ...['-vf', `tinterlace=interleave_${isTopFirst ? 'top' : 'bottom'}`],
-      ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '12', '-flags', '+ilme+ildct'],
-      ...['-x264-params', `${isTopFirst ? 'tff' : 'bff'}=1:${x264}`, file],
-    ],
-    { input: drawFrames({ ...SIZE, frames: fields, flashes: new Set(), seed: 5 }) },
+): Promise<string> =>
+  encodeMoments(path.join(folder, `${name}.mp4`), drawn(count), SIZE, {
+    ...{ rate: '50', x264, fields: isTopFirst ? 'top first' : 'bottom first' },
+  });
+const lumaOfSegments = (segments: readonly MadeSegment[]): Promise<Uint8Array[]> =>
+  lumaOf([segments[0]?.init ?? Buffer.alloc(0), ...segments.map(({ data }) => data)], SIZE);
+
+/** For each picture the number of the moment that it is most like, and how like. */
+function recognised(
+  pictures: readonly Uint8Array[],
+  moments: readonly Uint8Array[],
+  lead: number,
+): { readonly shown: number[]; readonly psnr: number[] } {
+  const found = pictures.map((luma, i) =>
+    recognise(
+      luma,
+      SIZE,
+      moments,
+      [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((by) => lead + i + by),
+    ),
   );
-  return file;
+  return { shown: found.map(({ moment }) => moment), psnr: found.map(({ db }) => db) };
 }
 
 /** A segment's span with the pictures around it, as the scheduler names them for fields. */
@@ -186,7 +135,7 @@ describe('field pictures', () => {
       new Set([FRAME_FLAGS.fields]),
     );
     const segments = await makeAll(grid, frames, 2);
-    const seen = recognise(await lumaOf(segments), moments, lead);
+    const seen = recognised(await lumaOfSegments(segments), moments, lead);
     expect(seen.shown).toEqual(numbers(lead, 200));
     expect(Math.min(...seen.psnr)).toBeGreaterThan(35);
   });
@@ -213,7 +162,7 @@ describe('pictures of two fields', () => {
     expect(segments.flatMap(({ data }) => placesOf(grid, data))).toEqual(
       numbers(SEGMENT * 100, 100 * count),
     );
-    const seen = recognise(await lumaOf(segments), drawn(lead + 100 * count + 20), lead);
+    const seen = recognised(await lumaOfSegments(segments), drawn(lead + 100 * count + 20), lead);
     expect(seen.shown).toEqual(numbers(lead, 100 * count));
     // Rows of two moments in one picture would be far below, and so would lines made up without the neighbours' help.
     const isAtJoin = (i: number): boolean => i % 100 < 2 || i % 100 >= 98;
@@ -222,4 +171,95 @@ describe('pictures of two fields', () => {
     expect(Math.min(...away)).toBeGreaterThan(35);
     expect(Math.min(...joins)).toBeGreaterThan(Math.min(...away) - 0.5);
   });
+
+  test('are made into the same bytes wherever decoding began', async () => {
+    const grid = gridOf('50');
+    const file = await makeFields('starts', 330, true, 'keyint=40:min-keyint=40:bframes=2');
+    const frames = codedVideo(file, SEGMENT * 100 - 131, (n) => 2 * n);
+    const near = fieldSource(grid, SEGMENT, frames);
+    const far = near.kind === 'session' ? { ...near, frames } : near;
+    const [a, b] = [await make('50', SEGMENT, [near]), await make('50', SEGMENT, [far])];
+    expect(near.kind === 'session' && near.frames.length).toBeLessThan(frames.length);
+    expect(a[0]?.data.equals(b[0]?.data ?? Buffer.alloc(0))).toBe(true);
+  });
+
+  test('are held by their second field, in the segment where they end and in those after it', async () => {
+    for (const odd of [0, 1]) {
+      const grid = gridOf('50');
+      const first = SEGMENT * 100;
+      const lead = 20 + odd;
+      const file = await makeFields(`held-${odd}`, 120, true, 'keyint=250:bframes=2');
+      const frames = codedVideo(file, first - lead, (n) => 2 * n);
+      const last = 120 - lead - 1;
+      const gapFrom = first + 120 - lead + 10;
+      const opening = fieldSource(grid, SEGMENT, frames);
+      // The task of a hold: the last frame, and the one before it to deinterlace it with.
+      const held: PictureSource = {
+        ...{ kind: 'session', from: first + last - 1, to: gapFrom, late: [], frames },
+      };
+      const segments = [
+        ...(await make('50', SEGMENT, [opening])),
+        ...(await make('50', SEGMENT + 1, [held])),
+      ];
+      const luma = await lumaOfSegments(segments);
+      const seen = recognised(luma.slice(0, last + 1), drawn(120), lead);
+      expect(seen.shown).toEqual(numbers(lead, last + 1));
+      const [field = new Uint8Array(), final = new Uint8Array()] = drawn(120).slice(-2);
+      const hold = luma.slice(last);
+      expect(hold).toHaveLength(200 - last);
+      // There is no next field to help, so the lines in between are less sure than elsewhere.
+      expect(
+        hold.every((picture) => psnr(picture, final, SIZE) > psnr(picture, field, SIZE) + 2),
+      ).toBe(true);
+    }
+  });
+
+  test.each([
+    ['of the same size', SIZE],
+    ['of another size', { width: 160, height: 96 }],
+  ])('and progressive ones %s may follow one another within a segment', async (_name, size) => {
+    const first = SEGMENT * 100;
+    const moments = drawn(140);
+    const fields = await makeFields(`mixed-${size.width}`, 140, true, 'keyint=250:bframes=2');
+    const progressive = path.join(folder, `progressive-${size.width}.mp4`);
+    await runOk(
+      'ffmpeg',
+      [
+        ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-r', '50'],
+        ...['-s', `${SIZE.width}x${SIZE.height}`, '-i', 'pipe:0'],
+        ...['-vf', `scale=${size.width}:${size.height}`, '-c:v', 'libx264', '-crf', '12'],
+        ...['-preset', 'veryfast', progressive],
+      ],
+      { input: moments },
+    );
+    const span = (file: string, stride: number, from: number, to: number): PictureSource => ({
+      ...{ kind: 'session', from: first + from, to: first + to, late: [] },
+      frames: codedVideo(file, first - 20, (n) => stride * n),
+    });
+    const made = [
+      await make('50', SEGMENT, [span(fields, 2, 0, 40), span(progressive, 1, 40, 100)]),
+      await make('50', SEGMENT, [span(progressive, 1, 0, 40), span(fields, 2, 40, 100)]),
+      await make('50', SEGMENT, [
+        span(fields, 2, 0, 30),
+        span(progressive, 1, 30, 60),
+        span(fields, 2, 60, 100),
+      ]),
+    ];
+    for (const segments of made) {
+      expect(recognised(await lumaOfSegments(segments), moments, 20).shown).toEqual(
+        numbers(20, 100),
+      );
+    }
+  });
+});
+
+test('a progressive picture whose sequence allows fields is left as it is', async () => {
+  const file = path.join(folder, 'allowed.mp4');
+  const x264 = 'fake-interlaced=1:keyint=250';
+  await encodeMoments(file, drawn(130), SIZE, { rate: '50', fields: 'none', x264 });
+  const frames = codedVideo(file, SEGMENT * 100 - 10);
+  expect(frames.some(({ flags }) => (flags & FRAME_FLAGS.fields) !== 0)).toBe(false);
+  const segments = await make('50', SEGMENT, [fieldSource(gridOf('50'), SEGMENT, frames)]);
+  const seen = recognised(await lumaOfSegments(segments), drawn(130), 10);
+  expect(seen.shown).toEqual(numbers(10, 100));
 });
