@@ -10,7 +10,7 @@ import {
 } from '#common/contracts/status';
 import type { Queue } from '#common/queues';
 import type { Redis } from '#common/redis';
-import * as show from '../../scheduler/control-room/format.ts';
+import * as show from '../../control/room/format.ts';
 import type { ControlApi } from '../helpers/control-api.ts';
 
 /** Texts by the name of their source, as the page has them in `data-source`. */

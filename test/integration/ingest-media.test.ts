@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CodedFrame } from '#common/contracts/frame';
 import { redisKeys } from '#common/contracts/names';
 import { FEED_REFUSED, feedStatusSchema, type FeedStatus } from '#common/contracts/status';
-import { statusOf } from '../../scheduler/api/status.ts';
+import { statusOf } from '../../control/api/status.ts';
 import { encodeAmf } from '../helpers/amf0.ts';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../helpers/bits.ts';
 import { runOk, words } from '../helpers/child.ts';

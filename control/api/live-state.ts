@@ -11,7 +11,7 @@ import {
   type ServiceRecord,
 } from '#common/contracts/status';
 import type { Redis } from '#common/redis';
-import { schedulerKeys } from '../keys.ts';
+import { schedulerKeys } from '../../scheduler/keys.ts';
 
 /** A service not heard of for this long is gone. */
 const FRESH_MS = 10_000;

@@ -1,7 +1,7 @@
 /** Sessions that were logged out: every scheduler refuses them until they would have expired, also after a restart. */
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
-import { schedulerKeys } from '../keys.ts';
+import { schedulerKeys } from '../../scheduler/keys.ts';
 import type { Session } from './auth.ts';
 
 /** See the head of this file. */

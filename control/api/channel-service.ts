@@ -15,10 +15,10 @@ import type { ObjectStore } from '#common/store/store';
 import { CHANNEL_DEFAULTS } from '../catalogue/boot-channels.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/stream-keys.ts';
-import { schedulerKeys } from '../keys.ts';
-import { readBroadcasts } from '../leader/broadcast-records.ts';
-import type { StoredChunks } from '../stored-chunks.ts';
-import { readFillers, type Filler } from '../fillers.ts';
+import { schedulerKeys } from '../../scheduler/keys.ts';
+import { readBroadcasts } from '../../scheduler/leader/broadcast-records.ts';
+import type { StoredChunks } from '../../scheduler/stored-chunks.ts';
+import { readFillers, type Filler } from '../../scheduler/fillers.ts';
 import {
   readAir,
   readEverything,

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DISK_LIMITS, diskStateOf, type DiskState } from '#common/disk';
 import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
 import type { FeedStatus } from '#common/contracts/status';
-import { missingFor, statusOf } from '../../../scheduler/api/status.ts';
+import { missingFor, statusOf } from '../../../control/api/status.ts';
 
 const channel: Channel = {
   id: 'main',

@@ -12,7 +12,7 @@ import {
 import type { DiskState } from '#common/disk';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { segmentNumber } from '#common/time';
-import type { Filler } from '../fillers.ts';
+import type { Filler } from '../../scheduler/fillers.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;

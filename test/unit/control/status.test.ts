@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
 import type { Broadcast } from '#common/contracts/segment';
 import { FEED_REFUSED, type FeedStatus } from '#common/contracts/status';
-import { statusOf, type Known } from '../../../scheduler/api/status.ts';
+import { statusOf, type Known } from '../../../control/api/status.ts';
 
 const N = 897_500_000;
 /** When segment {@link N} begins at 30 frames a second, milliseconds. */
