@@ -160,7 +160,7 @@ describe('a publisher whose media are not taken', () => {
       });
       const view = statusOf({
         ...{ channel: testChannel(channel), air: undefined, origin: undefined },
-        ...{ feed, unfinished: 0, fillers: [], rawStored: undefined, disk: 'ok' },
+        ...{ feed, isLed: true, unfinished: 0, fillers: [], rawStored: undefined, disk: 'ok' },
         now: feed.at + 60_000,
       });
       expect(view.warnings).toEqual([{ code: FEED_REFUSED, message: expect.stringMatching(text) }]);
