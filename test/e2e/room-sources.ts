@@ -77,7 +77,7 @@ async function channelTexts(
     const path = `/v1/channels/${id}/status`;
     const status = statusViewSchema.parse(await api.call('GET', path, 200));
     const [airText, originText] = await Promise.all([
-      redis.hget('scheduler:air', id),
+      redis.hget(redisKeys.air, id),
       redis.hget(redisKeys.origin, id),
     ]);
     const air = airText === null ? undefined : broadcastSchema.parse(JSON.parse(airText));
