@@ -52,7 +52,13 @@ export type ControlContext = Pick<
 export async function startControl(context: ControlContext): Promise<{ port: number }> {
   const { config, connect, logger, clock, redis, store, lifecycle } = context;
   await prepareStore(config, config.RAW_RETENTION_DAYS, logger);
-  const catalogue = await Catalogue.open({ redis, store, logger });
+  const catalogue = new Catalogue({ redis, store, logger });
+  const life = lifecycle.own(
+    'redis life',
+    watchRedisLife(redis, logger, () => catalogue.mirror()),
+  );
+  await life.known;
+  await catalogue.open();
   await makeBootChannels(config.BOOT_CHANNELS, {
     catalogue,
     folder: config.DATA_DIR,
@@ -60,10 +66,6 @@ export async function startControl(context: ControlContext): Promise<{ port: num
     now: new Date(clock.now()),
   });
   await followCatalogue(catalogue, { redis, subscriber: connect('catalogue'), logger });
-  lifecycle.own(
-    'redis life',
-    watchRedisLife(redis, logger, () => catalogue.mirror()),
-  );
   const endedSessions = await EndedSessions.open(redis, logger, Date.now());
 
   const services = (): ReturnType<typeof readServices> =>

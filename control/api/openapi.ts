@@ -33,6 +33,13 @@ const listOf = (name: string, item: z.ZodType): z.ZodType =>
 const OPERATIONS: readonly Operation[] = [
   {
     method: 'get',
+    path: '/v1/openapi.json',
+    summary: 'This description',
+    status: 200,
+    answer: z.looseObject({ openapi: z.literal('3.1.0') }),
+  },
+  {
+    method: 'get',
     path: '/v1/channels',
     summary: 'Every channel',
     status: 200,
@@ -190,6 +197,7 @@ function operationOf(operation: Operation): JsonObject {
         ...(answer === undefined ? {} : contentOf(schemaOf(answer, 'output'), operation.type)),
       },
       ...Object.fromEntries([401, ...errors].map((code) => [code, error])),
+      default: error,
     },
   };
 }

@@ -106,7 +106,7 @@ export function apiRoutes({ channels, services, edges }: RouteDeps): Router {
   router
     .route('/edges/nearest')
     .get(async (request, response) => {
-      parseInput(channelIdSchema, request.query['channel']);
+      parseInput(z.object({ channel: channelIdSchema }), request.query);
       response.json(nearestEdges(await services(), undefined, Date.now()));
     })
     .all(onlyMethods('GET'));

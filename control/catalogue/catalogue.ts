@@ -24,15 +24,13 @@ export class Catalogue {
   readonly #channels = new Map<string, Channel>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
-  private constructor(deps: CatalogueDeps) {
+  constructor(deps: CatalogueDeps) {
     this.#deps = deps;
   }
 
-  /** Reads every channel from the store and mirrors them. */
-  static async open(deps: CatalogueDeps): Promise<Catalogue> {
-    const catalogue = new Catalogue(deps);
-    await catalogue.#mirror();
-    return catalogue;
+  /** Reads every channel from the store and mirrors them; to be done first. */
+  open(): Promise<void> {
+    return this.#change(() => this.#mirror());
   }
 
   /** Every channel, by id. */
@@ -84,7 +82,9 @@ export class Catalogue {
    */
   update(id: string, change: (channel: Channel) => Channel): Promise<Channel> {
     return this.#change(async () => {
-      const channel = change(this.get(id));
+      // As it is by now, should a notice of another control's change have been lost.
+      const { store, logger } = this.#deps;
+      const channel = change((await readChannelRecord(store, id, logger)) ?? this.get(id));
       await this.#deps.store.put(storeKeys.channel(id), bodyOf(channel));
       return this.#publish(channel);
     });

@@ -67,8 +67,8 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     segment: (task) => transcode.add(task),
     end: async (broadcast) => {
       await tell('end', broadcast);
-      await redis.hdel(redisKeys.air, broadcast.channel);
       await forgetEndAsked(redis, broadcast.channel);
+      await redis.hdel(redisKeys.air, broadcast.channel);
     },
     // Control writes it into the channel's record; no number waits for that.
     decideFps: async (channel, fps) => {

@@ -3,19 +3,20 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { errorViewSchema } from '../../control/api/schemas.ts';
-import { SchedulerBench, TOKEN, call, type TestScheduler } from './scheduler-harness.ts';
+import { assertDescribed } from '../helpers/described-answers.ts';
+import { SchedulerBench, TOKEN, call, type TestControl } from './scheduler-harness.ts';
 
 let bench: SchedulerBench;
-let scheduler: TestScheduler;
+let control: TestControl;
 
 beforeAll(async () => {
   bench = await SchedulerBench.open();
-  scheduler = await bench.start();
-  await call(scheduler, 'POST', '/v1/channels', { id: 'here' });
+  control = await bench.startControl();
+  await call(control, 'POST', '/v1/channels', { id: 'here' });
 });
 
 afterAll(async () => {
-  await scheduler.close();
+  await control.close();
   await bench.close();
 });
 
@@ -32,7 +33,7 @@ async function refusal(
   body?: string | Uint8Array,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Refusal & { allow: string | null }> {
-  const response = await fetch(`${scheduler.url}${path}`, {
+  const response = await fetch(`${control.url}${path}`, {
     method,
     headers: {
       authorization: `Bearer ${TOKEN}`,
@@ -42,7 +43,9 @@ async function refusal(
     },
     ...(body === undefined ? {} : { body }),
   });
-  const { error } = errorViewSchema.parse(await response.json());
+  const text = await response.text();
+  assertDescribed({ method, path, status: response.status, text });
+  const { error } = errorViewSchema.parse(JSON.parse(text));
   expect(response.headers.get('x-request-id')).toBe(error.requestId);
   expect(error.requestId).toMatch(/^[0-9a-f-]{36}$/);
   const { code, message } = error;
@@ -235,7 +238,7 @@ describe('a path', () => {
 describe('what is no request at all', () => {
   /** Sends bytes as they are; the answer as text. */
   async function raw(text: string): Promise<string> {
-    const socket = connect(Number(new URL(scheduler.url).port), '127.0.0.1');
+    const socket = connect(Number(new URL(control.url).port), '127.0.0.1');
     let answer = '';
     socket.setEncoding('utf8').on('data', (data: string) => (answer += data));
     socket.on('error', () => undefined);

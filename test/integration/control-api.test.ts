@@ -1,29 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { redisKeys } from '#common/contracts/names';
 import type { ServiceRecord } from '#common/contracts/status';
-import {
-  SchedulerBench,
-  TOKEN,
-  call,
-  eventually,
-  type TestScheduler,
-} from './scheduler-harness.ts';
+import { SchedulerBench, TOKEN, call, eventually, type TestControl } from './scheduler-harness.ts';
 
 let bench: SchedulerBench;
-let scheduler: TestScheduler;
+let control: TestControl;
 
 beforeAll(async () => {
   bench = await SchedulerBench.open();
-  scheduler = await bench.start();
+  control = await bench.startControl();
 });
 
 afterAll(async () => {
-  await scheduler.close();
+  await control.close();
   await bench.close();
 });
 
 const api = (method: string, path: string, body?: unknown): ReturnType<typeof call> =>
-  call(scheduler, method, path, body);
+  call(control, method, path, body);
 
 const codeOf = (answer: { body: Record<string, unknown> }): unknown =>
   (answer.body['error'] as { code?: string } | undefined)?.code;
@@ -109,11 +103,11 @@ describe('channels', () => {
       startedAt: 0,
       last: null,
     };
-    await bench.redis.hset('scheduler:air', 'live', JSON.stringify(broadcast));
+    await bench.redis.hset(redisKeys.air, 'live', JSON.stringify(broadcast));
     expect((await api('PATCH', '/v1/channels/live', { fps: '25' })).status).toBe(409);
     expect((await api('PATCH', '/v1/channels/live', { name: 'Live' })).status).toBe(200);
     expect((await api('DELETE', '/v1/channels/live')).status).toBe(409);
-    await bench.redis.hdel('scheduler:air', 'live');
+    await bench.redis.hdel(redisKeys.air, 'live');
   });
 
   test('keep their numbers rising when their frame rate changes', async () => {
@@ -138,7 +132,7 @@ describe('channels', () => {
 describe('requests', () => {
   test('without the token see only health and login', async () => {
     const bare = (path: string, accept = '*/*'): Promise<Response> =>
-      fetch(`${scheduler.url}${path}`, { headers: { accept }, redirect: 'manual' });
+      fetch(`${control.url}${path}`, { headers: { accept }, redirect: 'manual' });
     expect((await bare('/healthz')).status).toBe(200);
     expect((await bare('/metrics')).status).toBe(200);
     for (const path of ['/v1/channels', '/v1/openapi.json', '/v1/nothing', '/nothing']) {
@@ -148,7 +142,7 @@ describe('requests', () => {
     }
     const page = await bare('/', 'text/html');
     expect([page.status, page.headers.get('location')]).toEqual([303, '/login']);
-    const wrong = await fetch(`${scheduler.url}/v1/channels`, {
+    const wrong = await fetch(`${control.url}/v1/channels`, {
       headers: { authorization: `Bearer ${TOKEN}x` },
     });
     expect(wrong.status).toBe(401);
@@ -162,7 +156,7 @@ describe('requests', () => {
     );
     const bearer = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
     const post = (body: string): Promise<Response> =>
-      fetch(`${scheduler.url}/v1/channels`, { method: 'POST', headers: bearer, body });
+      fetch(`${control.url}/v1/channels`, { method: 'POST', headers: bearer, body });
     expect((await post('{"id":')).status).toBe(400);
     expect((await post(JSON.stringify({ name: 'x'.repeat(70_000) }))).status).toBe(413);
     expect((await api('GET', '/v1/channels/..%2f..%2fx')).status).toBe(400);
@@ -184,10 +178,57 @@ describe('requests', () => {
   });
 });
 
+describe('what services tell', () => {
+  test('is listed as the API describes it, whole or in part', async () => {
+    const at = Date.now();
+    const shared = { url: 'http://127.0.0.1:1', pid: 1, ready: true, startedAt: at - 5_000, at };
+    const records: readonly ServiceRecord[] = [
+      {
+        ...shared,
+        id: 'w-1',
+        service: 'transcoder',
+        detail: { task: 'final-7', done: 3, failed: 0 },
+      },
+      { ...shared, id: 'w-2', service: 'transcoder', detail: {} },
+      {
+        ...shared,
+        id: 'a.b.c',
+        service: 'edge',
+        detail: { edge: 'a.b.c', url: 'http://127.0.0.1:2', hits: 1, misses: 1, requests: 2 },
+      },
+    ];
+    for (const record of records) {
+      await bench.redis.hset(redisKeys.services, record.id, JSON.stringify(record));
+    }
+    await api('POST', '/v1/channels', { id: 'described' });
+    const lists = {
+      '/v1/workers': {
+        workers: [
+          { id: 'w-1', task: { n: 7 } },
+          { id: 'w-2', task: null },
+        ],
+      },
+      '/v1/edges': { edges: [{ id: 'a.b.c', hits: 1 }] },
+      '/v1/edges/nearest?channel=described': { edges: [{ id: 'a.b.c' }] },
+      '/v1/services': { services: [{ id: 'a.b.c' }, { id: 'w-1' }, { id: 'w-2' }] },
+      '/v1/channels': {
+        channels: expect.arrayContaining([expect.objectContaining({ id: 'described' })]),
+      },
+      '/v1/channels/described/status': { id: 'described', onAir: false, renditions: [] },
+      '/v1/channels/described/broadcasts': { broadcasts: [] },
+    };
+    for (const [path, body] of Object.entries(lists)) {
+      // The client compares the whole answer with the description.
+      expect(await api('GET', path)).toMatchObject({ status: 200, body });
+    }
+    await bench.redis.hdel(redisKeys.services, ...records.map(({ id }) => id));
+  });
+});
+
 describe('readiness', () => {
   test('comes with the last service that was missing, and goes with it', async () => {
     const readyz = async (): Promise<{ status: number; text: string }> => {
-      const answer = await fetch(`${scheduler.url}/readyz`);
+      const answer = await fetch(`${control.url}/readyz`);
       return { status: answer.status, text: await answer.text() };
     };
     const beat = (service: ServiceRecord['service'], ready: boolean): Promise<number> => {
@@ -201,6 +242,8 @@ describe('readiness', () => {
     await beat('aggregator', true);
     expect(await readyz()).toMatchObject({ status: 503, text: expect.stringContaining('edge') });
     await beat('edge', true);
+    expect(await readyz()).toEqual({ status: 503, text: 'not ready: leadership\n' });
+    const scheduler = await bench.startScheduler();
     await eventually(async () => ((await readyz()).status === 200 ? true : undefined));
     const { body } = await api('GET', '/v1/edges');
     expect(body).toMatchObject({ edges: [{ id: 'edge-1' }] });
@@ -209,5 +252,6 @@ describe('readiness', () => {
       status: 503,
       text: expect.stringContaining('transcoder'),
     });
+    await scheduler.close();
   });
 });

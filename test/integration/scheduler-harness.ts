@@ -20,6 +20,7 @@ import { controlSettings } from '../../control/config.ts';
 import { startControl } from '../../control/start.ts';
 import { schedulerSettings } from '../../scheduler/config.ts';
 import { startScheduler } from '../../scheduler/start.ts';
+import { assertDescribed } from '../helpers/described-answers.ts';
 import { startRedis } from '../helpers/redis-server.ts';
 
 /** The admin token of every test. */
@@ -99,9 +100,12 @@ export class SchedulerBench {
   }
 
   /** Starts a scheduler alone. */
-  async startScheduler(settings: Readonly<Record<string, string>> = {}): Promise<Closable> {
+  async startScheduler(
+    settings: Readonly<Record<string, string>> = {},
+    store: ObjectStore = this.store,
+  ): Promise<Closable> {
     const surroundings = this.#surroundings('scheduler', settings);
-    const { store, clock } = this;
+    const { clock } = this;
     this.#started += 1;
     await startScheduler({
       ...surroundings,
@@ -116,9 +120,12 @@ export class SchedulerBench {
   }
 
   /** Starts a control alone. */
-  async startControl(settings: Readonly<Record<string, string>> = {}): Promise<TestControl> {
+  async startControl(
+    settings: Readonly<Record<string, string>> = {},
+    store: ObjectStore = this.store,
+  ): Promise<TestControl> {
     const surroundings = this.#surroundings('control', settings);
-    const { store, clock } = this;
+    const { clock } = this;
     const { port } = await startControl({
       ...surroundings,
       config: parseConfig(controlSettings, this.#environment(settings)),
@@ -206,6 +213,7 @@ export async function call(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
+  assertDescribed({ method, path, status: response.status, text });
   const json = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
   return { status: response.status, body: json, headers: response.headers };
 }
