@@ -153,7 +153,7 @@ export class BoundedS3 {
   async #try<T>(signal: AbortSignal, send: Send<T>): Promise<T> {
     const tried = new AbortController();
     const timer = setTimeout(() => {
-      tried.abort(new DOMException('no answer in time', 'TimeoutError'));
+      tried.abort(timeoutError('no answer in time'));
     }, this.#limits.readTryMs);
     const either = linkSignals([signal, tried.signal]);
     try {
@@ -172,7 +172,7 @@ export class BoundedS3 {
     const late = new AbortController();
     const { requestMs } = this.#limits;
     const timer = setTimeout(() => {
-      late.abort(new DOMException(`no answer within ${requestMs} ms`, 'TimeoutError'));
+      late.abort(timeoutError(`no answer within ${requestMs} ms`));
     }, requestMs);
     const linked = linkSignals([...(caller === undefined ? [] : [caller]), late.signal]);
     const end = (): void => {
@@ -181,4 +181,11 @@ export class BoundedS3 {
     };
     return { signal: linked.signal, end };
   }
+}
+
+/** What signals of deadlines give as their reason, under the name that the platform's own have. */
+function timeoutError(message: string): Error {
+  const error = new Error(message);
+  error.name = 'TimeoutError';
+  return error;
 }
