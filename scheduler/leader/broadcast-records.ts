@@ -1,7 +1,7 @@
 /** The store's records of broadcasts. Written behind, because no number waits for a store that is away. */
 import pRetry from 'p-retry';
 import { storeKeys } from '#common/contracts/names';
-import { broadcastSchema, type Broadcast } from '#common/contracts/segment';
+import type { Broadcast } from '#common/contracts/segment';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
@@ -83,30 +83,6 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
   };
 }
 
-/** Every broadcast of a channel that the store knows, newest first. */
-export async function readBroadcasts(
-  store: ObjectStore,
-  channel: string,
-  most = Number.POSITIVE_INFINITY,
-): Promise<Broadcast[]> {
-  const numbers: number[] = [];
-  for await (const key of store.list(storeKeys.broadcastPrefix(channel))) {
-    const number = /\/(\d+)\.json$/.exec(key)?.[1];
-    if (number !== undefined) {
-      numbers.push(Number(number));
-    }
-  }
-  const records: Broadcast[] = [];
-  for (const number of numbers.toSorted((a, b) => b - a).slice(0, most)) {
-    const body = await store.get(storeKeys.broadcast(channel, segmentNumber(number)));
-    const record = body && broadcastSchema.safeParse(parseJson(body.toString('utf8')));
-    if (record?.success === true) {
-      records.push(record.data);
-    }
-  }
-  return records;
-}
-
 /** The highest number of a broadcast that has a commit record; undefined if none has. */
 export async function lastCommit(
   store: ObjectStore,
@@ -119,12 +95,4 @@ export async function lastCommit(
     last = Number.isNaN(n) ? last : Math.max(last ?? n, n);
   }
   return last;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { LoginLimit, networkOf } from '../../../scheduler/api/login-limit.ts';
+import { LoginLimit, networkOf } from '../../../control/api/login-limit.ts';
 
 test('addresses of one IPv6 network count as one, those of IPv4 each', () => {
   expect(networkOf('192.0.2.7')).toBe('192.0.2.7');

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import * as show from '../../../scheduler/control-room/format.ts';
+import * as show from '../../../../control/room/format.ts';
 
 test('figures are short, with their unit, and a dash where nothing is known', () => {
   expect([900_400, 6_104_000, 2_345_000_000, 0, null].map(show.formatBitrate)).toEqual([

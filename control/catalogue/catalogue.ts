@@ -1,5 +1,6 @@
-/** The channels: the store has the truth, Redis a mirror that other services read, and this process a copy. */
+/** The channels: the store has the truth, Redis a mirror that other services read, and this process a copy. Control alone changes them. */
 import { channelSchema, type Channel } from '#common/contracts/channel';
+import { fillMirror, listChannelRecords, readChannelRecord } from '#common/channel-records';
 import { redisKeys, storeKeys } from '#common/contracts/names';
 import { PipelineError } from '#common/errors';
 import type { FpsName } from '#common/grid';
@@ -30,13 +31,7 @@ export class Catalogue {
   /** Reads every channel from the store and mirrors them. */
   static async open(deps: CatalogueDeps): Promise<Catalogue> {
     const catalogue = new Catalogue(deps);
-    for await (const key of deps.store.list(storeKeys.channelPrefix)) {
-      const channel = await catalogue.#read(key);
-      if (channel !== undefined) {
-        catalogue.#channels.set(channel.id, channel);
-      }
-    }
-    await catalogue.mirror();
+    await catalogue.#mirror();
     return catalogue;
   }
 
@@ -113,25 +108,65 @@ export class Catalogue {
     }
   }
 
-  /** Takes over a change that another scheduler made. */
+  /** Takes over a change that another control made. */
   async refresh(id: string): Promise<void> {
-    const text = await this.#deps.redis.hget(redisKeys.channels, id);
-    if (text === null) {
+    const { redis, store, logger } = this.#deps;
+    const text = await redis.hget(redisKeys.channels, id);
+    // A mirror without the channel may also be one that is being filled anew.
+    const channel =
+      text === null
+        ? await readChannelRecord(store, id, logger)
+        : channelSchema.parse(JSON.parse(text));
+    if (channel === undefined) {
       this.#channels.delete(id);
     } else {
-      this.#channels.set(id, channelSchema.parse(JSON.parse(text)));
+      this.#channels.set(id, channel);
     }
   }
 
-  /** Writes the mirror anew. */
-  async mirror(): Promise<void> {
-    const { redis } = this.#deps;
-    const known = await redis.hkeys(redisKeys.channels);
-    const gone = known.filter((id) => !this.#channels.has(id));
-    const pipeline = redis.multi();
-    if (gone.length > 0) {
-      pipeline.hdel(redisKeys.channels, ...gone);
+  /**
+   * Writes the mirror anew, after Redis was emptied or out of reach. While the store is away the mirror only gets what
+   * it lacks of what is known here, which may be older than what another control has written.
+   */
+  mirror(): Promise<void> {
+    return this.#change(async () => {
+      try {
+        await this.#mirror();
+      } catch (error) {
+        const { redis, logger } = this.#deps;
+        logger.warn({ error }, 'channels not read again, mirrored as they are known here');
+        await fillMirror(redis, this.list());
+      }
+    });
+  }
+
+  async #mirror(): Promise<void> {
+    const { redis, store, logger } = this.#deps;
+    const ids = await listChannelRecords(store);
+    for (const id of ids) {
+      const channel = await readChannelRecord(store, id, logger);
+      if (channel !== undefined) {
+        this.#channels.set(id, channel);
+      }
     }
+    const listed = new Set(ids);
+    for (const id of new Set([
+      ...this.#channels.keys(),
+      ...(await redis.hkeys(redisKeys.channels)),
+    ])) {
+      // One that was not listed may have been made since: only what has no record is gone.
+      if (!listed.has(id)) {
+        const channel = await readChannelRecord(store, id, logger);
+        if (channel === undefined) {
+          this.#channels.delete(id);
+          await redis.hdel(redisKeys.channels, id);
+          await redis.publish(redisKeys.channelChanged, id);
+        } else {
+          this.#channels.set(id, channel);
+        }
+      }
+    }
+    const pipeline = redis.multi();
     for (const channel of this.#channels.values()) {
       pipeline.hset(redisKeys.channels, channel.id, JSON.stringify(channel));
       pipeline.publish(redisKeys.channelChanged, channel.id);
@@ -150,16 +185,6 @@ export class Catalogue {
     const changed = this.#lastChange.then(change);
     this.#lastChange = changed.catch(() => undefined);
     return changed;
-  }
-
-  async #read(key: string): Promise<Channel | undefined> {
-    const body = await this.#deps.store.get(key);
-    try {
-      return body && channelSchema.parse(JSON.parse(body.toString('utf8')));
-    } catch (error) {
-      this.#deps.logger.error({ error, key }, 'channel record cannot be read');
-      return undefined;
-    }
   }
 }
 

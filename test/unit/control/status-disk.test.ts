@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DISK_LIMITS, diskStateOf, type DiskState } from '#common/disk';
 import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
 import type { FeedStatus } from '#common/contracts/status';
-import { missingFor, statusOf } from '../../../scheduler/api/status.ts';
+import { missingFor, statusOf } from '../../../control/api/status.ts';
 
 const channel: Channel = {
   id: 'main',
@@ -36,6 +36,7 @@ const codesOf = (disk: DiskState, feed?: FeedStatus): string[] =>
     air: undefined,
     feed,
     origin: undefined,
+    isLed: true,
     unfinished: 0,
     fillers: [],
     rawStored: undefined,
@@ -70,7 +71,7 @@ describe('the disk', () => {
 
   test('keeps the pipeline from being ready only when it is full', () => {
     const missing = (disk: DiskState): readonly string[] =>
-      missingFor([], { isLeader: true, isStoreUp: true, disk });
+      missingFor([], { isLed: true, isStoreUp: true, disk });
     expect(missing('full')).toContain('disk space in DATA_DIR');
     expect(missing('low')).not.toContain('disk space in DATA_DIR');
   });

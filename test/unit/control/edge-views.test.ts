@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { ServiceRecord } from '#common/contracts/status';
-import { EdgeViews } from '../../../scheduler/api/edge-views.ts';
+import { EdgeViews } from '../../../control/api/edge-views.ts';
 
 const edge = (at: number, detail: ServiceRecord['detail'], startedAt = 0): ServiceRecord => ({
   ...{ id: 'edge-1', service: 'edge', url: 'http://127.0.0.1:1', pid: 1, ready: true },

@@ -1,6 +1,7 @@
 /** What operators do to channels; the control API and the control room are two faces of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
+import { readBroadcasts } from '#common/broadcast-records';
 import type { Clock } from '#common/clock';
 import type { Channel } from '#common/contracts/channel';
 import type { ChannelView, StatusView } from '#common/contracts/channel-status';
@@ -8,30 +9,24 @@ import type { RoomChannel } from '#common/contracts/control-room';
 import type { Broadcast } from '#common/contracts/segment';
 import { redisKeys } from '#common/contracts/names';
 import type { DiskState } from '#common/disk';
+import { askForEnd, forgetEndAsked } from '#common/end-requests';
 import { PipelineError } from '#common/errors';
+import { readFillers, type Filler } from '#common/fillers';
 import type { FpsName } from '#common/grid';
+import { readLeader, type LeaderView } from '#common/leader-status';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import { CHANNEL_DEFAULTS } from '../catalogue/boot-channels.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { hashOfStreamKey, keepStreamKey, newStreamKey } from '../catalogue/stream-keys.ts';
-import { schedulerKeys } from '../keys.ts';
-import { readBroadcasts } from '../leader/broadcast-records.ts';
-import type { StoredChunks } from '../stored-chunks.ts';
-import { readFillers, type Filler } from '../fillers.ts';
-import {
-  readAir,
-  readEverything,
-  readFeed,
-  readOnAir,
-  readOrigin,
-  type LiveState,
-} from './live-state.ts';
+import { readAir, readEverything, readLive, readOnAir, type LiveState } from './live-state.ts';
 import type { createBodySchema, patchBodySchema } from './schemas.ts';
 import { statusOf } from './status.ts';
 
 const END_WAIT_MS = 5_000;
 const END_POLL_MS = 50;
+/** The leader is asked again so often, for it may have changed. */
+const END_ASK_MS = 1_000;
 
 /** What the operators' actions need. */
 export interface ChannelServiceDeps {
@@ -39,9 +34,6 @@ export interface ChannelServiceDeps {
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly catalogue: Catalogue;
-  readonly chunks: Pick<StoredChunks, 'newest'>;
-  /** Tasks given out and not finished, by channel. */
-  readonly unfinished: () => ReadonlyMap<string, number>;
   /** Channels whose key is also kept in a file of this folder. */
   readonly bootChannels: readonly string[];
   readonly folder: string;
@@ -123,7 +115,9 @@ export class ChannelService {
     await redis.hdel(redisKeys.detectedFps, id);
     await redis.hdel(redisKeys.feeds, id);
     await redis.hdel(redisKeys.origin, id);
-    await redis.del(schedulerKeys.checkpoint(id), redisKeys.log(id), redisKeys.published(id));
+    await redis.hdel(redisKeys.storedChunks, id);
+    await forgetEndAsked(redis, id);
+    await redis.del(redisKeys.checkpoint(id), redisKeys.log(id), redisKeys.published(id));
   }
 
   async renewKey(id: string): Promise<ChannelView & { streamKey: string }> {
@@ -149,32 +143,41 @@ export class ChannelService {
     if (air === undefined) {
       throw new PipelineError('CONFLICT', `channel ${id} is not on air`);
     }
-    await redis.publish(schedulerKeys.endAsked, id);
     for (let waited = 0; waited < END_WAIT_MS; waited += END_POLL_MS) {
+      if (waited % END_ASK_MS === 0) {
+        await askForEnd(redis, air);
+      }
       if ((await this.#air(id))?.broadcast !== air.broadcast) {
         return { id, broadcast: air.broadcast };
       }
       await delay(END_POLL_MS);
     }
-    throw new PipelineError('TIMEOUT', 'the broadcast has not ended yet: no scheduler leads');
+    throw new PipelineError(
+      'TIMEOUT',
+      'the broadcast has not ended yet: no scheduler leads; the next one ends it',
+    );
   }
 
   async status(id: string): Promise<StatusView> {
     const { redis, catalogue } = this.#deps;
     const channel = catalogue.get(id);
-    const [air, feed, origin, fillers] = await Promise.all([
-      this.#air(id),
-      readFeed(redis, id),
-      readOrigin(redis, id),
+    const [live, fillers, leader, disk] = await Promise.all([
+      readLive(redis, id),
       readFillers(redis, id),
+      readLeader(redis),
+      this.#deps.disk(),
     ]);
-    return this.#statusOf(channel, { air, feed, origin }, fillers, await this.#deps.disk());
+    return this.#statusOf(channel, live, { fillers, leader, disk });
   }
 
   /** Every channel with its status, by few questions to Redis however many channels there are. */
   async room(): Promise<readonly RoomChannel[]> {
     const { redis, catalogue } = this.#deps;
-    const [known, disk] = await Promise.all([readEverything(redis), this.#deps.disk()]);
+    const [known, leader, disk] = await Promise.all([
+      readEverything(redis),
+      readLeader(redis),
+      this.#deps.disk(),
+    ]);
     return Promise.all(
       catalogue.list().map(async (channel) => {
         const live = known(channel.id);
@@ -182,7 +185,7 @@ export class ChannelService {
         const fillers = live.air === undefined ? [] : await readFillers(redis, channel.id);
         return {
           channel: viewOf(channel, live.air !== undefined),
-          status: this.#statusOf(channel, live, fillers, disk),
+          status: this.#statusOf(channel, live, { fillers, leader, disk }),
           startedAt: live.air?.startedAt ?? null,
         };
       }),
@@ -191,19 +194,23 @@ export class ChannelService {
 
   #statusOf(
     channel: Channel,
-    live: LiveState,
-    fillers: readonly Filler[],
-    disk: DiskState,
+    { stored, ...live }: LiveState,
+    own: {
+      readonly fillers: readonly Filler[];
+      readonly leader: LeaderView;
+      readonly disk: DiskState;
+    },
   ): StatusView {
-    const { clock, chunks, unfinished } = this.#deps;
+    const { leader, fillers, disk } = own;
     return statusOf({
       ...live,
       channel,
       fillers,
       disk,
-      unfinished: unfinished().get(channel.id) ?? 0,
-      rawStored: live.feed && chunks.newest(channel.id, live.feed.session),
-      now: clock.now(),
+      isLed: leader.isLed,
+      unfinished: leader.unfinished[channel.id] ?? 0,
+      rawStored: stored?.session === live.feed?.session ? stored?.n : undefined,
+      now: this.#deps.clock.now(),
     });
   }
 

@@ -1,8 +1,12 @@
-/** Sessions that were logged out: every scheduler refuses them until they would have expired, also after a restart. */
+/** Sessions that were logged out: every control refuses them until they would have expired, also after a restart. */
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
-import { schedulerKeys } from '../keys.ts';
 import type { Session } from './auth.ts';
+
+/** Hash: ids of sessions that were logged out, and when they would have expired. */
+const TABLE = 'control:sessions-ended';
+/** Pub/sub: `<id> <expiry>` of a session that was logged out. */
+export const SESSION_ENDED = 'control:session-ended';
 
 /** See the head of this file. */
 export class EndedSessions {
@@ -19,11 +23,11 @@ export class EndedSessions {
   /** Reads which are known; those long expired are forgotten in passing. */
   static async open(redis: Redis, logger: Logger, now: number): Promise<EndedSessions> {
     const sessions = new EndedSessions(redis, logger);
-    for (const [id, text] of Object.entries(await redis.hgetall(schedulerKeys.endedSessions))) {
+    for (const [id, text] of Object.entries(await redis.hgetall(TABLE))) {
       if (Number(text) > now) {
         sessions.#until.set(id, Number(text));
       } else {
-        await redis.hdel(schedulerKeys.endedSessions, id);
+        await redis.hdel(TABLE, id);
       }
     }
     return sessions;
@@ -43,15 +47,15 @@ export class EndedSessions {
     this.#until.set(id, until);
     this.#redis
       .multi()
-      .hset(schedulerKeys.endedSessions, id, until)
-      .publish(schedulerKeys.sessionEnded, `${id} ${until}`)
+      .hset(TABLE, id, until)
+      .publish(SESSION_ENDED, `${id} ${until}`)
       .exec()
       .catch((error: unknown) => {
-        this.#logger.warn({ error }, 'logout not told to other schedulers');
+        this.#logger.warn({ error }, 'logout not told to other controls');
       });
   }
 
-  /** Takes what another scheduler, or this one, has published; returns the session's id. */
+  /** Takes what another control, or this one, has published; returns the session's id. */
   heard(message: string): string {
     const [id = '', until = ''] = message.split(' ');
     this.#until.set(id, Number(until));

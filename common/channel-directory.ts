@@ -1,9 +1,9 @@
-/** The channels with their key hashes, in memory: RTMP's events are synchronous, so a key is checked without waiting. */
+/** The channels with their key hashes, in memory, following the mirror in Redis: whoever asks need not wait for it. */
 import { createHash } from 'node:crypto';
-import { channelSchema, type Channel } from '#common/contracts/channel';
-import { redisKeys } from '#common/contracts/names';
-import type { Logger } from '#common/logger';
-import type { Redis } from '#common/redis';
+import { channelSchema, type Channel } from './contracts/channel.ts';
+import { redisKeys } from './contracts/names.ts';
+import type { Logger } from './logger.ts';
+import type { Redis } from './redis.ts';
 
 /** Real milliseconds between looks at the whole table, for changes whose notice was lost. */
 const REFRESH_MS = 10_000;
@@ -18,6 +18,8 @@ export interface ChannelDirectory {
   /** The channel with this stream key. */
   byKey(key: string): Channel | undefined;
   byId(id: string): Channel | undefined;
+  /** Every channel, by id. */
+  list(): readonly Channel[];
   /** Calls back whenever a channel's key changed or the channel is gone. */
   watch(onChange: (id: string) => void): void;
   /** Calls back whenever a channel's publisher must be disconnected. */
@@ -108,6 +110,7 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
       return id === undefined ? undefined : channels.get(id);
     },
     byId: (id) => channels.get(id),
+    list: () => [...channels.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     watch: (onChange) => {
       watchers.push(onChange);
     },

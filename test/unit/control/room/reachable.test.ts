@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { reachable } from '../../../scheduler/control-room/reachable.ts';
+import { reachable } from '../../../../control/room/reachable.ts';
 
 test.each([
   ['http://127.0.0.1:8080', 'studio.example', 'http://studio.example:8080'],

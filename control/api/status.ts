@@ -10,9 +10,9 @@ import {
   type Warning,
 } from '#common/contracts/status';
 import type { DiskState } from '#common/disk';
+import type { Filler } from '#common/fillers';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { segmentNumber } from '#common/time';
-import type { Filler } from '../fillers.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
@@ -29,6 +29,8 @@ export interface Known {
   readonly air: Broadcast | undefined;
   readonly feed: FeedStatus | undefined;
   readonly origin: OriginStatus | undefined;
+  /** Whether a scheduler leads: without one nothing of the channel's life goes on. */
+  readonly isLed: boolean;
   readonly unfinished: number;
   /** Segments that became filler lately, newest first. */
   readonly fillers: readonly Filler[];
@@ -62,6 +64,7 @@ export function statusOf(known: Known): StatusView {
     rawStored: known.rawStored ?? null,
     warnings: onePerCode([
       ...feedWarnings(feed, connected, known.now),
+      ...leaderWarnings(known.isLed || (air === undefined && !connected)),
       ...ownWarnings(air, connected, unfinished),
       ...diskWarnings(known.disk),
       ...fillerWarnings(air, known.fillers, known.now),
@@ -106,6 +109,12 @@ function feedWarnings(
   return now - feed.at < REFUSAL_TOLD_MS
     ? feed.warnings.filter(({ code }) => code === FEED_REFUSED)
     : [];
+}
+
+function leaderWarnings(isWell: boolean): readonly Warning[] {
+  const message =
+    'No scheduler leads: no segment is made until one is back, which then makes up for it.';
+  return isWell ? [] : [{ code: 'SCHEDULER_AWAY', message }];
 }
 
 function ownWarnings(
@@ -169,12 +178,12 @@ const NEEDED = ['ingest', 'transcoder', 'aggregator', 'edge'] as const;
 /** What keeps the pipeline from taking a stream; empty when nothing does. */
 export function missingFor(
   services: readonly ServiceRecord[],
-  own: { readonly isLeader: boolean; readonly isStoreUp: boolean; readonly disk: DiskState },
+  own: { readonly isLed: boolean; readonly isStoreUp: boolean; readonly disk: DiskState },
 ): readonly string[] {
   const missing: string[] = NEEDED.filter(
     (service) => !services.some((record) => record.service === service && record.ready),
   );
-  if (!own.isLeader) {
+  if (!own.isLed) {
     missing.push('leadership');
   }
   if (!own.isStoreUp) {

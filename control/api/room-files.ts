@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
-/** `scheduler/control-room/dist/manifest.json`, written by the control room's build. */
+/** `control/room/dist/manifest.json`, written by the control room's build. */
 const manifestSchema = z.strictObject({
   page: z.string(),
   queueBoardHead: z.string(),
@@ -27,10 +27,10 @@ export interface RoomFiles {
   readonly assets: ReadonlyMap<string, RoomFile>;
 }
 
-/** The folder lies beside this one in the sources, and two levels further up from `dist/scheduler/api`. */
+/** The folder lies beside this one in the sources, and two levels further up from `dist/control/api`. */
 function findBuild(): string | undefined {
   const here = path.dirname(fileURLToPath(import.meta.url));
-  return ['../control-room/dist', '../../../scheduler/control-room/dist']
+  return ['../room/dist', '../../../control/room/dist']
     .map((relative) => path.join(here, relative))
     .find((folder) => existsSync(path.join(folder, 'manifest.json')));
 }

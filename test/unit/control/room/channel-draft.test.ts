@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_LADDER } from '#common/contracts/channel';
-import { createBodySchema } from '../../../scheduler/api/schemas.ts';
+import { createBodySchema } from '../../../../control/api/schemas.ts';
 import {
   NEW_DRAFT,
   draftOf,
@@ -9,7 +9,7 @@ import {
   requestOf,
   type ChannelDraft,
   type DraftField,
-} from '../../../scheduler/control-room/channel-draft.ts';
+} from '../../../../control/room/channel-draft.ts';
 
 const draft = (changed: Partial<ChannelDraft> = {}): ChannelDraft => ({
   ...NEW_DRAFT,

@@ -1,4 +1,4 @@
-/** Builds the control room into `dist`: hashed assets, their packed forms, the page and the manifest the scheduler reads. */
+/** Builds the control room into `dist`: hashed assets, their packed forms, the page and the manifest that control reads. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';

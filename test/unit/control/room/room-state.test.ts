@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { MOST_READINGS, type Snapshot } from '#common/contracts/control-room';
-import { INITIAL, afterEvent } from '../../../scheduler/control-room/room-state.ts';
+import { INITIAL, afterEvent } from '../../../../control/room/room-state.ts';
 
 const snapshot = (at: number, isOnAir = true): Snapshot => ({
   ...{ at, missing: [], rtmpUrl: null, workers: [], queues: [], edges: [], services: [] },

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
 import type { Broadcast } from '#common/contracts/segment';
 import { FEED_REFUSED, type FeedStatus } from '#common/contracts/status';
-import { statusOf, type Known } from '../../../scheduler/api/status.ts';
+import { statusOf, type Known } from '../../../control/api/status.ts';
 
 const N = 897_500_000;
 /** When segment {@link N} begins at 30 frames a second, milliseconds. */
@@ -21,7 +21,7 @@ const feed: FeedStatus = {
 };
 const warningsOf = (known: Partial<Known>): { code: string; message: string }[] =>
   statusOf({
-    ...{ channel, air, feed, origin: undefined, unfinished: 0, fillers: [] },
+    ...{ channel, air, feed, origin: undefined, isLed: true, unfinished: 0, fillers: [] },
     ...{ rawStored: undefined, disk: 'ok', now: NOW, ...known },
   }).warnings;
 
@@ -70,7 +70,16 @@ test('a lag grows once the next segment is later than the last one was', () => {
   const sound = { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' } as const;
   const lagAt = (now: number): number | null | undefined =>
     statusOf({
-      ...{ channel, feed, unfinished: 0, fillers: [], rawStored: undefined, disk: 'ok', now },
+      ...{
+        channel,
+        feed,
+        isLed: true,
+        unfinished: 0,
+        fillers: [],
+        rawStored: undefined,
+        disk: 'ok',
+        now,
+      },
       air: { ...air, renditions: [sound] },
       origin: {
         broadcast: air.broadcast,

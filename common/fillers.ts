@@ -1,7 +1,7 @@
 /** Which segments could lately not be made and became filler, and why: noted by the leader, told in the status. */
 import { z } from 'zod';
-import type { Redis } from '#common/redis';
-import { schedulerKeys } from './keys.ts';
+import { redisKeys } from './contracts/names.ts';
+import type { Redis } from './redis.ts';
 
 /** Kept of a channel; a minute of segments. */
 const MOST_NOTED = 30;
@@ -15,7 +15,7 @@ export type Filler = z.infer<typeof fillerSchema>;
 
 /** Notes one. */
 export async function noteFiller(redis: Redis, channel: string, filler: Filler): Promise<void> {
-  const key = schedulerKeys.fillers(channel);
+  const key = redisKeys.fillers(channel);
   const note = { ...filler, reason: filler.reason.slice(0, MOST_REASON) };
   await redis.lpush(key, JSON.stringify(note));
   await redis.ltrim(key, 0, MOST_NOTED - 1);
@@ -24,7 +24,7 @@ export async function noteFiller(redis: Redis, channel: string, filler: Filler):
 
 /** Those noted, newest first; what does not parse is as if it were not there. */
 export async function readFillers(redis: Redis, channel: string): Promise<readonly Filler[]> {
-  const notes = await redis.lrange(schedulerKeys.fillers(channel), 0, -1);
+  const notes = await redis.lrange(redisKeys.fillers(channel), 0, -1);
   return notes.flatMap((note) => {
     try {
       return fillerSchema.safeParse(JSON.parse(note)).data ?? [];

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { errorViewSchema } from '../../scheduler/api/schemas.ts';
+import { errorViewSchema } from '../../control/api/schemas.ts';
 import { SchedulerBench, TOKEN, call, type TestScheduler } from './scheduler-harness.ts';
 
 let bench: SchedulerBench;

@@ -1,18 +1,19 @@
-/** The scheduler service: catalogue, leadership, in_MQ, control API, put together. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+/** Control, put together: the catalogue, what operators do and see, and the server that they reach. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Gauge } from 'prom-client';
-import { QUEUES, redisKeys, storeKeys } from '#common/contracts/names';
+import { QUEUES, storeKeys } from '#common/contracts/names';
 import { diskStateOf, freeBytesIn, type DiskState } from '#common/disk';
+import { readLeader } from '#common/leader-status';
 import { withDeadline } from '#common/lifecycle';
 import { closesServer, listen } from '#common/listen';
 import { openQueue } from '#common/queues';
+import { watchRedisLife } from '#common/redis-life';
 import type { ServiceContext } from '#common/service';
 import { prepareStore } from '#common/store/prepare';
 import { createApp } from './api/app.ts';
 import { ChannelService } from './api/channel-service.ts';
 import { EdgeViews } from './api/edge-views.ts';
-import { EndedSessions } from './api/ended-sessions.ts';
+import { EndedSessions, SESSION_ENDED } from './api/ended-sessions.ts';
 import { readServices } from './api/live-state.ts';
 import { Previews } from './api/previews.ts';
 import { queueBoard } from './api/queue-board.ts';
@@ -23,12 +24,8 @@ import { answerClientError } from './api/requests.ts';
 import { missingFor } from './api/status.ts';
 import { makeBootChannels } from './catalogue/boot-channels.ts';
 import { Catalogue } from './catalogue/catalogue.ts';
-import type { SchedulerConfig } from './config.ts';
-import { schedulerKeys } from './keys.ts';
-import { ChannelMemory } from './leader/channel-memory.ts';
-import { startLeader, type Leader } from './leader/leader.ts';
-import { keepLease } from './leader/lease.ts';
-import { openStoredChunks } from './stored-chunks.ts';
+import { followCatalogue } from './catalogue/follow.ts';
+import type { ControlConfig } from './config.ts';
 
 /** A store's answer counts this long, real milliseconds. */
 const STORE_CHECK_MS = 3_000;
@@ -38,24 +35,22 @@ const HEADERS_TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 8 * 1024;
 
 /** What the service uses of its context. */
-export type SchedulerContext = Pick<
-  ServiceContext<SchedulerConfig>,
+export type ControlContext = Pick<
+  ServiceContext<ControlConfig>,
   | 'config'
   | 'logger'
   | 'clock'
   | 'redis'
   | 'connect'
   | 'store'
-  | 'metrics'
   | 'lifecycle'
-  | 'id'
   | 'setReady'
   | 'health'
 >;
 
 /** Starts the service and returns the port its API listens on. */
-export async function startScheduler(context: SchedulerContext): Promise<{ port: number }> {
-  const { config, logger, clock, redis, store, lifecycle } = context;
+export async function startControl(context: ControlContext): Promise<{ port: number }> {
+  const { config, connect, logger, clock, redis, store, lifecycle } = context;
   await prepareStore(config, config.RAW_RETENTION_DAYS, logger);
   const catalogue = await Catalogue.open({ redis, store, logger });
   await makeBootChannels(config.BOOT_CHANNELS, {
@@ -64,54 +59,29 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     logger,
     now: new Date(clock.now()),
   });
-
-  let leader: Leader | undefined;
-  const logRedis = context.connect('log');
-  const memory = new ChannelMemory();
-  const lease = keepLease({
-    redis,
-    holder: context.id,
-    logger,
-    lead: (held) => {
-      const { closeAfter } = config;
-      const started = startLeader(
-        { redis, logRedis, store, clock, logger, closeAfter, catalogue, memory },
-        held,
-      );
-      leader = started;
-      return Promise.resolve({
-        close: async () => {
-          leader = undefined;
-          await started.close();
-        },
-      });
-    },
-  });
-  lifecycle.own('leadership', lease);
-  const chunks = lifecycle.own('chunks', openStoredChunks(redis, logger));
+  await followCatalogue(catalogue, { redis, subscriber: connect('catalogue'), logger });
+  lifecycle.own(
+    'redis life',
+    watchRedisLife(redis, logger, () => catalogue.mirror()),
+  );
   const endedSessions = await EndedSessions.open(redis, logger, Date.now());
 
-  const unfinished = (): ReadonlyMap<string, number> => leader?.unfinished() ?? new Map();
   const services = (): ReturnType<typeof readServices> =>
     // Heartbeats carry real time, whatever the clock's rate.
     readServices(redis, Date.now());
   const isStoreUp = storeCheck(context);
   const disk = diskCheck(config);
-  const missing = async (): Promise<readonly string[]> => {
-    const isLeader = leader !== undefined;
-    return missingFor(await services(), {
-      isLeader,
+  const missing = async (): Promise<readonly string[]> =>
+    missingFor(await services(), {
+      isLed: (await readLeader(redis)).isLed,
       isStoreUp: await isStoreUp(),
       disk: await disk(),
     });
-  };
   const channels = new ChannelService({
     redis,
     store,
     clock,
     catalogue,
-    chunks,
-    unfinished,
     bootChannels: config.BOOT_CHANNELS,
     folder: config.DATA_DIR,
     disk,
@@ -136,12 +106,12 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
       logger,
     ),
   );
-  await listenToOthers(context, catalogue, {
-    end: (id) => leader?.end(id),
-    sessionEnded: (message) => {
-      room.events.endSession(endedSessions.heard(message));
-    },
+  const logouts = connect('logouts');
+  logouts.on('message', (_topic: string, message: string) => {
+    room.events.endSession(endedSessions.heard(message));
   });
+  await logouts.subscribe(SESSION_ENDED);
+
   const files = await readRoomFiles();
   if (files === undefined) {
     logger.warn('control room is not built');
@@ -165,59 +135,36 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
     now: Date.now,
     logger,
   });
+  const server = serverOf((request, response) => {
+    if (request.url === '/readyz') {
+      answerReadiness(response, missing);
+    } else if (!context.health.handle(request, response)) {
+      app(request, response);
+    }
+  });
+  await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
+  lifecycle.own('control api', closesServer(server));
+  // Streams without an end would keep the server from closing.
+  lifecycle.own('listeners', room.events);
+  context.setReady(true);
+  return { port: (server.address() as AddressInfo).port };
+}
+
+function serverOf(answer: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
-    (request: IncomingMessage, response: ServerResponse) => {
-      if (request.url === '/readyz') {
-        answerReadiness(response, missing);
-      } else if (!context.health.handle(request, response)) {
-        app(request, response);
-      }
-    },
+    answer,
   );
   server.on('clientError', answerClientError);
-  await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
-  lifecycle.own('control api', closesServer(server));
-  // Streams without an end would keep the server from closing.
-  lifecycle.own('listeners', room.events);
-  gauges(context, unfinished, () => leader !== undefined);
-  context.setReady(true);
-  return { port: (server.address() as AddressInfo).port };
-}
-
-/** Follows changes made by other schedulers, and operators' wishes that reached another one. */
-async function listenToOthers(
-  { connect, logger }: SchedulerContext,
-  catalogue: Catalogue,
-  on: {
-    readonly end: (channel: string) => void;
-    readonly sessionEnded: (message: string) => void;
-  },
-): Promise<void> {
-  const subscriptions = connect('subscriptions');
-  subscriptions.on('message', (topic: string, id: string) => {
-    if (topic === schedulerKeys.endAsked) {
-      on.end(id);
-      return;
-    }
-    if (topic === schedulerKeys.sessionEnded) {
-      on.sessionEnded(id);
-      return;
-    }
-    catalogue.refresh(id).catch((error: unknown) => {
-      logger.warn({ error, channel: id }, 'channel not refreshed');
-    });
-  });
-  const { endAsked, sessionEnded } = schedulerKeys;
-  await subscriptions.subscribe(redisKeys.channelChanged, endAsked, sessionEnded);
+  return server;
 }
 
 /** Whether the store answers; asked at most once in a while. */
-function storeCheck({ store, logger }: SchedulerContext): () => Promise<boolean> {
+function storeCheck({ store, logger }: ControlContext): () => Promise<boolean> {
   let checkedAt = Number.NEGATIVE_INFINITY;
   let last: Promise<boolean> = Promise.resolve(false);
   return () => {
@@ -237,7 +184,7 @@ function storeCheck({ store, logger }: SchedulerContext): () => Promise<boolean>
 }
 
 /** The disk counts where the store is a folder on it. */
-function diskCheck(config: SchedulerConfig): () => Promise<DiskState> {
+function diskCheck(config: ControlConfig): () => Promise<DiskState> {
   return async () => {
     if (config.S3_ENDPOINT !== undefined) {
       return 'ok';
@@ -267,32 +214,4 @@ function answerReadiness(
       answer(503, 'not ready: redis\n');
     },
   );
-}
-
-function gauges(
-  { metrics }: SchedulerContext,
-  unfinished: () => ReadonlyMap<string, number>,
-  isLeader: () => boolean,
-): void {
-  const registers = [metrics];
-  new Gauge({
-    name: 'touchline_scheduler_leader',
-    help: '1 on the scheduler that leads',
-    registers,
-    collect() {
-      this.set(isLeader() ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: 'touchline_transcode_unfinished',
-    help: 'Tasks given out and not finished',
-    labelNames: ['channel'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [channel, count] of unfinished()) {
-        this.set({ channel }, count);
-      }
-    },
-  });
 }

@@ -11,7 +11,7 @@ import {
   type ServiceRecord,
 } from '#common/contracts/status';
 import type { Redis } from '#common/redis';
-import { schedulerKeys } from '../keys.ts';
+import { parseStoredChunk, type StoredChunk } from '#common/stored-chunks';
 
 /** A service not heard of for this long is gone. */
 const FRESH_MS = 10_000;
@@ -29,41 +29,50 @@ function parse<S extends z.ZodType>(schema: S, text: string | null): z.output<S>
 
 /** The broadcast a channel has on air. */
 export const readAir = async (redis: Redis, channel: string): Promise<Broadcast | undefined> =>
-  parse(broadcastSchema, await redis.hget(schedulerKeys.air, channel));
+  parse(broadcastSchema, await redis.hget(redisKeys.air, channel));
 
 /** Ids of the channels on air. */
 export const readOnAir = async (redis: Redis): Promise<ReadonlySet<string>> =>
-  new Set(await redis.hkeys(schedulerKeys.air));
-
-/** A channel's feed, as ingest told it last. */
-export const readFeed = async (redis: Redis, channel: string): Promise<FeedStatus | undefined> =>
-  parse(feedStatusSchema, await redis.hget(redisKeys.feeds, channel));
-
-/** What the origin published of a channel. */
-export const readOrigin = async (
-  redis: Redis,
-  channel: string,
-): Promise<OriginStatus | undefined> =>
-  parse(originStatusSchema, await redis.hget(redisKeys.origin, channel));
+  new Set(await redis.hkeys(redisKeys.air));
 
 /** What is known of a channel's broadcast, feed and publication. */
 export interface LiveState {
   readonly air: Broadcast | undefined;
   readonly feed: FeedStatus | undefined;
   readonly origin: OriginStatus | undefined;
+  /** The newest raw chunk in the store. */
+  readonly stored: StoredChunk | undefined;
+}
+
+/** What is known of one channel. */
+export async function readLive(redis: Redis, channel: string): Promise<LiveState> {
+  const [air, feed, origin, chunk] = await Promise.all([
+    redis.hget(redisKeys.air, channel),
+    redis.hget(redisKeys.feeds, channel),
+    redis.hget(redisKeys.origin, channel),
+    redis.hget(redisKeys.storedChunks, channel),
+  ]);
+  return {
+    air: parse(broadcastSchema, air),
+    feed: parse(feedStatusSchema, feed),
+    origin: parse(originStatusSchema, origin),
+    stored: parseStoredChunk(chunk),
+  };
 }
 
 /** What is known of every channel, to be asked by id. */
 export async function readEverything(redis: Redis): Promise<(channel: string) => LiveState> {
-  const [airs, feeds, origins] = await Promise.all([
-    redis.hgetall(schedulerKeys.air),
+  const [airs, feeds, origins, chunks] = await Promise.all([
+    redis.hgetall(redisKeys.air),
     redis.hgetall(redisKeys.feeds),
     redis.hgetall(redisKeys.origin),
+    redis.hgetall(redisKeys.storedChunks),
   ]);
   return (channel) => ({
     air: parse(broadcastSchema, airs[channel] ?? null),
     feed: parse(feedStatusSchema, feeds[channel] ?? null),
     origin: parse(originStatusSchema, origins[channel] ?? null),
+    stored: parseStoredChunk(chunks[channel]),
   });
 }
 
