@@ -12,9 +12,9 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
-  testEnvironment: 'node',
-  // Only ends a test that hangs: no test is judged by how fast the machine is.
-  testTimeout: 120_000,
+  // Deadlines only end a test that hangs: there each is longer by one factor.
+  testEnvironment: '<rootDir>/scripts/jest/environment.mjs',
+  testTimeout: 40_000,
   // What needs no real time runs side by side; what needs it takes turns afterwards.
   runner: '<rootDir>/scripts/jest/runner.mjs',
   maxWorkers: '100%',
