@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { whereIs } from '../../scripts/programs.mjs';
+import { ROOT, testWith } from '../helpers/needs.ts';
 import { runSupervisorProgram, type SupervisorEnd } from '../helpers/supervisor-run.ts';
 
 let bin: string;
@@ -15,7 +16,6 @@ afterEach(() => {
   rmSync(bin, { recursive: true });
 });
 
-const isRoot = process.getuid?.() === 0;
 const real = (program: string): void => {
   symlinkSync(whereIs(program) ?? program, join(bin, program));
 };
@@ -55,8 +55,9 @@ describe('the preflight', () => {
     expect(right).toEqual({ code: 0, output: '' });
   });
 
-  (isRoot ? test : test.skip)(
-    'installs it, and says which one is in the way if that changes nothing (as root)',
+  testWith(
+    ROOT,
+    'installs it, and says which one is in the way if that changes nothing',
     async () => {
       standIn('ffmpeg', withoutX264(whereIs('ffmpeg') ?? ''));
       real('ffprobe');
