@@ -75,7 +75,8 @@ describe('the preflight', () => {
     },
   );
 
-  (isRoot ? test : test.skip)(
+  testWith(
+    ROOT,
     'shows one line for each step of the set-up, and the end of the log of one that fails (as root)',
     async () => {
       standIn('ffmpeg', withoutX264(whereIs('ffmpeg') ?? ''));
