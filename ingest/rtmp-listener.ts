@@ -9,7 +9,7 @@ import { RtmpConnection } from './rtmp-connection.ts';
 import { Admission, type AdmissionLimits, type Guest } from './rtmp/admission.ts';
 import { createEndNotes, type ConnectionEnd, type NoteEnd } from './rtmp/connection-end.ts';
 import { KeyGuesses } from './rtmp/key-guesses.ts';
-import { sourceOf } from './rtmp/source-address.ts';
+import { sourceOf } from '#common/source-address';
 import { WireBudget } from './rtmp/wire-budget.ts';
 
 /** Times of a connection, real milliseconds. */
