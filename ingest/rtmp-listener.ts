@@ -5,11 +5,11 @@ import { PipelineError, toPipelineError } from '#common/errors';
 import { listen } from '#common/listen';
 import type { Logger } from '#common/logger';
 import type { AcceptPublisher } from './publication.ts';
-import { RtmpConnection } from './rtmp-server.ts';
+import { RtmpConnection } from './rtmp-connection.ts';
 import { Admission, type AdmissionLimits, type Guest } from './rtmp/admission.ts';
 import { createEndNotes, type ConnectionEnd, type NoteEnd } from './rtmp/connection-end.ts';
 import { KeyGuesses } from './rtmp/key-guesses.ts';
-import { sourceOf } from './rtmp/source-address.ts';
+import { sourceOf } from '#common/source-address';
 import { WireBudget } from './rtmp/wire-budget.ts';
 
 /** Times of a connection, real milliseconds. */

@@ -38,8 +38,8 @@ export const admissionOf = (response: Response): Admission =>
 
 /** Lets through who may come in; browsers that look for a page are sent to the login page. */
 export function admitted({ gate, now, logger }: AdmissionDeps): RequestHandler {
-  return (request, response, next) => {
-    const admission = gate.admit(request.headers, now());
+  return async (request, response, next) => {
+    const admission = await gate.admit(request.headers, now());
     if (admission === undefined) {
       if (isRead(request) && request.accepts(['json', 'html']) === 'html') {
         response.redirect(303, '/login');

@@ -14,8 +14,8 @@ export function loginRoutes({ gate, now, logger }: AdmissionDeps): Router {
     response.setHeader('content-security-policy', LOGIN_POLICY);
     next();
   });
-  router.get('/login', (request, response) => {
-    if (gate.admit(request.headers, now()) !== undefined) {
+  router.get('/login', async (request, response) => {
+    if ((await gate.admit(request.headers, now())) !== undefined) {
       response.redirect(303, '/');
       return;
     }
@@ -23,7 +23,7 @@ export function loginRoutes({ gate, now, logger }: AdmissionDeps): Router {
   });
 
   const form = express.urlencoded({ extended: false, limit: '4kb', parameterLimit: 4 });
-  router.post('/login', form, (request, response) => {
+  router.post('/login', form, async (request, response) => {
     // Another site must not log a browser in, either.
     if (isForeignPage(request)) {
       const message = 'this login comes from another site';
@@ -42,7 +42,7 @@ export function loginRoutes({ gate, now, logger }: AdmissionDeps): Router {
       response.status(401).type('html').send(loginPage('This is not the admin token.'));
       return;
     }
-    response.setHeader('set-cookie', gate.cookie(now()));
+    response.setHeader('set-cookie', await gate.cookie(now()));
     response.redirect(303, '/');
   });
   return router;

@@ -54,7 +54,7 @@ export function statusOf(known: Known): StatusView {
       const made = origin?.renditions.find(({ id }) => id === rendition.id);
       return {
         id: rendition.id,
-        ...(rendition.kind === 'video' ? { height: rendition.height } : {}),
+        ...(rendition.kind === 'video' ? { width: rendition.width, height: rendition.height } : {}),
         published: made?.published ?? null,
         lagMs: air === undefined || made === undefined ? null : lagOf(made, air.fps, known.now),
       };

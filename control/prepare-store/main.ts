@@ -11,7 +11,9 @@ try {
   const config = parseConfig(prepareStoreSettings, process.env);
   // The store may be starting at this very moment, too.
   await pRetry(() => prepareStore(config, config.RAW_RETENTION_DAYS, logger), {
-    ...{ retries: 60, minTimeout: 500, factor: 1 },
+    retries: 60,
+    minTimeout: 500,
+    factor: 1,
     shouldRetry: ({ error }) => isRetryable(toPipelineError(error).code),
   });
   logger.info('store is ready');

@@ -24,16 +24,19 @@ export const Renditions = ({ entry }: { readonly entry: RoomChannel }): JSX.Elem
         </tr>
       </thead>
       <tbody>
-        {entry.status.renditions.map(({ id, height, published, lagMs }, at) => {
+        {entry.status.renditions.map(({ id, width, height, published, lagMs }, at) => {
           const from = `channels/${entry.channel.id}/renditions/${id}`;
           const level = lagLevel(lagMs);
           return (
             <tr key={id}>
-              <th scope="row">
+              <th
+                scope="row"
+                title={width === undefined ? undefined : `${width} × ${height ?? '–'} pixels`}
+              >
                 <svg class="swatch" aria-hidden="true" viewBox="0 0 10 10">
                   <circle cx="5" cy="5" r="5" fill={lineColour(at)} />
                 </svg>
-                <Figure source={`${from}/name`} text={nameOf(id, height)} />
+                <Figure source={`${from}/name`} text={nameOf(id)} />
               </th>
               <td class="is-number">
                 <Figure source={`${from}/published`} text={formatNumber(published)} />
@@ -54,5 +57,6 @@ export const Renditions = ({ entry }: { readonly entry: RoomChannel }): JSX.Elem
   </div>
 );
 
-const nameOf = (id: string, height: number | undefined): string =>
-  height === undefined ? `Sound ${id.replace(/^a/, '')}k` : `${height}p`;
+/** `v720` is 720p, lying or standing; `a128` is sound of 128 kb/s. */
+const nameOf = (id: string): string =>
+  id.startsWith('v') ? `${Number(id.slice(1))}p` : `Sound ${id.slice(1)}k`;

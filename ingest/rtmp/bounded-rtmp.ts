@@ -1,7 +1,7 @@
 /**
  * node-media-server's protocol core (handshake, chunks, its AMF 0 writer) behind a fence; the one file that imports it.
- * Its server, sessions and broadcasts are not used: they start a publisher before its name is checked, keep broadcasts
- * for ever and end the process on errors. What is kept is one object a connection, and here:
+ * Its server, connections and broadcasts are not used: they start a publisher before its name is checked, keep
+ * broadcasts for ever and end the process on errors. What is kept is one object a connection, and here:
  * - lengths, chunk sizes, chunk streams, messages and bytes are bounded before it allocates or works for them;
  * - chunk stream ids from 320 are read right, timestamps past 2^32 wrap instead of silencing the feed, abort works;
  * - its reader of AMF 0 is not used: it has no bounds, and what it reads is written back.

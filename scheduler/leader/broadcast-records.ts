@@ -1,5 +1,5 @@
 /** The store's records of broadcasts. Written behind, because no number waits for a store that is away. */
-import { setTimeout as delay } from 'node:timers/promises';
+import pRetry from 'p-retry';
 import { storeKeys } from '#common/contracts/names';
 import type { Broadcast } from '#common/contracts/segment';
 import type { Closable } from '#common/lifecycle';
@@ -23,25 +23,40 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
   const stop = new AbortController();
   let draining: Promise<void> | undefined;
 
+  /** Puts the record that has waited longest; one that was replaced meanwhile is put again. */
+  const putFirst = async (): Promise<void> => {
+    const [next] = waiting;
+    if (next === undefined) {
+      return;
+    }
+    const [key, record] = next;
+    try {
+      const body = Buffer.from(JSON.stringify(record));
+      await store.put(key, body, { contentType: 'application/json' });
+    } catch (error) {
+      logger.warn({ error, key, waiting: waiting.size }, 'broadcast record not stored yet');
+      throw error;
+    }
+    if (waiting.get(key) === record) {
+      waiting.delete(key);
+    }
+  };
+
+  /** Rejects only when the writer is closed meanwhile. */
   const drain = async (): Promise<void> => {
-    let pause = FIRST_RETRY_MS;
-    for (let next = first(waiting); next !== undefined; next = first(waiting)) {
-      const [key, record] = next;
-      try {
-        const body = Buffer.from(JSON.stringify(record));
-        await store.put(key, body, { contentType: 'application/json' });
-        if (waiting.get(key) === record) {
-          waiting.delete(key);
-        }
-        pause = FIRST_RETRY_MS;
-      } catch (error) {
-        logger.warn({ error, key, waiting: waiting.size }, 'broadcast record not stored yet');
-        if (stop.signal.aborted) {
-          return;
-        }
-        await delay(pause, undefined, { signal: stop.signal }).catch(() => undefined);
-        pause = Math.min(LONGEST_RETRY_MS, 2 * pause);
-      }
+    while (waiting.size > 0) {
+      await pRetry(putFirst, {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: FIRST_RETRY_MS,
+        maxTimeout: LONGEST_RETRY_MS,
+        signal: stop.signal,
+      });
+    }
+  };
+
+  const tryOnceMore = async (): Promise<void> => {
+    while (waiting.size > 0) {
+      await putFirst();
     }
   };
 
@@ -50,21 +65,23 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
       const key = storeKeys.broadcast(record.channel, segmentNumber(record.broadcast));
       waiting.set(key, record);
       if (waiting.size > MOST_WAITING) {
-        waiting.delete(first(waiting)?.[0] ?? key);
+        const [oldest = key] = waiting.keys();
+        waiting.delete(oldest);
         logger.error({ key }, 'broadcast record given up: the store is away for too long');
       }
-      draining ??= drain().finally(() => {
-        draining = undefined;
-      });
+      draining ??= drain()
+        .catch(() => undefined)
+        .finally(() => {
+          draining = undefined;
+        });
     },
     close: async () => {
       stop.abort();
       await draining;
+      await tryOnceMore().catch(() => undefined);
     },
   };
 }
-
-const first = <K, V>(map: ReadonlyMap<K, V>): [K, V] | undefined => map.entries().next().value;
 
 /** The highest number of a broadcast that has a commit record; undefined if none has. */
 export async function lastCommit(

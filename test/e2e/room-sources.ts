@@ -112,7 +112,7 @@ async function channelTexts(
       set(
         `${name}/name`,
         rendition.kind === 'video'
-          ? `${rendition.height}p`
+          ? `${Math.min(rendition.width, rendition.height)}p`
           : `Sound ${rendition.bitrateBps / 1000}k`,
       );
       worstLagMs = made === undefined ? worstLagMs : Math.max(worstLagMs ?? 0, made.lagMs);

@@ -15,7 +15,7 @@ import {
   type FlvTag,
 } from '../helpers/flv.ts';
 import { made, verify } from '../helpers/media-fuzz.ts';
-import { joinSample } from '../../ingest/media/nal.ts';
+import { joinSample } from '#common/codec/h264/nal-units';
 import { eventually } from '../helpers/poll.ts';
 import { RtmpPublisher } from '../helpers/rtmp-publisher.ts';
 import { seeded } from '../helpers/seeded.ts';

@@ -1,5 +1,5 @@
-/** ADTS, ISO/IEC 14496-3 §1.A.2.2: how ffmpeg hands us coded sound. */
-import { PipelineError } from '#common/errors';
+/** ADTS, ISO/IEC 14496-3 §1.A.2.2: coded sound with a header before each frame. */
+import { PipelineError } from '../../errors.ts';
 
 const HEADER_BYTES = 7;
 const CRC_BYTES = 2;

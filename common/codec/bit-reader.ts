@@ -1,5 +1,5 @@
 /** Bits and Exp-Golomb codes of a raw byte sequence payload (Rec. ITU-T H.264 §7.2 and §9.1). */
-import { PipelineError } from '#common/errors';
+import { PipelineError } from '../errors.ts';
 
 /** Reads bits, most significant first. Reading past the end throws BAD_MEDIA with the bit's offset. */
 export class BitReader {

@@ -1,4 +1,7 @@
-/** Byte ranges (RFC 9110 §14): one range; several are answered with the whole, as the specification allows. */
+/**
+ * Conditional and range requests of objects that never change, read: entity tags (RFC 9110 §13.1.2) and one byte range (§14);
+ * several ranges are answered with the whole, as the specification allows.
+ */
 
 /** Bytes `start` to `end`, inclusive. */
 export interface ByteRange {
@@ -10,7 +13,7 @@ export interface ByteRange {
  * Reads a Range header.
  * @param header as received
  * @param total length of the whole
- * @returns the range; `unsatisfiable` (416); or undefined: answer with the whole
+ * @returns the range; `unsatisfiable` (416); or undefined: answer with the whole (also for a reversed range, §14.1.1)
  */
 export function parseRange(
   header: string | undefined,

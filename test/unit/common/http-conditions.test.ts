@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { matchesEtag, parseRange } from '../../../edge/range.ts';
+import { matchesEtag, parseRange } from '#common/http-conditions';
 
 describe('parseRange', () => {
   test.each([
