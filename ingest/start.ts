@@ -1,13 +1,13 @@
 /** The ingest service: RTMP in; the log, hot streams, raw chunks and in_MQ out. */
 import { join } from 'node:path';
 import { Gauge, type Registry } from 'prom-client';
+import { openChannelDirectory } from '#common/channel-directory';
 import { appendToLog } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { Logger } from '#common/logger';
 import { execute, type Redis } from '#common/redis';
 import { watchRedisLife } from '#common/redis-life';
 import type { ObjectStore } from '#common/store/store';
-import { openChannelDirectory } from './channel-directory.ts';
 import { ChannelMemory } from './channel-memory.ts';
 import { ChunkUploader, type JobQueue } from './raw/chunk-uploader.ts';
 import type { IngestConfig } from './config.ts';

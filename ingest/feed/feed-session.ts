@@ -12,7 +12,7 @@ import type { Logger } from '#common/logger';
 import type { FrameIndex } from '#common/time';
 import { Allowance } from './allowance.ts';
 import { ChunkNumbers } from '../raw/chunk-numbers.ts';
-import { shownSize } from '../media/sps.ts';
+import { shownSize } from '../media/sps-policy.ts';
 import { FeedBeginning } from './feed-beginning.ts';
 import { FeedMeter, meterKind } from './feed-meter.ts';
 import { FeedSource } from './feed-source.ts';

@@ -1,4 +1,5 @@
 /** The feeds being published right now: at most one a channel, and their status in Redis. */
+import type { ChannelDirectory } from '#common/channel-directory';
 import type { Clock } from '#common/clock';
 import type { Channel } from '#common/contracts/channel';
 import { redisKeys } from '#common/contracts/names';
@@ -6,7 +7,6 @@ import type { FeedStatus } from '#common/contracts/status';
 import { toPipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
-import type { ChannelDirectory } from '../channel-directory.ts';
 import { FeedSession, type FeedSessionDeps } from './feed-session.ts';
 import type { Publication, Publishers, PublishRequest } from '../publication.ts';
 import { SparseLog } from '../rtmp/sparse-log.ts';

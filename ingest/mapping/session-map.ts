@@ -6,7 +6,7 @@
  */
 import { placeOfTime, SAMPLE_RATE, type Grid } from '#common/grid';
 import { frameIndex, milliseconds, type FrameIndex, type SamplePosition } from '#common/time';
-import type { AacConfig } from '../media/aac-config.ts';
+import type { AacConfig } from '../media/aac-policy.ts';
 import { FrameMap } from './frame-map.ts';
 import { PresentationOrder } from './presentation-order.ts';
 import { sessionOffset, steadyBeginning } from './session-offset.ts';

@@ -1,26 +1,20 @@
 /** Whom limits count together: an IPv4 address, or the /64 of an IPv6 address, which one customer has whole. */
-import { isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
 
-const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+const CUSTOMER_PREFIX = 64;
 
-/** The source of a socket's remote address. */
+/** The source of a socket's remote address; what is no address is a source of its own. */
 export function sourceOf(address: string): string {
-  const [bare = ''] = address.split('%');
-  const mapped = MAPPED.exec(bare)?.[1];
-  if (mapped !== undefined || !isIPv6(bare)) {
-    return mapped ?? bare;
+  if (!ipaddr.isValid(address)) {
+    return address;
   }
-  const [head = '', tail] = bare.toLowerCase().split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const missing =
-    tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
-  const whole = [
-    ...groups,
-    ...Array.from({ length: missing }, () => '0'),
-    ...(tail ?? '').split(':'),
-  ];
-  return `${whole
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`;
+  // An IPv4 address that comes mapped into IPv6 is the IPv4 address.
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') {
+    return parsed.toString();
+  }
+  const prefix = ipaddr.IPv6.networkAddressFromCIDR(
+    `${parsed.toNormalizedString()}/${CUSTOMER_PREFIX}`,
+  );
+  return `${prefix.toString()}/${CUSTOMER_PREFIX}`;
 }

@@ -62,7 +62,8 @@ export class ChannelRunner {
   #lastId = '0-0';
   #checkpointId = '0-0';
   #checkpointAt = 0;
-  #isEndAsked = false;
+  /** The broadcast that its operator ends. */
+  #endAsked: number | undefined;
   #droppedAt = 0;
   readonly #stuck = new Stuck();
   /** The broadcast that ended last, until all of it is published. */
@@ -125,9 +126,9 @@ export class ChannelRunner {
     this.#channel = channel;
   }
 
-  /** Ends the broadcast on air, if there is one. */
-  end(): void {
-    this.#isEndAsked = this.#state.air !== null;
+  /** Ends that broadcast, if it is on air now or turns out to be once the log is read. */
+  end(broadcast: number): void {
+    this.#endAsked = broadcast;
   }
 
   /** Folds what the log brought. */
@@ -172,7 +173,6 @@ export class ChannelRunner {
           this.#decideFps(before?.fps);
           break;
         case 'off-air':
-          this.#isEndAsked = false;
           this.#ended = entry;
           if (before !== null) {
             const record = this.#broadcast(before, entry.last);
@@ -206,7 +206,7 @@ export class ChannelRunner {
         reconnectSeconds: this.#channel.reconnectSeconds,
         closeAfter,
         epoch: lease.epoch,
-        isEndAsked: this.#isEndAsked,
+        isEndAsked: this.#state.air !== null && this.#state.air.broadcast === this.#endAsked,
       });
       if (marks.length === 0) {
         break;

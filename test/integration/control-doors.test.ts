@@ -7,11 +7,11 @@ import { z } from 'zod';
 import { createLogger } from '#common/logger';
 import { openQueue } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
-import { createApp, type AppDeps } from '../../scheduler/api/app.ts';
-import { EdgeViews } from '../../scheduler/api/edge-views.ts';
-import { EndedSessions } from '../../scheduler/api/ended-sessions.ts';
-import { queueBoard } from '../../scheduler/api/queue-board.ts';
-import { Room } from '../../scheduler/api/room.ts';
+import { createApp, type AppDeps } from '../../control/api/app.ts';
+import { EdgeViews } from '../../control/api/edge-views.ts';
+import { EndedSessions } from '../../control/api/ended-sessions.ts';
+import { queueBoard } from '../../control/api/queue-board.ts';
+import { Room } from '../../control/api/room.ts';
 import { startRedis } from '../helpers/redis-server.ts';
 import { TOKEN } from './scheduler-harness.ts';
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { FeedBeginning, type BeginningSource } from '../../../ingest/feed/feed-beginning.ts';
 import { H264Track } from '../../../ingest/media/h264-track.ts';
-import { parseAacConfig } from '../../../ingest/media/aac-config.ts';
-import { joinSample } from '../../../ingest/media/nal.ts';
+import { acceptAacConfig } from '../../../ingest/media/aac-policy.ts';
+import { joinSample } from '#common/codec/h264/nal-units';
 import type { MediaPacket } from '../../../ingest/mapping/session-map.ts';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../../helpers/bits.ts';
 
-const config = parseAacConfig(Uint8Array.of(0x11, 0x90));
+const config = acceptAacConfig(Uint8Array.of(0x11, 0x90));
 const sound = (arrival: number, data = Buffer.alloc(1)): MediaPacket => ({
   ...{ kind: 'audio', dts: arrival, arrival, config, data },
 });

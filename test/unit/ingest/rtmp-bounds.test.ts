@@ -130,9 +130,9 @@ describe('a source', () => {
     expect(sourceOf('192.0.2.7')).toBe('192.0.2.7');
     expect(sourceOf('::ffff:192.0.2.7')).toBe('192.0.2.7');
     expect(sourceOf('2001:db8:0:1:a:b:c:d')).toBe('2001:db8:0:1::/64');
-    expect(sourceOf('2001:0db8::1')).toBe('2001:db8:0:0::/64');
-    expect(sourceOf('fe80::1%eth0')).toBe('fe80:0:0:0::/64');
-    expect(sourceOf('::1')).toBe('0:0:0:0::/64');
+    expect(sourceOf('2001:0db8::1')).toBe('2001:db8::/64');
+    expect(sourceOf('fe80::1%eth0')).toBe('fe80::/64');
+    expect(sourceOf('::1')).toBe('::/64');
     expect(sourceOf('')).toBe('');
   });
 });
