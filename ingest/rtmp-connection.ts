@@ -6,23 +6,30 @@
  */
 import type { Socket } from 'node:net';
 import { PipelineError, toPipelineError } from '#common/errors';
-import type { AcceptPublisher, Publication } from './publication.ts';
+import type { Publication, Publishers } from './publication.ts';
 import { decodeCommand, type Command, type Primitive } from './rtmp/amf0.ts';
-import { BoundedRtmp, MESSAGE } from './rtmp/bounded-rtmp.ts';
+import { BoundedRtmp, type MediaType } from './rtmp/bounded-rtmp.ts';
 import { endOf, type ConnectionEnd } from './rtmp/connection-end.ts';
+import { applicationOf, publishTarget, type PublishTarget } from './rtmp/publish-target.ts';
 import type { WireBudget } from './rtmp/wire-budget.ts';
 
 /** Publishes over one connection, one after another. */
 const MAX_PUBLISHES = 16;
 /** How long a refused publisher has to read why. */
 const LINGER_MS = 2000;
+const BAD_NAME = 'NetStream.Publish.BadName';
+/** The same for every wrong key, so that it says nothing about the right ones. */
+const NOT_TAKEN =
+  'unknown stream key, or already publishing: check Settings -> Stream -> Stream Key';
+/** Answers of a peer, which are not answered. */
+const ANSWERS: ReadonlySet<string> = new Set(['_result', '_error', 'onStatus']);
 
 /** `asking`: the answer to a publish waits. */
 type State = 'new' | 'connected' | 'asking' | 'publishing' | 'closing';
 
 /** What a connection needs of the port it came in by. */
 export interface ConnectionHost {
-  readonly accept: AcceptPublisher;
+  readonly publishers: Publishers;
   readonly budget: WireBudget;
   /** The handshake is over, the first message is about to be looked at. @throws PipelineError if there is no room */
   readonly onGreeted: () => void;
@@ -30,6 +37,8 @@ export interface ConnectionHost {
   readonly wait: () => number;
   /** Runs work later, unless the connection has closed by then; its errors are handled as those of `receive`. */
   readonly later: (delay: number, work: () => void) => void;
+  /** A key was wrong. */
+  readonly onRefused: () => void;
   /** A publish was accepted, or has ended. */
   readonly onPublishing: (isPublishing: boolean) => void;
   /** A media message of the publish came. */
@@ -41,7 +50,11 @@ export interface ConnectionHost {
 const text = (value: Primitive, limit: number): string =>
   typeof value === 'string' ? value.slice(0, limit) : '';
 
-const streamName = (value: Primitive): string => text(value, 1000).split('?')[0] ?? '';
+/** A description as it can be written: see `rtmp/bounded-rtmp.ts`. */
+const ascii = (description: string): string => description.replace(/[^ -~]/g, '?');
+
+const keyOf = (target: PublishTarget): string | undefined =>
+  'key' in target ? target.key : undefined;
 
 /** See the head of this file. */
 export class RtmpConnection extends BoundedRtmp {
@@ -50,9 +63,15 @@ export class RtmpConnection extends BoundedRtmp {
   #state: State = 'new';
   #publication: Publication | undefined;
   #app = '';
-  #name = '';
   #encoder = '';
+  /** Id of the message stream that publishes, or asks to. */
+  #stream = 0;
+  #target: PublishTarget = { problem: '' };
   #publishes = 0;
+  /** What FCPublish named, until it is answered. */
+  #announced: PublishTarget | undefined;
+  /** What FCPublish named and was told is wrong. */
+  #refused: PublishTarget | undefined;
 
   constructor(socket: Socket, host: ConnectionHost) {
     super(socket, host.budget);
@@ -89,114 +108,173 @@ export class RtmpConnection extends BoundedRtmp {
     }
   }
 
-  override dataHandler(): void {
-    const { header, payload, clock } = this.parserPacket;
+  protected override onMedia(
+    type: MediaType,
+    stream: number,
+    timestamp: number,
+    body: Buffer,
+  ): void {
     const publication = this.#publication;
-    const isScript = header.type !== MESSAGE.audio && header.type !== MESSAGE.video;
-    // Some encoders send onMetaData on stream 0.
-    if (publication === undefined || !(isScript || this.#isOurs(header.stream_id))) {
+    // Some encoders send onMetaData, and some all media, on stream 0.
+    const isTaken = type === 'script' || stream === 0 || this.#isOurs(stream);
+    if (publication === undefined || !isTaken) {
       return;
     }
-    const data = payload.subarray(0, header.length);
-    const type = isScript ? 'script' : header.type === MESSAGE.audio ? 'audio' : 'video';
     this.#host.onMedia();
     try {
-      publication.tag(type, clock, header.type === MESSAGE.script3 ? data.subarray(1) : data);
+      publication.tag(type, timestamp, body);
     } catch (error) {
       throw toPipelineError(error, 'INTERNAL');
     }
   }
 
-  override invokeHandler(): void {
+  protected override onCommand(stream: number, body: Buffer): void {
     if (this.#state === 'closing') {
       return;
     }
-    const { header, payload } = this.parserPacket;
-    const start = header.type === MESSAGE.command3 ? 1 : 0;
-    const command = decodeCommand(payload.subarray(start, header.length));
+    const command = decodeCommand(body);
+    const { name, transaction } = command;
     const [subject] = command.parameters;
-    switch (command.name) {
+    switch (name) {
       case 'connect':
         this.#connect(command);
         break;
       case 'createStream':
-        this.#expect(this.#state !== 'new', 'createStream before connect');
-        this.respondCreateStream(command.transaction);
+        this.#expectConnected(name);
+        this.respondCreateStream(transaction);
+        break;
+      case 'FCPublish':
+        this.#expectConnected(name);
+        this.respond(transaction);
+        this.#announce(this.#targetOf(subject));
         break;
       case 'publish':
-        this.#ask(streamName(subject));
+        this.#expectConnected(name);
+        this.#ask(stream, this.#targetOf(subject));
         break;
       case 'play':
       case 'play2':
-        this.streamId = header.stream_id;
+        this.#stream = stream;
         this.#refuse('NetStream.Play.Failed', 'this server takes feeds only', 'unsupported');
         break;
       case 'FCUnpublish':
-        this.#stopped(streamName(subject) === this.#name);
+        this.#expectConnected(name);
+        this.respond(transaction);
+        this.#tell(0, 'onFCUnpublish', 'status', 'NetStream.Unpublish.Success', 'stopped');
+        this.#stopped(keyOf(this.#targetOf(subject)) === keyOf(this.#target));
         break;
       case 'closeStream':
-        this.#stopped(this.#isOurs(header.stream_id));
+        this.#stopped(this.#isOurs(stream));
         break;
       case 'deleteStream':
         this.#stopped(this.#isOurs(subject));
         break;
       default:
-        // releaseStream, FCPublish, _checkbw and the like: publishers go on without an answer.
+        // releaseStream, _checkbw and the like: some encoders wait for an answer, whatever it is.
+        if (this.#state !== 'new' && transaction > 0 && !ANSWERS.has(name)) {
+          this.respond(transaction);
+        }
         break;
     }
   }
 
   #connect({ object, transaction }: Command): void {
     this.#expect(this.#state === 'new', 'connect twice');
-    this.#app = text(object.get('app'), 200).replace(/\/+$/, '');
+    this.#app = applicationOf(text(object.get('app'), 1000), text(object.get('tcUrl'), 1000));
     this.#encoder = text(object.get('flashVer'), 100);
     this.welcome(transaction, object.get('objectEncoding') === 3 ? 3 : 0);
     this.#state = 'connected';
   }
 
-  #ask(name: string): void {
-    if (this.#state === 'asking' || this.#state === 'publishing') {
-      this.#refuse('NetStream.Publish.BadName', 'one feed a connection', 'malformed');
+  #targetOf(name: Primitive): PublishTarget {
+    return publishTarget(this.#app, text(name, 1000));
+  }
+
+  /**
+   * FCPublish: some encoders publish only once `onFCPublish` has said that they may. It tells whether a key is right, so
+   * it waits like a publish, a wrong key counts like a refused publish, and there is none after that.
+   */
+  #announce(target: PublishTarget): void {
+    if (this.#state !== 'connected' || this.#refused !== undefined) {
       return;
     }
-    this.#expect(this.#state === 'connected', 'publish before connect');
-    this.#publishes += 1;
-    this.#expect(this.#publishes <= MAX_PUBLISHES, 'too many publishes over one connection');
-    this.streamId = this.parserPacket.header.stream_id;
-    this.#name = name;
-    const wait = this.#host.wait();
-    if (wait <= 0) {
-      this.#publish();
-      return;
-    }
-    this.#state = 'asking';
-    this.#host.later(wait, () => {
-      if (this.#state === 'asking') {
-        this.#publish();
+    this.#announced = target;
+    this.#afterWait(() => {
+      if (this.#state === 'connected' && this.#announced !== undefined) {
+        this.#answerAnnounced();
       }
     });
   }
 
-  #publish(): void {
-    const publication = this.#host.accept({
-      app: this.#app,
-      key: this.#name,
-      address: this.#socket.remoteAddress ?? '',
-      encoder: this.#encoder,
-      close: (reason) => {
-        this.#refuse('NetStream.Publish.Failed', reason, 'stopped');
-      },
+  #answerAnnounced(): void {
+    const target = this.#announced;
+    this.#announced = undefined;
+    const key = target && keyOf(target);
+    if (key !== undefined && this.#host.publishers.wouldAccept(key)) {
+      this.#tell(0, 'onFCPublish', 'status', 'NetStream.Publish.Start', 'may be published');
+      return;
+    }
+    this.#refused = target;
+    this.#host.onRefused();
+    this.#tell(0, 'onFCPublish', 'error', BAD_NAME, problemOf(target));
+  }
+
+  #ask(stream: number, target: PublishTarget): void {
+    if (this.#state === 'asking' || this.#state === 'publishing') {
+      this.#refuse(BAD_NAME, 'one feed a connection', 'malformed');
+      return;
+    }
+    this.#publishes += 1;
+    this.#expect(this.#publishes <= MAX_PUBLISHES, 'too many publishes over one connection');
+    this.#stream = stream;
+    this.#target = target;
+    this.#state = 'asking';
+    this.#afterWait(() => {
+      if (this.#state === 'asking') {
+        this.#publish(target);
+      }
     });
+  }
+
+  #afterWait(work: () => void): void {
+    const wait = this.#host.wait();
+    if (wait <= 0) {
+      work();
+    } else {
+      this.#host.later(wait, work);
+    }
+  }
+
+  #publish(target: PublishTarget): void {
+    const key = keyOf(target);
+    const publication =
+      key === undefined
+        ? undefined
+        : this.#host.publishers.accept({
+            key,
+            address: this.#socket.remoteAddress ?? '',
+            encoder: this.#encoder,
+            close: (reason) => {
+              this.#refuse('NetStream.Publish.Failed', reason, 'stopped');
+            },
+          });
     if (publication === undefined) {
-      const reason = 'unknown stream key, or already publishing';
-      this.#refuse('NetStream.Publish.BadName', reason, 'refused');
+      if (this.#refused === undefined || keyOf(this.#refused) !== key) {
+        this.#host.onRefused();
+      }
+      this.#refuse(BAD_NAME, problemOf(target), 'refused');
       return;
     }
     this.#publication = publication;
     this.#state = 'publishing';
     this.#host.budget.publish();
     this.#host.onPublishing(true);
-    this.sendStatusMessage(this.streamId, 'status', 'NetStream.Publish.Start', 'publishing');
+    if (this.#announced !== undefined) {
+      this.#announced = undefined;
+      this.#tell(0, 'onFCPublish', 'status', 'NetStream.Publish.Start', 'may be published');
+    }
+    this.sendStreamBegin(this.#stream);
+    this.#tell(this.#stream, 'onStatus', 'status', 'NetStream.Publish.Start', 'publishing');
   }
 
   /** @param isOurs whether it is about the stream that publishes */
@@ -204,6 +282,7 @@ export class RtmpConnection extends BoundedRtmp {
     if (isOurs && (this.#state === 'publishing' || this.#state === 'asking')) {
       this.#state = 'connected';
       this.finish(true, 'the publisher stopped');
+      this.#tell(this.#stream, 'onStatus', 'status', 'NetStream.Unpublish.Success', 'stopped');
     }
   }
 
@@ -221,7 +300,7 @@ export class RtmpConnection extends BoundedRtmp {
     this.#state = 'closing';
     this.#host.onEnd(end, cause);
     if (isTold) {
-      this.sendStatusMessage(this.streamId, 'error', code, reason);
+      this.#tell(this.#stream, 'onStatus', 'error', code, reason);
       this.#socket.end();
       setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
     } else {
@@ -230,9 +309,23 @@ export class RtmpConnection extends BoundedRtmp {
     this.finish(false, reason);
   }
 
+  #tell(
+    stream: number,
+    name: 'onStatus' | 'onFCPublish' | 'onFCUnpublish',
+    level: 'status' | 'error',
+    code: string,
+    description: string,
+  ): void {
+    this.call(stream, name, 0, null, { level, code, description: ascii(description) });
+  }
+
   /** Whether a stream's id is that of the publish; one that came on stream 0 has no id to compare with. */
   #isOurs(stream: Primitive): boolean {
-    return stream === this.streamId || this.streamId === 0 || typeof stream !== 'number';
+    return stream === this.#stream || this.#stream === 0 || typeof stream !== 'number';
+  }
+
+  #expectConnected(command: string): void {
+    this.#expect(this.#state !== 'new', `${command} before connect`);
   }
 
   #expect(holds: boolean, message: string): void {
@@ -241,3 +334,6 @@ export class RtmpConnection extends BoundedRtmp {
     }
   }
 }
+
+const problemOf = (target: PublishTarget | undefined): string =>
+  target !== undefined && 'problem' in target ? target.problem : NOT_TAKEN;

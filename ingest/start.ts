@@ -100,7 +100,7 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
       bitrate: config.FEED_MAX_BITRATE * WIRE_OVERHEAD * Math.max(1, clock.rate),
       timeouts: TIMEOUTS,
     },
-    { accept: feeds.accept, logger, metrics },
+    { publishers: feeds, logger, metrics },
   );
   gauges(metrics, feeds, uploader);
   logger.info({ port: listener.port }, 'rtmp open');
