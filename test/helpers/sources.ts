@@ -69,7 +69,7 @@ export interface Clip {
 }
 
 /** Changes whenever what {@link makeClip} draws changes, so that old files are not taken for new ones. */
-const GENERATOR = 6;
+const GENERATOR = 7;
 const SMALL: PictureSize = { width: 640, height: 360 };
 const steadyGop = (frames: number): readonly string[] =>
   words`-preset superfast -g ${frames} -keyint_min ${frames} -sc_threshold 0 -bf 0`;
