@@ -40,7 +40,15 @@ export const SERVICE_SETTINGS = {
     'FEED_MAX_BITRATE',
     'SPOOL_MAX_BYTES',
   ],
-  transcoder: [...BASE, ...REDIS, ...STORE, 'FFMPEG', 'FFMPEG_MEMORY_MIB', 'TASK_MAX_SECONDS'],
+  transcoder: [
+    ...BASE,
+    ...REDIS,
+    ...STORE,
+    'FFMPEG',
+    'FFMPEG_MEMORY_MIB',
+    'TASK_MAX_SECONDS',
+    'TRANSCODE_CORES',
+  ],
   edge: [
     ...BASE,
     ...REDIS,

@@ -12,6 +12,7 @@ import type { Closable } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
 import { openQueue, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
 import type { ServiceContext } from '#common/service';
+import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
 import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
 import type { MadeSegment } from './made-segment.ts';
@@ -119,7 +120,14 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
   };
 
   const tally = new Tally();
-  context.setDetail(tally.detail(null));
+  let underWay: Task | null = null;
+  const tellOfUs = (): void => {
+    context.setDetail({ ...tally.detail(underWay), ...capacity.told() });
+  };
+  const capacity = await watchCapacity(config.TRANSCODE_CORES, encoder, logger, () => {
+    tellOfUs();
+  });
+  tellOfUs();
   const closing = new AbortController();
   const worker = openWorker(
     QUEUES.transcode,
@@ -129,7 +137,8 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     async (task, job, lost) => {
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
-      context.setDetail(tally.detail(task));
+      underWay = task;
+      tellOfUs();
       const stopped = linkSignals([lost, closing.signal]);
       try {
         await run(task, stopped.signal);
@@ -153,7 +162,8 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
       } finally {
         stopped.release();
         durations.observe((performance.now() - began) / 1_000);
-        context.setDetail(tally.detail(null));
+        underWay = null;
+        tellOfUs();
       }
     },
     { concurrency: 1, ...URGENT_LOCKS, maxStalledCount: MOST_DEATHS },
@@ -165,6 +175,7 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
       await Promise.race([done, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
       closing.abort();
       await worker.close(true);
+      await capacity.close();
       await behind.close();
       await queue.close();
     },

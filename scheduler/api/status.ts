@@ -13,6 +13,7 @@ import type { DiskState } from '#common/disk';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { segmentNumber } from '#common/time';
 import type { Filler } from '../fillers.ts';
+import { loadWarning } from '../plan/load-warning.ts';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
@@ -63,6 +64,7 @@ export function statusOf(known: Known): StatusView {
     warnings: onePerCode([
       ...feedWarnings(feed, connected, known.now),
       ...ownWarnings(air, connected, unfinished),
+      ...loadWarnings(air),
       ...diskWarnings(known.disk),
       ...fillerWarnings(air, known.fillers, known.now),
     ]),
@@ -123,6 +125,11 @@ function ownWarnings(
     warnings.push({ code: 'TRANSCODE_BEHIND', message });
   }
   return warnings;
+}
+
+function loadWarnings(air: Broadcast | undefined): readonly Warning[] {
+  const warning = air?.admission && loadWarning(air.admission);
+  return warning === undefined ? [] : [warning];
 }
 
 function diskWarnings(disk: DiskState): readonly Warning[] {
