@@ -37,6 +37,6 @@ export async function startTranscoder(context: ServiceContext<TranscoderConfig>)
     logger.warn({ error: toPipelineError(error) }, 'no slate yet');
   });
 
-  lifecycle.own('worker', startWorker(context, { encoder, fingerprint, slate }));
+  lifecycle.own('worker', await startWorker(context, { encoder, fingerprint, slate }));
   context.setReady(true);
 }

@@ -12,6 +12,7 @@ import type { Closable } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
 import { openQueue, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
 import type { ServiceContext } from '#common/service';
+import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
 import type { MadeSegment } from './made-segment.ts';
 import { Tally } from './tally.ts';
@@ -41,11 +42,11 @@ export interface WorkerTools {
 }
 
 /** Starts to take tasks. */
-export function startWorker(
+export async function startWorker(
   context: ServiceContext<TranscoderConfig>,
   tools: WorkerTools,
-): Closable {
-  const { logger, clock, redis, hotRedis, store, metrics } = context;
+): Promise<Closable> {
+  const { config, logger, clock, redis, hotRedis, store, metrics } = context;
   const { encoder, fingerprint, slate } = tools;
   const outcomes = new Counter({
     name: 'touchline_tasks_total',
@@ -103,7 +104,14 @@ export function startWorker(
   };
 
   const tally = new Tally();
-  context.setDetail(tally.detail(null));
+  let underWay: Task | null = null;
+  const tellOfUs = (): void => {
+    context.setDetail({ ...tally.detail(underWay), ...capacity.told() });
+  };
+  const capacity = await watchCapacity(config.TRANSCODE_CORES, encoder, logger, () => {
+    tellOfUs();
+  });
+  tellOfUs();
   const closing = new AbortController();
   const worker = openWorker(
     QUEUES.transcode,
@@ -113,7 +121,8 @@ export function startWorker(
     async (task, job, lost) => {
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
-      context.setDetail(tally.detail(task));
+      underWay = task;
+      tellOfUs();
       const stopped = linkSignals([lost, closing.signal]);
       try {
         await run(task, stopped.signal);
@@ -137,7 +146,8 @@ export function startWorker(
       } finally {
         stopped.release();
         durations.observe((performance.now() - began) / 1_000);
-        context.setDetail(tally.detail(null));
+        underWay = null;
+        tellOfUs();
       }
     },
     { concurrency: 1, ...URGENT_LOCKS, maxStalledCount: MOST_DEATHS },
@@ -149,6 +159,7 @@ export function startWorker(
       await Promise.race([done, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
       closing.abort();
       await worker.close(true);
+      await capacity.close();
       await behind.close();
       await queue.close();
     },

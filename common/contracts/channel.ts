@@ -58,6 +58,8 @@ export const channelSchema = z.strictObject({
   fps: fpsSchema.nullable(),
   profile: z.enum(['standard']),
   ladder: ladderSchema,
+  /** A broadcast begins with the whole ladder, also where the workers cannot carry it. */
+  fixedLadder: z.boolean().default(false),
   dvrSeconds: z.int().min(10).max(86_400),
   reconnectSeconds: z.int().min(0).max(3_600),
   /** SHA-256 of the stream key, hex. */

@@ -72,6 +72,7 @@ export class ChannelService {
       fps: body.fps ?? CHANNEL_DEFAULTS.fps,
       profile: body.profile ?? CHANNEL_DEFAULTS.profile,
       ladder: body.ladder ?? CHANNEL_DEFAULTS.ladder,
+      fixedLadder: body.fixedLadder ?? body.ladder !== undefined,
       dvrSeconds: body.dvrSeconds ?? CHANNEL_DEFAULTS.dvrSeconds,
       reconnectSeconds: body.reconnectSeconds ?? CHANNEL_DEFAULTS.reconnectSeconds,
       streamKeyHash: hashOfStreamKey(streamKey),
@@ -95,7 +96,10 @@ export class ChannelService {
       await this.#deps.redis.hdel(redisKeys.detectedFps, id);
     }
     const changes = Object.fromEntries(
-      Object.entries(body).filter(([, value]) => value !== undefined),
+      // Who sets a ladder wants it, unless he says otherwise.
+      Object.entries({ ...(body.ladder && { fixedLadder: true }), ...body }).filter(
+        ([, value]) => value !== undefined,
+      ),
     );
     const changed = await this.#deps.catalogue.update(id, (present) => ({
       ...present,

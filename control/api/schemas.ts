@@ -16,6 +16,8 @@ export const createBodySchema = z.strictObject({
   id: channelIdSchema,
   name: name.optional(),
   ladder: ladderSchema.optional(),
+  /** Unset: true where a ladder is set. */
+  fixedLadder: z.boolean().optional(),
   fps: fpsSchema.nullable().optional(),
   profile: profile.optional(),
   dvrSeconds: dvrSeconds.optional(),

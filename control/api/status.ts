@@ -13,6 +13,7 @@ import type { DiskState } from '#common/disk';
 import type { Filler } from '#common/fillers';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { segmentNumber } from '#common/time';
+import { loadWarning } from '#common/load-warning';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
@@ -66,6 +67,7 @@ export function statusOf(known: Known): StatusView {
       ...feedWarnings(feed, connected, known.now),
       ...leaderWarnings(known.isLed || (air === undefined && !connected)),
       ...ownWarnings(air, connected, unfinished),
+      ...loadWarnings(air),
       ...diskWarnings(known.disk),
       ...fillerWarnings(air, known.fillers, known.now),
     ]),
@@ -132,6 +134,11 @@ function ownWarnings(
     warnings.push({ code: 'TRANSCODE_BEHIND', message });
   }
   return warnings;
+}
+
+function loadWarnings(air: Broadcast | undefined): readonly Warning[] {
+  const warning = air?.admission && loadWarning(air.admission);
+  return warning === undefined ? [] : [warning];
 }
 
 function diskWarnings(disk: DiskState): readonly Warning[] {

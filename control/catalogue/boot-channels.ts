@@ -9,6 +9,7 @@ export const CHANNEL_DEFAULTS = {
   fps: null,
   profile: 'standard',
   ladder: DEFAULT_LADDER,
+  fixedLadder: false,
   dvrSeconds: 1_800,
   reconnectSeconds: 60,
 } as const satisfies Partial<Channel>;
@@ -48,6 +49,8 @@ export async function makeBootChannels(
         id,
         name: id,
         ladder,
+        // What the demo shows is promised.
+        fixedLadder: id === 'demo',
         streamKeyHash,
         createdAt,
       });

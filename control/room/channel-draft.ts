@@ -22,6 +22,7 @@ export interface ChannelDraft {
   /** Empty: from the first feed. */
   readonly fps: string;
   readonly rungs: readonly DraftRung[];
+  readonly fixedLadder: boolean;
   /** Kilobits a second. */
   readonly soundRate: string;
   readonly preset: string;
@@ -67,6 +68,7 @@ export const NEW_DRAFT: ChannelDraft = {
   name: '',
   fps: '',
   rungs: rungsOf(DEFAULT_LADDER),
+  fixedLadder: false,
   soundRate: String(DEFAULT_LADDER.audio.bitrateBps / 1000),
   preset: DEFAULT_LADDER.preset,
   dvrMinutes: '120',
@@ -79,6 +81,7 @@ export const draftOf = (channel: Omit<Channel, 'streamKeyHash'>): ChannelDraft =
   name: channel.name,
   fps: channel.fps ?? '',
   rungs: rungsOf(channel.ladder),
+  fixedLadder: channel.fixedLadder,
   soundRate: String(channel.ladder.audio.bitrateBps / 1000),
   preset: channel.ladder.preset,
   dvrMinutes: String(channel.dvrSeconds / 60),
@@ -100,6 +103,7 @@ export const requestOf = (draft: ChannelDraft) => ({
     audio: { bitrateBps: Math.round(numberOf(draft.soundRate) * 1000) },
     preset: draft.preset,
   },
+  fixedLadder: draft.fixedLadder,
   dvrSeconds: Math.round(numberOf(draft.dvrMinutes) * 60),
   reconnectSeconds: numberOf(draft.reconnectSeconds),
 });

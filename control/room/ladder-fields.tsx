@@ -48,8 +48,18 @@ export function LadderFields({ draft, problem, change, isOnAir }: LadderFieldsPr
           </div>
         ))}
       </div>
+      <label class="tick">
+        <input
+          type="checkbox"
+          checked={draft.fixedLadder}
+          onChange={(event) => {
+            change({ fixedLadder: event.currentTarget.checked });
+          }}
+        />
+        Fixed: make all of it, whatever it takes
+      </label>
       <p class="hint" id="ladder-hint">
-        Never above the source.
+        Never above the source, and without a tick at Fixed never more than the workers can carry.
         {isOnAir && ' A change counts from the next broadcast.'}
       </p>
       {problem !== undefined && <p class="problem">{problem}</p>}

@@ -11,10 +11,12 @@ import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import type { Milliseconds } from '#common/time';
 import { toPipelineError } from '#common/errors';
+import { freeCores } from '../plan/capacity.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { ChannelRunner, type RunnerDeps } from './channel-runner.ts';
 import { openEffects } from './effects.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
+import { WorkerCapacities } from './worker-capacities.ts';
 
 /** Longest wait for news, clock milliseconds: a deadline is met this late at worst. */
 const WAIT_MS = 200;
@@ -133,9 +135,14 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     const transcode = await openTranscodeQueue(deps.redis, logger);
     unfinished = transcode.unfinished();
     const effects = openEffects({ ...deps, transcode });
+    const capacities = new WorkerCapacities(deps.redis);
+    const free = async (): Promise<number | null> => {
+      const taken = [...runners.values()].reduce((sum, { takenCores }) => sum + takenCores, 0);
+      return freeCores(await capacities.read(Date.now()), taken);
+    };
     try {
       while (!stop.signal.aborted) {
-        await turn({ ...deps, lease, effects });
+        await turn({ ...deps, lease, effects, freeCores: free });
       }
     } finally {
       await effects.close();

@@ -34,6 +34,7 @@ export const testChannel = (id: string, key = STREAM_KEY): Channel => ({
   fps: null,
   profile: 'standard',
   ladder: DEFAULT_LADDER,
+  fixedLadder: false,
   dvrSeconds: 1800,
   reconnectSeconds: 60,
   streamKeyHash: createHash('sha256').update(key).digest('hex'),

@@ -10,6 +10,7 @@ const channel: Channel = {
   fps: '30',
   profile: 'standard',
   ladder: DEFAULT_LADDER,
+  fixedLadder: false,
   dvrSeconds: 60,
   reconnectSeconds: 60,
   streamKeyHash: '0'.repeat(64),

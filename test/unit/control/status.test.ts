@@ -9,6 +9,7 @@ const N = 897_500_000;
 const NOW = N * 2000;
 const channel: Channel = {
   ...{ id: 'final', name: 'final', fps: null, profile: 'standard', ladder: DEFAULT_LADDER },
+  fixedLadder: false,
   ...{ dvrSeconds: 60, reconnectSeconds: 60, streamKeyHash: '', createdAt: '' },
 };
 const air: Broadcast = {

@@ -10,6 +10,7 @@ const snapshot = (at: number, isOnAir = true): Snapshot => ({
       channel: {
         ...{ id: 'final', name: 'Cup final', fps: '25', profile: 'standard', dvrSeconds: 60 },
         ...{ reconnectSeconds: 60, createdAt: '2026-01-01T00:00:00Z', onAir: isOnAir },
+        fixedLadder: true,
         ladder: {
           video: [{ height: 360, maxBitrateBps: 900_000 }],
           audio: { bitrateBps: 96_000 },
