@@ -22,11 +22,15 @@ export const schedulerSettings = prepareStoreSettings
       .default('main')
       .transform((list) => list.split(',').map((id) => id.trim()))
       .pipe(z.array(channelIdSchema)),
-    CLOSE_AFTER_SECONDS: anyNumber(0.1, 30).default(2),
+    CLOSE_AFTER_SECONDS: anyNumber(0.1, 30).optional(),
   })
   .transform((settings) => ({
     ...settings,
-    closeAfter: fromSeconds(settings.CLOSE_AFTER_SECONDS),
+    /** Undefined: what the channel's profile promises. */
+    closeAfter:
+      settings.CLOSE_AFTER_SECONDS === undefined
+        ? undefined
+        : fromSeconds(settings.CLOSE_AFTER_SECONDS),
   }));
 /** See {@link schedulerSettings}. */
 export type SchedulerConfig = z.output<typeof schedulerSettings>;

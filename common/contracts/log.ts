@@ -1,6 +1,7 @@
 /**
  * The channel's log: one Redis Stream, one order that decides. Ingest appends what arrived; the scheduler's
- * leader appends marks. A segment is a pure function of this log, the raw frames and the settings.
+ * leader appends marks, for picture and for sound each on its own. A segment is a pure function of this log, the raw
+ * frames and the settings.
  */
 import { z } from 'zod';
 import { fpsSchema } from './channel.ts';
@@ -52,7 +53,7 @@ export const endEntrySchema = z.strictObject({
 
 const mark = { epoch: index };
 
-/** What a stretch of the broadcast is made of. */
+/** What a stretch of the broadcast shows. */
 export const sourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('session'), session: z.string() }),
   z.strictObject({ kind: z.literal('hold') }),
@@ -69,18 +70,32 @@ export const onAirMarkSchema = z.strictObject({
 });
 
 /** Mark: from frame `from` on, the broadcast shows `source`. */
-export const sourceMarkSchema = z.strictObject({
-  t: z.literal('source'),
+export const pictureMarkSchema = z.strictObject({
+  t: z.literal('picture'),
   ...mark,
   from: index,
   source: sourceSchema,
 });
 
-/** Mark: frames below `frame` and sound below `sample` are closed; what comes later is late. */
-export const closedMarkSchema = z.strictObject({
-  t: z.literal('closed'),
+/** Mark: from 48 kHz position `from` on, the broadcast's sound is that of `session`, and silence where it has none. */
+export const soundMarkSchema = z.strictObject({
+  t: z.literal('sound'),
+  ...mark,
+  from: index,
+  session: z.string(),
+});
+
+/** Mark: frames below `frame` are closed; what comes later is late. */
+export const pictureClosedMarkSchema = z.strictObject({
+  t: z.literal('picture-closed'),
   ...mark,
   frame: index,
+});
+
+/** Mark: sound below 48 kHz position `sample` is closed; what comes later is late. */
+export const soundClosedMarkSchema = z.strictObject({
+  t: z.literal('sound-closed'),
+  ...mark,
   sample: index,
 });
 
@@ -98,8 +113,10 @@ export const logEntrySchema = z.discriminatedUnion('t', [
   framesEntrySchema,
   endEntrySchema,
   onAirMarkSchema,
-  sourceMarkSchema,
-  closedMarkSchema,
+  pictureMarkSchema,
+  soundMarkSchema,
+  pictureClosedMarkSchema,
+  soundClosedMarkSchema,
   offAirMarkSchema,
 ]);
 /** See {@link logEntrySchema}. */

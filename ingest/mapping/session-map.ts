@@ -123,7 +123,7 @@ export class SessionMap {
     if (this.#isStep(packet)) {
       this.#steps += 1;
       this.#held = [packet];
-      return this.#ordered(this.#order.flush());
+      return this.#ordered(this.#order.restart());
     }
     return this.#map(packet);
   }
@@ -203,7 +203,10 @@ export class SessionMap {
   #map(packet: MediaPacket): MappedPacket[] {
     return packet.kind === 'video'
       ? this.#ordered(this.#order.push(packet))
-      : this.#mapSound(packet, this.#samplePosition(packet.dts));
+      : [
+          ...this.#ordered(this.#order.hear(packet.dts)),
+          ...this.#mapSound(packet, this.#samplePosition(packet.dts)),
+        ];
   }
 
   #mapSound(packet: AudioPacket, position: number): MappedPacket[] {

@@ -21,6 +21,7 @@ export interface RunOptions {
   readonly channel: string;
   readonly fps?: FpsName;
   readonly ladder?: Ladder;
+  readonly reconnectSeconds?: number;
   readonly pace?: Pace;
 }
 
@@ -35,6 +36,9 @@ export async function recordClip(
     id: channel,
     ladder: options.ladder ?? SMALL_LADDER,
     ...(options.fps === undefined ? {} : { fps: options.fps }),
+    ...(options.reconnectSeconds === undefined
+      ? {}
+      : { reconnectSeconds: options.reconnectSeconds }),
   });
   const target = { port: pipeline.rtmpPort, key };
   // Ingest hears of a new key a moment after the API's answer; encoders try again, and so does this.

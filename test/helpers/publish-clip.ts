@@ -17,6 +17,10 @@ export interface Pace {
   readonly phase?: { readonly ms: number; readonly ofMs: number };
   /** This much of the start is sent at once, milliseconds. */
   readonly burstMs?: number;
+  /** Whether a tag is sent, asked in order; the others are lost at the encoder. */
+  readonly keeps?: (tag: FlvTag) => boolean;
+  /** From this much of the clip on nothing is sent for a while; then all of it comes at once. Milliseconds. */
+  readonly stall?: { readonly fromMs: number; readonly ms: number };
   /** Stops after this much of the clip, milliseconds. */
   readonly untilMs?: number;
   readonly signal?: AbortSignal;
@@ -62,7 +66,7 @@ export function withFaults(tags: readonly FlvTag[], pace: Pace): TimedTag[] {
   const fast = 1 + (pace.driftPpm ?? 0) / 1e6;
   let last = -1;
   return tags
-    .filter((tag) => tag.timestamp <= (pace.untilMs ?? Infinity))
+    .filter((tag) => tag.timestamp <= (pace.untilMs ?? Infinity) && (pace.keeps?.(tag) ?? true))
     .map((tag) => {
       const isJittered = tag.type === FLV_TAG.video && !isSequenceHeader(tag) && jitter > 0;
       const wander = isJittered ? (random() * 2 - 1) * jitter : 0;
@@ -72,7 +76,9 @@ export function withFaults(tags: readonly FlvTag[], pace: Pace): TimedTag[] {
         last = timestamp;
       }
       const at = Math.max(0, tag.timestamp + (isJittered ? random() * jitter : 0));
-      return { tag: { ...tag, timestamp }, at };
+      const { fromMs = Infinity, ms = 0 } = pace.stall ?? {};
+      const isStalled = at >= fromMs && at < fromMs + ms;
+      return { tag: { ...tag, timestamp }, at: isStalled ? fromMs + ms : at };
     });
 }
 

@@ -185,6 +185,47 @@ describe('a scheduler', () => {
     await stop(true);
   });
 
+  test('ends what another version had on air, says nothing of its log, and goes on with what comes', async () => {
+    const first = await bench.start();
+    const { id, stop } = await feed(first);
+    const { broadcast } = await onAir(id);
+    await hasTasks(id, 2);
+    await first.close();
+    const marks = [
+      { t: 'source', epoch: 1, from: 0, source: { kind: 'hold' } },
+      { t: 'closed', epoch: 1, frame: 60, sample: 96_000 },
+    ];
+    for (const mark of marks) {
+      await bench.redis.xadd(redisKeys.log(id), '*', 'e', JSON.stringify(mark));
+    }
+    await bench.redis.set(`plan:{${id}}`, JSON.stringify({ id: '1-1', state: { air: null } }));
+    const subscriber = bench.redis.duplicate();
+    const dropped: string[] = [];
+    subscriber.on('message', (_topic: string, channel: string) => dropped.push(channel));
+    await subscriber.subscribe('feeds:drop');
+    await start();
+    const key = storeKeys.broadcast(id, segmentNumber(broadcast));
+    await eventually(async () => {
+      const body = await bench.store.get(key);
+      const record = body && broadcastSchema.parse(JSON.parse(body.toString('utf8')));
+      return record?.last ?? undefined;
+    });
+    // Its publisher is told to begin anew, and what it then sends goes on air.
+    await eventually(() => Promise.resolve(dropped.includes(id) ? true : undefined));
+    await stop(false);
+    const at = bench.clock.now();
+    const options = { fps: '30', at, keyframeEvery: 60, rate: 48_000, reorder: true } as const;
+    const again = new SimulatedSession('s2', options);
+    await bench.append(id, [again.begin(at), ...again.upTo(at + 8_000)]);
+    await eventually(async () => {
+      const starts = (await bench.segments.getJobs()).filter(
+        (job) => job.id?.startsWith(`start-${id}-`) === true,
+      );
+      return starts.length > 1 ? true : undefined;
+    });
+    subscriber.disconnect();
+  });
+
   test('ends a broadcast on request and has its publisher dropped', async () => {
     const scheduler = await start();
     const subscriber = bench.redis.duplicate();
