@@ -6,7 +6,9 @@ import { channelSchema } from '#common/contracts/channel';
 import { redisKeys, storeKeys } from '#common/contracts/names';
 import { broadcastSchema, segmentJobSchema, type Broadcast } from '#common/contracts/segment';
 import { taskSchema } from '#common/contracts/task';
+import { appendPublished } from '#common/published-stream';
 import { openWorker, type Worker } from '#common/queues';
+import { execute } from '#common/redis';
 import { createLogger } from '#common/logger';
 import { milliseconds, segmentNumber } from '#common/time';
 import { hashOfStreamKey } from '../../scheduler/catalogue/stream-keys.ts';
@@ -139,7 +141,9 @@ describe('a scheduler', () => {
     });
     const published = { broadcast: broadcast.broadcast, n: broadcast.broadcast, at: 0 };
     const entry = { ...published, fingerprint: 'f', taskHash: 't', renditions: [] };
-    await bench.redis.xadd(redisKeys.published(id), '*', 'e', JSON.stringify(entry));
+    const noting = bench.redis.pipeline();
+    appendPublished(noting, id, entry, 10);
+    await execute(noting);
     await first.close();
     const second = await start();
     const before = (await bench.tasks(id)).length;
@@ -172,8 +176,9 @@ describe('a scheduler', () => {
     await first.close();
     await bench.redis.flushall();
     const entry = { broadcast, n: broadcast + 1, at: 0, fingerprint: 'f', taskHash: 't' };
-    const noted = JSON.stringify({ ...entry, renditions: [] });
-    await bench.redis.xadd(redisKeys.published(id), '*', 'e', noted);
+    const noting = bench.redis.pipeline();
+    appendPublished(noting, id, { ...entry, renditions: [] }, 10);
+    await execute(noting);
     await start();
     const key = storeKeys.broadcast(id, segmentNumber(broadcast));
     const last = await eventually(async () => {
