@@ -17,15 +17,18 @@ export const FRAME_FLAGS = {
   idr: 2,
 } as const;
 
-/** Sessions begin with this: the feed is mapped to the grid from here on. */
+/**
+ * Sessions begin with this: the feed is mapped to the grid from here on. One that began with sound alone is told again,
+ * with its picture, before the first one.
+ */
 export const sessionEntrySchema = z.strictObject({
   t: z.literal('session'),
   session: z.string().regex(/^[0-9a-z]{1,40}$/),
   slot: z.literal('primary'),
   fps: fpsSchema,
   at: z.number(),
-  /** In square pixels. */
-  video: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
+  /** In square pixels. Null: no picture came yet. */
+  video: z.strictObject({ width: z.int().positive(), height: z.int().positive() }).nullable(),
   /** Null: no sound came in the first second. */
   audio: z.strictObject({ rate: z.int().positive(), channels: z.int().positive() }).nullable(),
 });

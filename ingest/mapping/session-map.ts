@@ -71,6 +71,7 @@ export class SessionMap {
   readonly #order: PresentationOrder<VideoPacket>;
   readonly #sound = new SoundRuns();
   #held: MediaPacket[] | undefined;
+  #hasPicture = false;
   #offset = 0;
   #lastTimestamp = 0;
   #lastDts = Number.NEGATIVE_INFINITY;
@@ -110,6 +111,7 @@ export class SessionMap {
     // Also a clock that stepped before it was first mapped has stepped.
     this.#steps += Number(packets.some(({ dts }) => Math.abs(dts - last) > STEP));
     this.#held = [...packets];
+    this.#hasPicture = packets.some(({ kind }) => kind === 'video');
     return this.#settle();
   }
 
@@ -119,6 +121,12 @@ export class SessionMap {
       this.#held.push(packet);
       const since = packet.arrival - (this.#held[0]?.arrival ?? 0);
       return since >= STEP_HOLD ? this.#settle() : [];
+    }
+    if (!this.#hasPicture && packet.kind === 'video') {
+      // Pictures after sound alone: where they fall between the borders of places is yet to be seen.
+      this.#hasPicture = true;
+      this.#held = [packet];
+      return [];
     }
     if (this.#isStep(packet)) {
       this.#steps += 1;

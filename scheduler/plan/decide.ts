@@ -77,14 +77,14 @@ function goOnAir(state: ChannelState, { ladder, epoch }: DecideSettings): readon
     const showable = session.spent
       ? undefined
       : firstShowable(session, grid, state.floor * grid.segmentFrames);
-    if (showable === undefined) {
+    if (showable === undefined || session.picture === null) {
       continue;
     }
     const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
     const broadcast = Math.max(first, state.floor);
     const from = broadcast * grid.segmentFrames;
     if (session.highest >= from) {
-      const renditions = renditionsOf(ladder, session, grid);
+      const renditions = renditionsOf(ladder, session.picture, grid);
       return [
         { t: 'on-air', epoch, broadcast, fps: session.fps, renditions },
         { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },

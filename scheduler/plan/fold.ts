@@ -79,14 +79,15 @@ export function fold(state: ChannelState, entry: LogEntry): void {
 type EntryOf<T extends LogEntry['t']> = Extract<LogEntry, { t: T }>;
 
 function foldSession(state: ChannelState, entry: EntryOf<'session'>): void {
-  if (sessionOf(state, entry.session) !== undefined) {
+  const known = sessionOf(state, entry.session);
+  if (known !== undefined) {
+    known.picture ??= entry.video;
     return;
   }
   state.sessions.push({
     session: entry.session,
     fps: entry.fps,
-    width: entry.video.width,
-    height: entry.video.height,
+    picture: entry.video,
     video: [],
     sound: [],
     lastSeq: { video: -1, sound: -1 },

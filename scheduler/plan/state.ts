@@ -38,8 +38,8 @@ export type SoundPlace = z.infer<typeof soundPlaceSchema>;
 const sessionStateSchema = z.strictObject({
   session: z.string(),
   fps: fpsSchema,
-  width: int,
-  height: int,
+  /** Size of its first picture; null before that. */
+  picture: z.strictObject({ width: int, height: int }).nullable(),
   /** Frames in decode order. */
   video: z.array(videoPlaceSchema),
   sound: z.array(soundPlaceSchema),

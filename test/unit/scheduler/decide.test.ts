@@ -350,6 +350,24 @@ describe('sound', () => {
     });
   });
 
+  test('of an encoder that comes back without a camera is heard under the slate and keeps the broadcast', () => {
+    const { log, session } = airing(BEGIN + 500);
+    log.append(session.end(BEGIN + 600, false));
+    const next = publisher({ at: BEGIN + 3_000, name: 's2' });
+    log.append({ ...next.begin, video: null } as IngestEntry);
+    follow(log, next.session, { from: BEGIN + 3_000, until: BEGIN + 60_000, lost: 'pictures' });
+    expect(log.state.air?.broadcast).toBe(N);
+    expect(ofSound(log).findLast(({ t }) => t === 'sound')).toMatchObject({ session: 's2' });
+    expect(ofPictures(log).findLast(({ t }) => t === 'picture')).toMatchObject({
+      source: { kind: 'slate' },
+    });
+    log.append(next.begin);
+    follow(log, next.session, { from: BEGIN + 60_000, until: BEGIN + 62_000 });
+    expect(ofPictures(log).findLast(({ t }) => t === 'picture')).toMatchObject({
+      source: { kind: 'session', session: 's2' },
+    });
+  });
+
   test('of a session without any is that of the first session after it that has some', () => {
     const { log, session } = airing(BEGIN + 500, { rate: 0 });
     log.append(session.end(BEGIN + 600, false));
