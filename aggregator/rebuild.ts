@@ -3,7 +3,7 @@
  * records and what out_MQ had delivered. Playlists go on where they were: what was listed is listed.
  */
 import type { z } from 'zod';
-import { redisKeys, storeKeys } from '#common/contracts/names';
+import { storeKeys } from '#common/contracts/names';
 import {
   resultSchema,
   type Broadcast,

@@ -8,7 +8,7 @@ import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, aacFramesOf, type Grid } from '#common/grid';
 import { CONTEXT_FRAMES, RESAMPLER_LEAD, encodedSamplesOf } from '#common/sound-grid';
 import type { SegmentNumber } from '#common/time';
-import { decodedSound } from './aac-config.ts';
+import { decodedSound } from './decoded-sound.ts';
 
 /** Sound out of one span. Counts of samples are exact; nothing downstream looks at timestamps. */
 export interface SpanPiece {

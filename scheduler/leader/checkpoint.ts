@@ -7,7 +7,6 @@ import { leaseValue, type Lease } from '#common/channel-log';
 import { redisKeys } from '#common/contracts/names';
 import { PipelineError } from '#common/errors';
 import type { Redis } from '#common/redis';
-import { schedulerKeys } from '../keys.ts';
 import { channelStateSchema } from '../plan/state.ts';
 
 /** Of the log's marks and of the state folded from them: what another version wrote is not read. 2: picture and sound have marks of their own. */
@@ -44,7 +43,7 @@ export async function readCheckpoint(
   redis: Redis,
   channel: string,
 ): Promise<Checkpoint | 'none' | { readonly foreign: true; readonly id: string }> {
-  const text = await redis.get(schedulerKeys.checkpoint(channel));
+  const text = await redis.get(redisKeys.checkpoint(channel));
   if (text === null) {
     return 'none';
   }
@@ -72,7 +71,7 @@ export async function writeCheckpoint(
     WRITE,
     3,
     redisKeys.lease,
-    schedulerKeys.checkpoint(channel),
+    redisKeys.checkpoint(channel),
     redisKeys.log(channel),
     leaseValue(lease),
     JSON.stringify({ version: VERSION, ...checkpoint }),

@@ -27,6 +27,7 @@ import {
   type Milliseconds,
   type SamplePosition,
 } from '#common/time';
+import { admit, costSourceOf, type Means } from './admission.ts';
 import { firstAudible } from './audible.ts';
 import { renditionsOf } from './ladder.ts';
 import { currentPicture, slateFrom, type CurrentPicture } from './sources.ts';
@@ -43,6 +44,8 @@ const SHORTEST_SILENCE_SECONDS = 10;
 /** What decides besides the log. */
 export interface DecideSettings {
   readonly ladder: Ladder;
+  /** What there is to transcode a broadcast with that begins now. */
+  readonly means: Means;
   readonly reconnectSeconds: number;
   /** How long after its time a place stays open. */
   readonly closeAfter: Milliseconds;
@@ -71,7 +74,10 @@ export function decide(
   return new Airing({ state, air, current, shown, heard }, settings).next(now);
 }
 
-function goOnAir(state: ChannelState, { ladder, epoch }: DecideSettings): readonly MarkEntry[] {
+function goOnAir(
+  state: ChannelState,
+  { ladder, means, epoch }: DecideSettings,
+): readonly MarkEntry[] {
   for (const session of state.sessions) {
     const grid = gridOf(session.fps);
     const showable = session.spent
@@ -84,9 +90,10 @@ function goOnAir(state: ChannelState, { ladder, epoch }: DecideSettings): readon
     const broadcast = Math.max(first, state.floor);
     const from = broadcast * grid.segmentFrames;
     if (session.highest >= from) {
-      const renditions = renditionsOf(ladder, session.picture, grid);
+      const whole = renditionsOf(ladder, session.picture, grid);
+      const admitted = admit(whole, costSourceOf(session.picture, session), grid, means);
       return [
-        { t: 'on-air', epoch, broadcast, fps: session.fps, renditions },
+        { t: 'on-air', epoch, broadcast, fps: session.fps, ...admitted },
         { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
         // What the feed carried just before is context for the first segment.
         {

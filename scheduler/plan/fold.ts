@@ -45,6 +45,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
         broadcast: entry.broadcast,
         fps: entry.fps,
         renditions: entry.renditions,
+        ...(entry.admission === undefined ? {} : { admission: entry.admission }),
         pictures: [],
         sounds: [],
         next: { picture: entry.broadcast, sound: entry.broadcast },

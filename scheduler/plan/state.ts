@@ -3,6 +3,7 @@
  * beside the log and read again; it is bounded, because what no later segment can need is dropped as segments close.
  */
 import { z } from 'zod';
+import { admissionSchema } from '#common/contracts/admission';
 import { fpsSchema } from '#common/contracts/channel';
 import { sourceSchema } from '#common/contracts/log';
 import { renditionSchema } from '#common/contracts/rendition';
@@ -61,6 +62,7 @@ const airStateSchema = z.strictObject({
   broadcast: int,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
+  admission: admissionSchema.optional(),
   /** Marks of what is shown, from which frame on, in order; what went before is dropped. */
   pictures: z.array(z.strictObject({ from: int, source: sourceSchema })),
   /** Marks of what is heard, from which 48 kHz position on, likewise. */

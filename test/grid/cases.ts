@@ -13,6 +13,8 @@ export interface GridCase {
   readonly recipe: ClipRecipe;
   readonly pace: Pace;
   readonly ladder: Ladder;
+  /** The renditions' sizes, where they are what is tried. */
+  readonly sizes?: Readonly<Record<string, string>>;
 }
 
 /** What came of it. */
@@ -32,16 +34,28 @@ const ROUNDING_MS = 1;
 /** Phases at which a clean feed meets the grid. */
 const PHASES = 5;
 const DRIFT_PPM = 200;
-/** Sound needs these at a join; programme-like sound may be this much worse there than elsewhere. */
+/** A tone needs this at every join; programme-like sound may be this much worse there than at equal places. */
 const TONE_JOIN_DB = 30;
 const PROGRAMME_JOIN_DB = 1;
 
-/** The nine sources. */
+/** A stamp in a picture that lies in an upright frame is small: the lower rendition needs some pixels more. */
+const UPRIGHT: Pick<GridCase, 'ladder' | 'sizes'> = {
+  ladder: {
+    ...SMALL_LADDER,
+    video: SMALL_LADDER.video.map((rung) =>
+      rung.height === 180 ? { ...rung, height: 240 } : rung,
+    ),
+  },
+  sizes: { v360: '360x640', v240: '240x426' },
+};
+
+/** The sources. */
 export const SOURCE_CASES: readonly GridCase[] = SOURCE_NAMES.map((name) => ({
   name,
   recipe: RECIPES[name],
   pace: {},
   ladder: SMALL_LADDER,
+  ...(name === 'upright' ? UPRIGHT : {}),
 }));
 
 /** Clean feeds: millisecond rounding, 10 ms of jitter, 200 ppm of drift either way, at five phases. */
@@ -110,11 +124,17 @@ export function faultsOf(gridCase: GridCase, outcome: GridOutcome): string[] {
     ...report.problems,
     ...players.map((text) => `ffmpeg: ${text.slice(0, 500)}`),
     ...(outcome.fps === clip.recipe.fps ? [] : [`channel runs at ${outcome.fps}`]),
+    ...sizeFaults(gridCase, outcome),
     ...stampFaults(gridCase, outcome),
     ...syncFaults(gridCase, outcome),
     ...soundFaults(outcome),
   ];
 }
+
+const sizeFaults = ({ sizes = {} }: GridCase, { report }: GridOutcome): string[] =>
+  Object.entries(sizes)
+    .filter(([id, size]) => report.sizes.get(id) !== size)
+    .map(([id, size]) => `${id} is ${report.sizes.get(id) ?? 'missing'}, not ${size}`);
 
 function stampFaults(gridCase: GridCase, { clip, report, fps }: GridOutcome): string[] {
   const grid = gridOf(fps);
@@ -172,14 +192,13 @@ function soundFaults({ clip, report }: GridOutcome): string[] {
   if (clip.recipe.sound !== 'tone' && clip.recipe.sound !== 'programme') {
     return [];
   }
-  if (sound === undefined || sound.joins.places < clip.seconds / 2 - 6) {
-    return [`only ${sound?.joins.places ?? 0} joins measured`];
+  if (sound === undefined || sound.loss.joins < clip.seconds / 2 - 6) {
+    return [`only ${sound?.loss.joins ?? 0} joins measured`];
   }
-  const { joins, away } = sound;
+  const { joins, away, loss } = sound;
   const isGood =
-    clip.recipe.sound === 'tone'
-      ? joins.worstDb >= TONE_JOIN_DB
-      : joins.overallDb >= away.overallDb - PROGRAMME_JOIN_DB;
+    clip.recipe.sound === 'tone' ? joins.worstDb >= TONE_JOIN_DB : loss.meanDb <= PROGRAMME_JOIN_DB;
   const figures = `${joins.overallDb.toFixed(1)} dB at joins, ${joins.worstDb.toFixed(1)} at worst`;
-  return isGood ? [] : [`${figures}, ${away.overallDb.toFixed(1)} away from them`];
+  const compared = `${loss.meanDb.toFixed(1)} ± ${loss.errorDb.toFixed(1)} dB worse than equal places`;
+  return isGood ? [] : [`${figures}, ${away.overallDb.toFixed(1)} away from them: ${compared}`];
 }
