@@ -143,7 +143,7 @@ export class FeedSession {
       ...{ inStep: running.map.inStep, steps: running.map.steps },
       ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
     };
-    const measured = this.#meter.read(now, facts);
+    const measured = this.#meter.read(now, this.#source.headers, facts);
     const warnings = [...measured.warnings, ...(running?.raw.warnings ?? [])];
     if (!this.#isEnded) {
       this.#warningLog.write(warnings, now);
@@ -173,7 +173,7 @@ export class FeedSession {
     const packet = this.#source.take(type, timestamp, data, now);
     // What we add to a picture is paid like what came: else a tiny keyframe costs as much as a large one.
     this.#pay(Math.max(0, (packet?.data.length ?? 0) - data.length), now);
-    this.#meter.add(now, data.length, meterKind(packet));
+    this.#meter.add(now, data.length, meterKind(type, data, packet), timestamp);
     if (this.#isEnded) {
       return;
     }
