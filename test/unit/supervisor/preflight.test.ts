@@ -37,7 +37,9 @@ describe('versions', () => {
 
   test('of Node are those that run it from 20.19 to 24', () => {
     expect(['20.19.0', '20.20.2', '22.0.0', '24.22.3'].map(isNodeSupported)).not.toContain(false);
-    expect(['20.18.9', '18.20.0', '9.11.2', '25.0.0', '100.1.0'].map(isNodeSupported)).not.toContain(true);
+    expect(
+      ['20.18.9', '18.20.0', '9.11.2', '25.0.0', '100.1.0'].map(isNodeSupported),
+    ).not.toContain(true);
   });
 });
 
