@@ -14,9 +14,7 @@ import { openQueue, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
 import type { ServiceContext } from '#common/service';
 import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
-import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
 import type { MadeSegment } from './made-segment.ts';
-import { openSlate } from './slate.ts';
 import { Tally } from './tally.ts';
 import { readTaskInput } from './task-input.ts';
 import { transcode, type Encoder } from './transcode.ts';
@@ -32,38 +30,24 @@ const INPUT_RETRY_MS = 500;
 const INPUT_PATIENCE_MS = 10_000;
 /** A task under way gets this long when the worker closes. */
 const CLOSE_GRACE_MS = 2_000;
-/** No segment of one rendition is larger: 40 Mb/s for 2 s with room. */
-const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Starts a worker. */
-export async function startWorker(context: ServiceContext<TranscoderConfig>): Promise<Closable> {
+/** What a worker transcodes with. */
+export interface WorkerTools {
+  readonly encoder: Encoder;
+  /** Names everything that decides bytes besides the task. */
+  readonly fingerprint: string;
+  readonly slate: () => Promise<Uint8Array>;
+}
+
+/** Starts to take tasks. */
+export async function startWorker(
+  context: ServiceContext<TranscoderConfig>,
+  tools: WorkerTools,
+): Promise<Closable> {
   const { config, logger, clock, redis, hotRedis, store, metrics } = context;
-  const limits = {
-    wallMs: config.TASK_MAX_SECONDS * 1_000,
-    memoryMiB: config.FFMPEG_MEMORY_MIB,
-    outputBytes: MAX_OUTPUT_BYTES,
-  };
-  const program = await locateProgram(config.FFMPEG);
-  const encoder: Encoder = { program, arch: process.arch, limits };
-  const fingerprint = await encoderFingerprint(program, limits, process.arch);
-  logger.info({ program, fingerprint }, 'encoder found');
-
-  let slate: Promise<Uint8Array> | undefined;
-  const getSlate = async (): Promise<Uint8Array> => {
-    slate ??= openSlate(store, encoder);
-    try {
-      return await slate;
-    } catch (error) {
-      slate = undefined;
-      throw error;
-    }
-  };
-  await getSlate().catch((error: unknown) => {
-    logger.warn({ error: toPipelineError(error) }, 'no slate yet');
-  });
-
+  const { encoder, fingerprint, slate } = tools;
   const outcomes = new Counter({
     name: 'touchline_tasks_total',
     help: 'Tasks by outcome',
@@ -104,7 +88,7 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     const input = await readTaskInput(task, {
       readHot: (channel, session, from, to) => readHotFrames(hotRedis, channel, session, from, to),
       store,
-      slate: getSlate,
+      slate,
     });
     const made = await transcode(task, input, encoder, signal);
     if (signal.aborted) {

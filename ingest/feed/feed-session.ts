@@ -12,7 +12,7 @@ import type { Logger } from '#common/logger';
 import type { FrameIndex } from '#common/time';
 import { Allowance } from './allowance.ts';
 import { ChunkNumbers } from '../raw/chunk-numbers.ts';
-import { shownSize } from '../media/sps.ts';
+import { shownSize } from '../media/sps-policy.ts';
 import { FeedBeginning } from './feed-beginning.ts';
 import { FeedMeter, meterKind } from './feed-meter.ts';
 import { FeedSource } from './feed-source.ts';
@@ -71,6 +71,7 @@ export class FeedSession {
   #lastDataAt: number;
   #deciding: Promise<void> | undefined;
   #running: Running | undefined;
+  #sourceFps: number | undefined;
   #isEnded = false;
   #seq = 0;
   #highest: number | undefined;
@@ -134,11 +135,11 @@ export class FeedSession {
   status(): FeedStatus {
     const now = this.#deps.clock.now();
     const running = this.#running;
-    const { aac, declaredFps, oddCompositionTimes, track } = this.#source;
+    const { aac, oddCompositionTimes, track } = this.#source;
     const { width = 0, height = 0, isInterlaced = false } = track.parameters ?? {};
     const { undecodable } = track;
     const facts = running && {
-      ...{ grid: running.grid, declaredFps, isInterlaced, soundRate: aac?.rate },
+      ...{ grid: running.grid, sourceFps: this.#sourceFps, isInterlaced, soundRate: aac?.rate },
       ...{ inStep: running.map.inStep, steps: running.map.steps },
       ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
     };
@@ -209,6 +210,7 @@ export class FeedSession {
 
   async #begin(detected: FpsName | undefined): Promise<void> {
     try {
+      this.#sourceFps = this.#beginning.sourceFps;
       const { fps, floor } = await this.#deps.decide(this.channel, detected);
       const grid = gridOf(fps);
       const { parameters } = this.#source.track;

@@ -1,6 +1,6 @@
 /** What one publisher sends, message by message, as packets and facts: codecs, metadata, running timestamps. */
 import { PipelineError } from '#common/errors';
-import { parseAacConfig, type AacConfig } from '../media/aac-config.ts';
+import { acceptAacConfig, type AacConfig } from '../media/aac-policy.ts';
 import { parseAudioTag, parseVideoTag, TimestampClock } from '../media/flv-tag.ts';
 import { H264Track } from '../media/h264-track.ts';
 import { parseMetadata } from '../media/script-data.ts';
@@ -107,7 +107,7 @@ export class FeedSource {
       case 'none':
         return undefined;
       case 'config':
-        this.#aac = parseAacConfig(tag.data);
+        this.#aac = acceptAacConfig(tag.data);
         return undefined;
       case 'frame': {
         const dts = this.#time.unwrap(timestamp);

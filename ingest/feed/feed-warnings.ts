@@ -1,6 +1,6 @@
 /** What is wrong with a feed and what to change at its encoder, as warnings with codes. Pure. */
 import type { Warning } from '#common/contracts/status';
-import { nearestFps, type Grid } from '#common/grid';
+import type { Grid } from '#common/grid';
 
 /** A keyframe interval above this is worth a warning, seconds. */
 const LONG_INTERVAL = 4;
@@ -8,6 +8,8 @@ const LONG_INTERVAL = 4;
 const LONGEST_SEARCH = 20;
 /** Below this share of frames in step with a grid of the source's own rate, the source's rate varies. */
 const STEADY = 0.9;
+/** Relative difference of two rates that are the same: 29.97 and 30 are not. */
+const SAME_RATE = 0.0005;
 /** How long what happened is told, milliseconds. */
 const TOLD = 60_000;
 /** Breaks of the sound within {@link TOLD} that no gap explains. */
@@ -28,8 +30,8 @@ export interface FeedCounts {
 /** What is known of a feed that has been mapped to the grid. */
 export interface FeedFacts extends FeedCounts {
   readonly grid: Grid;
-  /** Frames a second that the source declares. */
-  readonly declaredFps: number | undefined;
+  /** Frames a second of the source when it began, by its timestamps. */
+  readonly sourceFps: number | undefined;
   /** Share of frames that follow the grid one by one. */
   readonly inStep: number;
   readonly isInterlaced: boolean;
@@ -79,9 +81,15 @@ export class FeedWarnings {
   }
 }
 
-function rateWarnings({ declaredFps, grid, inStep }: FeedFacts): Warning[] {
-  if (declaredFps !== undefined && nearestFps(declaredFps) !== grid.name) {
-    const message = `the feed has ${declaredFps.toFixed(3)} frames a second and is converted to the channel's ${grid.name}`;
+/** Whether each picture of a source is shown equally often on a grid. */
+function isEven(fps: number, { num, den }: Grid): boolean {
+  const times = Math.max(1, Math.round(num / den / fps));
+  return Math.abs((fps * times * den) / num - 1) <= SAME_RATE;
+}
+
+function rateWarnings({ sourceFps, grid, inStep }: FeedFacts): Warning[] {
+  if (sourceFps !== undefined && !isEven(sourceFps, grid)) {
+    const message = `the feed has ${sourceFps.toFixed(3)} frames a second and is converted to the channel's ${grid.name}`;
     return [{ code: 'FRAME_RATE_CONVERTED', message }];
   }
   if (inStep < STEADY) {

@@ -12,7 +12,7 @@ import { segmentNumber, type Milliseconds } from '#common/time';
 import type { Means } from '../plan/admission.ts';
 import { decide } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
-import { loadWarning } from '../plan/load-warning.ts';
+import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
 import { emptyChannel, sessionOf, type AirState, type ChannelState } from '../plan/state.ts';
 import type { ChannelMemory } from './channel-memory.ts';
@@ -67,7 +67,8 @@ export class ChannelRunner {
   #lastId = '0-0';
   #checkpointId = '0-0';
   #checkpointAt = 0;
-  #isEndAsked = false;
+  /** The broadcast that its operator ends. */
+  #endAsked: number | undefined;
   #droppedAt = 0;
   readonly #stuck = new Stuck();
   /** The broadcast that ended last, until all of it is published. */
@@ -135,9 +136,9 @@ export class ChannelRunner {
     this.#channel = channel;
   }
 
-  /** Ends the broadcast on air, if there is one. */
-  end(): void {
-    this.#isEndAsked = this.#state.air !== null;
+  /** Ends that broadcast, if it is on air now or turns out to be once the log is read. */
+  end(broadcast: number): void {
+    this.#endAsked = broadcast;
   }
 
   /** Folds what the log brought. */
@@ -183,7 +184,6 @@ export class ChannelRunner {
           this.#decideFps(before?.fps);
           break;
         case 'off-air':
-          this.#isEndAsked = false;
           this.#ended = entry;
           if (before !== null) {
             const record = this.#broadcast(before, entry.last);
@@ -218,7 +218,7 @@ export class ChannelRunner {
         reconnectSeconds: this.#channel.reconnectSeconds,
         closeAfter,
         epoch: lease.epoch,
-        isEndAsked: this.#isEndAsked,
+        isEndAsked: this.#state.air !== null && this.#state.air.broadcast === this.#endAsked,
       });
       if (marks.length === 0) {
         break;

@@ -49,6 +49,7 @@ export function scenarios(seed: number): readonly FaultPlan[] {
       inflict: killed('ingest'),
     },
     { name: 'scheduler killed', channel: 'scheduler', inflict: killed('scheduler') },
+    { name: 'control killed', channel: 'control', inflict: killed('control') },
     { name: 'aggregator killed', channel: 'aggregator', inflict: killed('aggregator') },
     { name: 'edge killed', channel: 'edge', inflict: killed('edge') },
     { name: 'first worker killed', channel: 'worker-1', inflict: killed('transcoder', 0) },

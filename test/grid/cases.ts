@@ -34,7 +34,7 @@ const ROUNDING_MS = 1;
 /** Phases at which a clean feed meets the grid. */
 const PHASES = 5;
 const DRIFT_PPM = 200;
-/** Sound needs these at a join; programme-like sound may be this much worse there than elsewhere. */
+/** A tone needs this at every join; programme-like sound may be this much worse there than at equal places. */
 const TONE_JOIN_DB = 30;
 const PROGRAMME_JOIN_DB = 1;
 
@@ -192,14 +192,13 @@ function soundFaults({ clip, report }: GridOutcome): string[] {
   if (clip.recipe.sound !== 'tone' && clip.recipe.sound !== 'programme') {
     return [];
   }
-  if (sound === undefined || sound.joins.places < clip.seconds / 2 - 6) {
-    return [`only ${sound?.joins.places ?? 0} joins measured`];
+  if (sound === undefined || sound.loss.joins < clip.seconds / 2 - 6) {
+    return [`only ${sound?.loss.joins ?? 0} joins measured`];
   }
-  const { joins, away } = sound;
+  const { joins, away, loss } = sound;
   const isGood =
-    clip.recipe.sound === 'tone'
-      ? joins.worstDb >= TONE_JOIN_DB
-      : joins.overallDb >= away.overallDb - PROGRAMME_JOIN_DB;
+    clip.recipe.sound === 'tone' ? joins.worstDb >= TONE_JOIN_DB : loss.meanDb <= PROGRAMME_JOIN_DB;
   const figures = `${joins.overallDb.toFixed(1)} dB at joins, ${joins.worstDb.toFixed(1)} at worst`;
-  return isGood ? [] : [`${figures}, ${away.overallDb.toFixed(1)} away from them`];
+  const compared = `${loss.meanDb.toFixed(1)} ± ${loss.errorDb.toFixed(1)} dB worse than equal places`;
+  return isGood ? [] : [`${figures}, ${away.overallDb.toFixed(1)} away from them: ${compared}`];
 }

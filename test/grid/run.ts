@@ -47,14 +47,17 @@ async function runOne(pipeline: Pipeline, gridCase: GridCase, settings: Settings
   const isSilent = outcome.complaints.every((text) => text === '');
   return {
     ...reportRow(gridCase.name, outcome.report),
-    'joins: count, overall, worst, away (dB)':
+    'joins: count, overall, worst, away, loss (dB)':
       sound === undefined
         ? '–'
         : [
             sound.joins.places,
-            ...[sound.joins.overallDb, sound.joins.worstDb, sound.away.overallDb].map((db) =>
-              db.toFixed(1),
-            ),
+            ...[
+              sound.joins.overallDb,
+              sound.joins.worstDb,
+              sound.away.overallDb,
+              sound.loss.meanDb,
+            ].map((db) => db.toFixed(1)),
           ].join(', '),
     'ffmpeg on HLS and DASH': isSilent ? 'silent' : 'ERRORS',
     verdict: faults.length === 0 ? 'good' : `${faults.length} faults`,

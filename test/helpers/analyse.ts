@@ -18,7 +18,17 @@ import {
   videoProblems,
   type SegmentTiming,
 } from './segment-timing.ts';
-import { beepOnsets, findLag, fitTone, noiseAround, type NoiseReport } from './sound-report.ts';
+import { PROGRAMME_PERIOD_SECONDS } from './sound.ts';
+import {
+  beepOnsets,
+  equalPlaces,
+  findLag,
+  fitTone,
+  joinLoss,
+  noiseAround,
+  type JoinLoss,
+  type NoiseReport,
+} from './sound-report.ts';
 import type { Clip } from './sources.ts';
 import { flashOnsets, reportStamps, type StampReport } from './stamp-report.ts';
 
@@ -30,10 +40,11 @@ export interface SyncReport {
   readonly highMs: number;
 }
 
-/** Noise at joins and at places with the same programme away from them. */
+/** Noise at joins, at places equal to them but for the join, and the two compared pair by pair. */
 export interface JoinReport {
   readonly joins: NoiseReport;
   readonly away: NoiseReport;
+  readonly loss: JoinLoss;
 }
 
 /** Findings on a broadcast. */
@@ -174,8 +185,8 @@ function syncReports(
   });
 }
 
-/** From a join, in seconds: there a programme that repeats every half second is the same, and no segment joins. */
-const AWAY_SECONDS = [0.5, 1, 1.5];
+/** After this many samples sound and AAC frames are the same again. */
+const PERIOD = 48_000 * PROGRAMME_PERIOD_SECONDS;
 
 /** Noise where segments join, and where they do not. */
 async function joinReport(
@@ -197,18 +208,20 @@ async function joinReport(
   const joins = numbers
     .slice(1)
     .map((n) => aacFramesOf(grid, segmentNumber(n)).first * AAC_FRAME_SAMPLES - base)
-    .filter((at) => at > begin && at + 72_000 < end);
+    .filter((at) => at > begin && at < end);
   const reference =
     clip.recipe.sound === 'tone'
       ? fitTone(pcm, 48_000, begin, end)
       : await alignedReference(pcm, clip, Math.round(offset * 48) - sound.start);
+  const joined = { joins, period: PERIOD, from: begin, to: end };
   return {
     joins: noiseAround(pcm, reference, joins),
     away: noiseAround(
       pcm,
       reference,
-      joins.flatMap((at) => AWAY_SECONDS.map((seconds) => at + 48_000 * seconds)),
+      joins.flatMap((join) => equalPlaces(join, joined)),
     ),
+    loss: joinLoss(pcm, reference, joined),
   };
 }
 

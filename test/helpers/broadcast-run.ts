@@ -16,6 +16,9 @@ export interface Recorded {
   readonly dash: string;
 }
 
+/** Ingest hears of a new key a moment after the API's answer; encoders try again, and so do feeds of tests. */
+const KEY_MS = 30_000;
+
 /** How to run it. */
 export interface RunOptions {
   readonly channel: string;
@@ -37,12 +40,7 @@ export async function recordClip(
     ...(options.fps === undefined ? {} : { fps: options.fps }),
   });
   const target = { port: pipeline.rtmpPort, key };
-  // Ingest hears of a new key a moment after the API's answer; encoders try again, and so does this.
-  const publication = await eventually(
-    `the stream key of ${channel} to be accepted`,
-    async () => publishClip(clip.path, target, pace),
-    { timeoutMs: 3000 },
-  );
+  const publication = await publishClip(clip.path, target, { patienceMs: KEY_MS, ...pace });
   try {
     const [{ broadcast, fps }] = await Promise.all([
       waitForAir(pipeline, channel),

@@ -4,7 +4,6 @@ import { broadcastSchema } from '#common/contracts/segment';
 import { workerCapacitySchema, type WorkerCapacity } from '#common/contracts/worker-capacity';
 import { createLogger } from '#common/logger';
 import { milliseconds } from '#common/time';
-import { schedulerKeys } from '../../scheduler/keys.ts';
 import { watchCapacity } from '../../transcoder/capacity.ts';
 import { trySlowness } from '../../transcoder/cost-trial.ts';
 import { SimulatedSession } from '../unit/scheduler/simulated-feed.ts';
@@ -51,14 +50,14 @@ async function broadcastOf(id: string, settings: Record<string, unknown>) {
   const broadcast = await eventually(async () => {
     await bench.append(id, session.upTo(bench.clock.now()));
     await bench.clock.sleep(milliseconds(200));
-    const text = await bench.redis.hget(schedulerKeys.air, id);
+    const text = await bench.redis.hget(redisKeys.air, id);
     return text === null ? undefined : broadcastSchema.parse(JSON.parse(text));
   });
   const { body } = await call(scheduler, 'GET', `/v1/channels/${id}/status`);
   const end = async (): Promise<void> => {
     await bench.append(id, [session.end(bench.clock.now(), true)]);
     await eventually(async () =>
-      (await bench.redis.hexists(schedulerKeys.air, id)) === 0 ? true : undefined,
+      (await bench.redis.hexists(redisKeys.air, id)) === 0 ? true : undefined,
     );
   };
   const warnings = body['warnings'] as readonly { code: string; message: string }[];

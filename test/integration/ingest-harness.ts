@@ -18,7 +18,7 @@ import { openFolderStore } from '#common/store/folder';
 import type { ObjectStore } from '#common/store/store';
 import { parseConfig } from '#common/config';
 import { ingestSettings } from '../../ingest/config.ts';
-import { startIngest, type Ingest } from '../../ingest/server.ts';
+import { startIngest, type Ingest } from '../../ingest/start.ts';
 import { runOk, words } from '../helpers/child.ts';
 import { isPicture, readFlv, type FlvTag } from '../helpers/flv.ts';
 import { eventually } from '../helpers/poll.ts';

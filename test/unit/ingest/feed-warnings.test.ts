@@ -6,7 +6,7 @@ import { FeedWarnings, type FeedFacts } from '../../../ingest/feed/feed-warnings
 import { WarningLog } from '../../../ingest/feed/warning-log.ts';
 
 const FINE: FeedFacts = {
-  ...{ grid: gridOf('30'), declaredFps: 30, inStep: 1, isInterlaced: false, soundRate: 48_000 },
+  ...{ grid: gridOf('30'), sourceFps: 30, inStep: 1, isInterlaced: false, soundRate: 48_000 },
   ...{ steps: 0, soundBreaks: 0, oddCompositionTimes: 0, undecodable: 0 },
 };
 const codes = (warnings: readonly { readonly code: string }[]): string[] =>
@@ -45,13 +45,22 @@ describe('warnings about a feed', () => {
 
   test.each([
     ['INTERLACED', { isInterlaced: true }],
-    ['FRAME_RATE_CONVERTED', { declaredFps: 240 }],
-    ['FRAME_RATE_VARIABLE', { declaredFps: undefined, inStep: 0.5 }],
+    ['FRAME_RATE_CONVERTED', { sourceFps: 240 }],
+    ['FRAME_RATE_VARIABLE', { sourceFps: undefined, inStep: 0.5 }],
   ])('%s is told as long as it is so', (code, facts) => {
     const warnings = new FeedWarnings();
     for (let at = 0; at < 200_000; at += 1000) {
       expect(codes(warnings.read(at, { ...FINE, ...facts }))).toEqual([code]);
     }
+  });
+
+  test.each([15, 10, 30])('are none for %d frames a second: each is shown equally often', (fps) => {
+    expect(new FeedWarnings().read(0, { ...FINE, sourceFps: fps })).toEqual([]);
+  });
+
+  test.each([29.97, 25, 60, 20])('tell that %d frames a second are converted', (fps) => {
+    const told = codes(new FeedWarnings().read(0, { ...FINE, sourceFps: fps }));
+    expect(told).toEqual(['FRAME_RATE_CONVERTED']);
   });
 
   test('grow with the time since the last keyframe', () => {

@@ -5,7 +5,7 @@ import { gridOf } from '#common/grid';
 import { transcodeCores } from '#common/transcode-cost';
 import { admit, costSourceOf } from '../../../scheduler/plan/admission.ts';
 import { renditionsOf } from '../../../scheduler/plan/ladder.ts';
-import { loadWarning } from '../../../scheduler/plan/load-warning.ts';
+import { loadWarning } from '#common/load-warning';
 import type { SessionState } from '../../../scheduler/plan/state.ts';
 
 const grid = gridOf('30');
