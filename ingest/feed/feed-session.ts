@@ -136,8 +136,8 @@ export class FeedSession {
     const now = this.#deps.clock.now();
     const running = this.#running;
     const { aac, oddCompositionTimes, track } = this.#source;
-    const { width = 0, height = 0, isInterlaced = false } = track.parameters ?? {};
-    const { undecodable } = track;
+    const { width = 0, height = 0 } = track.parameters ?? {};
+    const { isOfFields: isInterlaced, undecodable } = track;
     const facts = running && {
       ...{ grid: running.grid, sourceFps: this.#sourceFps, isInterlaced, soundRate: aac?.rate },
       ...{ inStep: running.map.inStep, steps: running.map.steps },
