@@ -16,6 +16,8 @@ export const FRAME_FLAGS = {
   start: 1,
   /** The start point is an IDR: no picture after it refers to one before. */
   idr: 2,
+  /** The picture is two fields, a field's time apart: the first is shown in its place, the second half-way to the next picture's. */
+  fields: 4,
 } as const;
 
 /**

@@ -3,6 +3,7 @@
  * Pure; bounded in time and bytes. It is over at the first picture that can be decoded, plus a second or what the rate needs;
  * where the channel's rate is known, also after some seconds of sound alone: a camera may be gone when an encoder comes back.
  */
+import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError } from '#common/errors';
 import type { FpsName } from '#common/grid';
 import { detectFps, sourceFps, type FpsEvidence } from '../mapping/fps-detector.ts';
@@ -106,12 +107,13 @@ export class FeedBeginning {
   }
 
   #evidence(): FpsEvidence {
-    const presentation = this.#held.flatMap((packet) =>
-      packet.kind === 'video' ? [packet.pts] : [],
-    );
+    const pictures = this.#held.filter((packet) => packet.kind === 'video');
+    const presentation = pictures.map(({ pts }) => pts);
+    const fields = pictures.filter(({ flags }) => (flags & FRAME_FLAGS.fields) !== 0);
+    const isInterlaced = 2 * fields.length > pictures.length;
     const { declaredFps, track } = this.#source;
     const sps = track.parameters?.fps;
-    return { metadata: declaredFps, sps, presentation, isInterlaced: false };
+    return { metadata: declaredFps, sps, presentation, isInterlaced };
   }
 
   /** Sound without a picture yet: the second that counts begins with the picture. */

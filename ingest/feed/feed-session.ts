@@ -138,14 +138,14 @@ export class FeedSession {
     const now = this.#deps.clock.now();
     const running = this.#running;
     const { aac, oddCompositionTimes, track } = this.#source;
-    const { width = 0, height = 0, isInterlaced = false } = track.parameters ?? {};
-    const { undecodable } = track;
+    const { width = 0, height = 0 } = track.parameters ?? {};
+    const { isOfFields: isInterlaced, undecodable } = track;
     const facts = running && {
       ...{ grid: running.grid, sourceFps: this.#sourceFps, isInterlaced, soundRate: aac?.rate },
       ...{ inStep: running.map.inStep, steps: running.map.steps },
       ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
     };
-    const measured = this.#meter.read(now, facts);
+    const measured = this.#meter.read(now, this.#source.headers, facts);
     const warnings = [...measured.warnings, ...(running?.raw.warnings ?? [])];
     if (!this.#isEnded) {
       this.#warningLog.write(warnings, now);
@@ -175,7 +175,7 @@ export class FeedSession {
     const packet = this.#source.take(type, timestamp, data, now);
     // What we add to a picture is paid like what came: else a tiny keyframe costs as much as a large one.
     this.#pay(Math.max(0, (packet?.data.length ?? 0) - data.length), now);
-    this.#meter.add(now, data.length, meterKind(packet));
+    this.#meter.add(now, data.length, meterKind(type, data, packet), timestamp);
     if (this.#isEnded) {
       return;
     }

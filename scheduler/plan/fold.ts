@@ -4,7 +4,7 @@ import { AAC_FRAME_SAMPLES, gridOf, type Grid } from '#common/grid';
 import { positionInRun, soundClosedAt } from '#common/sound-grid';
 import { segmentNumber } from '#common/time';
 import { currentPicture, picturesSince, sessionsOnAir, soundsSince } from './sources.ts';
-import { lastShowable, searchFrames } from './start-points.ts';
+import { frameBefore, lastShowable, searchFrames } from './start-points.ts';
 import {
   nextSegment,
   sessionOf,
@@ -202,7 +202,9 @@ function closeGap(state: ChannelState, air: AirState, frame: number): void {
 /** Drops frames that no segment from frame `first` on can need. */
 function dropBefore(session: SessionState, grid: Grid, first: number, firstSound: number): void {
   const { video, sound } = session;
-  const seq = lastShowable(session, grid, first)?.start.seq;
+  const shown = lastShowable(session, grid, first);
+  const before = shown && frameBefore(session, grid, shown.frame);
+  const seq = (before ?? shown)?.start.seq;
   // Half as much again as is searched, because a held frame lies before its segment.
   const oldest = first - 1.5 * searchFrames(grid);
   const start = seq === undefined ? -1 : video.findIndex((frame) => frame.seq === seq);
