@@ -71,7 +71,7 @@ export interface TimedTag {
 export interface FeedOrder {
   readonly tags: readonly TimedTag[];
   readonly target: PublishTarget;
-  readonly pace: Omit<Pace, 'signal'>;
+  readonly pace: Omit<Pace, 'signal' | 'keeps'>;
 }
 
 /** What it says while it works. */
@@ -94,7 +94,7 @@ export async function publishClip(
   target: PublishTarget,
   pace: Pace = {},
 ): Promise<Publication> {
-  const { signal, ...rest } = pace;
+  const { signal, keeps: _keeps, ...rest } = pace;
   const order: FeedOrder = {
     tags: withFaults(readFlv(await readFile(file)), pace),
     target,
