@@ -20,10 +20,10 @@
  * - When the MPD becomes static dash.js stops fetching at once (`mediaHasFinished`). So a broadcast that has ended
  *   first gets its `Period@duration`, and turns static once players have had time to fetch the rest.
  */
+import { PATHS, SEGMENT_TEMPLATE, initTemplate } from '#common/contracts/delivery';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
 import { SAMPLE_RATE, firstFrame, firstSample, segmentSeconds, type Grid } from '#common/grid';
 import { segmentNumber } from '#common/time';
-import { initFile } from './names.ts';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
@@ -124,8 +124,8 @@ function segmentTemplate(
       presentationTimeOffset:
         (isVideo ? firstFrame(grid, n) * grid.frameTicks : firstSample(grid, n)) -
         (lead * timescale) / SAMPLE_RATE,
-      initialization: init === undefined ? undefined : `$RepresentationID$/${initFile(init)}`,
-      media: '$RepresentationID$/$Number$.m4s',
+      initialization: init === undefined ? undefined : initTemplate(init),
+      media: SEGMENT_TEMPLATE,
     },
     isListed ? [segmentTimeline(grid, rendition, first, last)] : [],
   );
@@ -331,7 +331,7 @@ export function liveManifest(timeline: Timeline): string {
     },
     [
       text,
-      element('UTCTiming', { schemeIdUri: 'urn:mpeg:dash:utc:http-iso:2014', value: '/time' }),
+      element('UTCTiming', { schemeIdUri: 'urn:mpeg:dash:utc:http-iso:2014', value: PATHS.time }),
     ],
   );
 }

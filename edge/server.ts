@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { isMediaPath } from '#common/contracts/delivery';
 import type { Clock } from '#common/clock';
 import type { HealthAnswer } from '#common/health';
 import type { Closable } from '#common/lifecycle';
@@ -96,7 +97,7 @@ function handle(
       sendTime(options.clock, request, response);
       return;
     case 'none':
-      if (target.startsWith('/live/') || target.startsWith('/vod/')) {
+      if (isMediaPath(target)) {
         sendStatus(request, response, 404);
         return;
       }
