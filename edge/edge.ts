@@ -68,6 +68,7 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     health: context.health,
     metrics,
     pages,
+    repeatPauseMs: config.REPEAT_PAUSE_MS,
   });
   metrics.count(countTraffic(server));
   await listen(server, config.HTTP_PORT, config.BIND_HOST, 'HTTP_PORT');

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import type { Closable } from '#common/lifecycle';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
+import { RecentTargets, type Pace } from './pace.ts';
 import { judgeHeaders, type Wishes } from './plain-request.ts';
 
 /** An answer ready to be written. */
@@ -47,13 +48,18 @@ const MAX_REQUEST_BYTES = 8 * 1024;
  * Puts the fast path in front of a server's own handling of connections.
  * @returns closes connections that node:http has not been given
  */
-export function installFastPath(server: Server, answer: Answerer, times: FastPathTimes): Closable {
+export function installFastPath(
+  server: Server,
+  answer: Answerer,
+  times: FastPathTimes,
+  pace: Pace,
+): Closable {
   const handlers = server.listeners('connection');
   const open = new Set<Socket>();
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
     open.add(socket);
-    serve(socket, answer, times, () => {
+    serve(socket, paced(socket, answer, pace), times, () => {
       open.delete(socket);
       for (const handler of handlers) {
         handler.call(server, socket);
@@ -73,8 +79,32 @@ export function installFastPath(server: Server, answer: Answerer, times: FastPat
   };
 }
 
+type PacedAnswerer = (target: string, wishes: Wishes, headers: string) => ReturnType<Answerer>;
+
+/** The answerer for one connection, with a pause before what is asked over and over. */
+function paced(socket: Socket, answer: Answerer, pace: Pace): PacedAnswerer {
+  const recent = new RecentTargets();
+  return (target, wishes, headers) => {
+    const pause = recent.isSuspect(target)
+      ? pace.pauseFor(socket.remoteAddress, headers, target)
+      : 0;
+    return pause === 0
+      ? answer(target, wishes)
+      : new Promise((resolve) => {
+          setTimeout(() => {
+            resolve(answer(target, wishes));
+          }, pause);
+        });
+  };
+}
+
 /** Answers on one connection until something is not for this path; `handOver` then takes the connection as it is. */
-function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver: () => void): void {
+function serve(
+  socket: Socket,
+  answer: PacedAnswerer,
+  times: FastPathTimes,
+  handOver: () => void,
+): void {
   let lastHeaders = '';
   let lastWishes: Wishes | undefined;
   let impatience: NodeJS.Timeout | undefined;
@@ -122,7 +152,7 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
       lastHeaders = headers;
       lastWishes = judgeHeaders(headers);
     }
-    return lastWishes && answer(text.slice(GET.length, lineEnd), lastWishes);
+    return lastWishes && answer(text.slice(GET.length, lineEnd), lastWishes, headers);
   };
   /** Who asks on without reading is not heard until he has read, and not waited for much longer than that takes. */
   const holdBack = (bytes: number): void => {

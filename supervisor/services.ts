@@ -49,6 +49,7 @@ export const SERVICE_SETTINGS = {
     'EDGE_UPSTREAM',
     'EDGE_PUBLIC_URL',
     'CACHE_BYTES',
+    'REPEAT_PAUSE_MS',
   ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 /** A service's name. */

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startChromium, type Chromium } from '../helpers/chromium.ts';
 import { run } from '../helpers/child.ts';
+import { eventually } from '../helpers/poll.ts';
 import { runEdge, type RunningEdge } from '../integration/edge-run.ts';
 import { startKickOffOrigin, type KickOffOrigin } from './kick-off-origin.ts';
 import { makeWatchMedia } from './watch-media.ts';
@@ -86,9 +87,16 @@ async function joinsWithoutPicture(pageOf: (channel: string) => string): Promise
       const channel = origin.kickOff(left % 4 !== 0);
       await page.goto('about:blank');
       await page.goto(pageOf(channel));
-      const isPlaying = `(document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0) > ${PLAYING_FRAMES}`;
       try {
-        await page.waitForFunction(isPlaying, undefined, { timeout: JOIN_MS, polling: 200 });
+        await eventually(
+          'a moving picture',
+          async () =>
+            // Not by waitForFunction, which a page's content policy forbids.
+            (await page.evaluate<number>(
+              `document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0`,
+            )) > PLAYING_FRAMES || undefined,
+          { timeoutMs: JOIN_MS },
+        );
       } catch {
         const said = await page.evaluate<string>(
           `(({ currentTime, readyState, buffered }) => JSON.stringify({ currentTime, readyState, start: buffered.length > 0 ? buffered.start(0) : null }))(document.querySelector('video'))`,
@@ -147,7 +155,7 @@ test.each([true, false])(
       times[stream === 0 ? 0 : 1].push(dts ?? Number.NaN);
     }
     for (const found of times) {
-      expect(found.length).toBeGreaterThan(100);
+      expect(found.length).toBeGreaterThan(50);
       expect(found).toEqual(found.toSorted((a, b) => a - b));
     }
     const segments = origin.asked.slice(asked).filter((target) => target.endsWith('.m4s'));

@@ -216,6 +216,7 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
     health: createHealthAnswer(registry, () => true),
     metrics,
     pages: () => undefined,
+    repeatPauseMs: 0,
     stallMs: 300,
   });
   let buffered = 0;
