@@ -6,8 +6,9 @@
  * What may pass is a strict subset of RFC 9112: one whole request a read, HTTP/1.1, no body, no range. So there is
  * nothing that this reader and node:http could understand differently.
  */
-import type { Server } from 'node:http';
+import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { DRAIN_MS, LEAVING_HEADERS } from '#common/drain';
 import type { Closable } from '#common/lifecycle';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
@@ -44,37 +45,85 @@ const END = '\r\n\r\n';
 /** Larger requests are refused by node:http. */
 const MAX_REQUEST_BYTES = 8 * 1024;
 
+/** A connection on the fast path, while the server drains. */
+interface Leaving {
+  /** Hears no more requests, and ends once the answer under way is written. */
+  readonly drain: () => void;
+  /** The time is up: says so where no answer has begun; others have the rest of their bytes for as long as they may. */
+  readonly giveUpHeld: () => void;
+}
+
+/** For the last bytes of what was ended at the deadline. */
+const LAST_BYTES_MS = 250;
+const LEAVING = Buffer.from(
+  `HTTP/1.1 503 ${STATUS_CODES[503] ?? ''}\r\n${Object.entries(LEAVING_HEADERS)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')}\r\n`,
+);
+
 /**
  * Puts the fast path in front of a server's own handling of connections.
- * @returns closes connections that node:http has not been given
+ * @returns drains connections that node:http has not been given; the server is to stop listening at the same time
  */
 export function installFastPath(
   server: Server,
   answer: Answerer,
   times: FastPathTimes,
   pace: Pace,
+  drainMs = DRAIN_MS,
 ): Closable {
   const handlers = server.listeners('connection');
-  const open = new Set<Socket>();
+  const open = new Map<Socket, Leaving>();
+  let isDraining = false;
+  let onEmpty = (): void => undefined;
+  const forget = (socket: Socket): void => {
+    open.delete(socket);
+    if (open.size === 0) {
+      onEmpty();
+    }
+  };
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    serve(socket, paced(socket, answer, pace), times, () => {
-      open.delete(socket);
+    const handOver = (): void => {
+      forget(socket);
       for (const handler of handlers) {
         handler.call(server, socket);
       }
-    });
+    };
+    if (isDraining) {
+      handOver();
+      return;
+    }
+    open.set(socket, serve(socket, paced(socket, answer, pace), times, handOver));
     socket.once('close', () => {
-      open.delete(socket);
+      forget(socket);
     });
   });
   return {
-    close: () => {
-      for (const socket of open) {
-        socket.destroy();
+    close: async () => {
+      isDraining = true;
+      const empty = new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
+      for (const connection of [...open.values()]) {
+        connection.drain();
       }
-      return Promise.resolve();
+      if (open.size === 0) {
+        return;
+      }
+      const deadline = setTimeout(() => {
+        for (const connection of [...open.values()]) {
+          connection.giveUpHeld();
+        }
+      }, drainMs);
+      const end = setTimeout(() => {
+        for (const socket of open.keys()) {
+          socket.destroy();
+        }
+      }, drainMs + LAST_BYTES_MS);
+      await empty;
+      clearTimeout(deadline);
+      clearTimeout(end);
     },
   };
 }
@@ -104,7 +153,10 @@ function serve(
   answer: PacedAnswerer,
   times: FastPathTimes,
   handOver: () => void,
-): void {
+): Leaving {
+  /** An answer is awaited, or follows an object that is still arriving. */
+  let underWay: 'nothing' | 'waiting' | 'following' = 'nothing';
+  let isDraining = false;
   let lastHeaders = '';
   let lastWishes: Wishes | undefined;
   let impatience: NodeJS.Timeout | undefined;
@@ -112,6 +164,12 @@ function serve(
   const giveUp = (): void => {
     clearTimeout(impatience);
     socket.destroy();
+  };
+  /** Ends as soon as what is written has gone out, if the server drains and no answer is under way. */
+  const endIfDraining = (): void => {
+    if (isDraining && underWay === 'nothing') {
+      socket.destroySoon();
+    }
   };
   /** Listens for the next request. */
   const listen = (): void => {
@@ -166,8 +224,11 @@ function serve(
       socket.write(head);
       socket.off('drain', onDrain);
       holdBack(body.length ?? 0);
+      underWay = 'following';
       follow(socket, body, 0, body.length, () => {
+        underWay = 'nothing';
         socket.on('drain', onDrain);
+        endIfDraining();
         if (!socket.writableNeedDrain) {
           listen();
         }
@@ -186,22 +247,28 @@ function serve(
     }
   };
   const onData = (chunk: Buffer): void => {
+    if (isDraining) {
+      return;
+    }
     const found = ask(chunk);
     if (found === undefined) {
       leave(chunk);
     } else if (found instanceof Promise) {
       socket.setTimeout(times.stallMs);
       socket.pause();
+      underWay = 'waiting';
       void found.then((late) => {
-        if (socket.destroyed) {
+        if (socket.destroyed || socket.writableEnded) {
           return;
         }
+        underWay = 'nothing';
         if (late === undefined) {
           leave(chunk);
           return;
         }
         listen();
         write(late);
+        endIfDraining();
       });
     } else {
       write(found);
@@ -220,4 +287,16 @@ function serve(
   socket.on('timeout', giveUp);
   socket.on('drain', onDrain);
   socket.on('data', onData);
+  return {
+    drain: () => {
+      isDraining = true;
+      endIfDraining();
+    },
+    giveUpHeld: () => {
+      if (underWay === 'waiting') {
+        socket.write(LEAVING);
+        socket.destroySoon();
+      }
+    },
+  };
 }

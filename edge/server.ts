@@ -130,7 +130,7 @@ function paceMedia(
     return;
   }
   setTimeout(() => {
-    if (!response.destroyed) {
+    if (!response.destroyed && !response.headersSent) {
       sendFromCache(options, request, response, route);
     }
   }, pause);
@@ -148,7 +148,7 @@ function sendFromCache(
     return;
   }
   void answer.then((found) => {
-    if (!response.destroyed) {
+    if (!response.destroyed && !response.headersSent) {
       options.metrics.onAnswer(route.media, sendMedia(request, response, route, found));
     }
   });

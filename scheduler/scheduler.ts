@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { Gauge } from 'prom-client';
 import { QUEUES, redisKeys, storeKeys } from '#common/contracts/names';
 import { diskStateOf, freeBytesIn, type DiskState } from '#common/disk';
+import { drainsServer } from '#common/drain';
 import { withDeadline } from '#common/lifecycle';
-import { closesServer, listen } from '#common/listen';
+import { listen } from '#common/listen';
 import { openQueue } from '#common/queues';
 import type { ServiceContext } from '#common/service';
 import { prepareStore } from '#common/store/prepare';
@@ -181,7 +182,7 @@ export async function startScheduler(context: SchedulerContext): Promise<{ port:
   );
   server.on('clientError', answerClientError);
   await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
-  lifecycle.own('control api', closesServer(server));
+  lifecycle.own('control api', drainsServer(server));
   // Streams without an end would keep the server from closing.
   lifecycle.own('listeners', room.events);
   gauges(context, unfinished, () => leader !== undefined);
