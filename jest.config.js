@@ -12,10 +12,13 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
-  testEnvironment: 'node',
-  testTimeout: 20_000,
-  // Pipelines run beside the test files: more processes than cores only make every deadline late.
-  maxWorkers: '50%',
+  // Deadlines only end a test that hangs: there each is longer by one factor.
+  testEnvironment: '<rootDir>/scripts/jest/environment.mjs',
+  testTimeout: 40_000,
+  // What needs no real time runs side by side; what needs it takes turns afterwards.
+  runner: '<rootDir>/scripts/jest/runner.mjs',
+  maxWorkers: '100%',
+  reporters: ['default', '<rootDir>/scripts/jest/want-reporter.mjs'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

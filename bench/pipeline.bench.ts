@@ -24,7 +24,7 @@ import {
   ticksByName,
   TICKS_PER_SECOND,
 } from '../test/helpers/process-tree.ts';
-import { publishClip } from '../test/helpers/publish-clip.ts';
+import { publishHere } from '../test/helpers/publish-clip.ts';
 import { freePort } from '../test/helpers/redis-server.ts';
 import { markdownTable, type Row } from '../test/helpers/report-table.ts';
 import { makeClip, type Clip, type ClipRecipe } from '../test/helpers/sources.ts';
@@ -110,7 +110,7 @@ async function singleCost(clip: Clip, ladder: Ladder): Promise<Cost> {
     // Whoever awaits it sees the error; until then it must not end the process.
     ended.catch(() => undefined);
     const publication = await eventually('ffmpeg to listen', async () =>
-      publishClip(clip.path, { port, key: 'key' }),
+      publishHere(clip.path, { port, key: 'key' }),
     );
     await publication.sent;
     await publication.publisher.stop();

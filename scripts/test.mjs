@@ -18,8 +18,7 @@ const args = [
   '--experimental-vm-modules',
   '--disable-warning=ExperimentalWarning',
   join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'),
-  // Where nobody watches, a test that failed with something still open must not keep the run from ending.
-  ...(results === undefined ? [] : ['--json', `--outputFile=${results}`, '--forceExit']),
+  ...(results === undefined ? [] : ['--json', `--outputFile=${results}`]),
   ...process.argv.slice(2),
 ];
 process.exitCode = await run(process.execPath, args, {

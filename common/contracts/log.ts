@@ -3,6 +3,7 @@
  * leader appends marks. A segment is a pure function of this log, the raw frames and the settings.
  */
 import { z } from 'zod';
+import { admissionSchema } from './admission.ts';
 import { fpsSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
 
@@ -14,6 +15,8 @@ export const FRAME_FLAGS = {
   start: 1,
   /** The start point is an IDR: no picture after it refers to one before. */
   idr: 2,
+  /** The picture is two fields, a field's time apart: the first is shown in its place, the second half-way to the next picture's. */
+  fields: 4,
 } as const;
 
 /** Sessions begin with this: the feed is mapped to the grid from here on. */
@@ -66,6 +69,8 @@ export const onAirMarkSchema = z.strictObject({
   broadcast: index,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
+  /** Missing where nothing was known of what the workers can carry. */
+  admission: admissionSchema.optional(),
 });
 
 /** Mark: from frame `from` on, the broadcast shows `source`. */

@@ -2,7 +2,7 @@
 import type { LogEntry } from '#common/contracts/log';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, gridOf, type Grid } from '#common/grid';
 import { currentSource, sourcesSince } from './sources.ts';
-import { lastShowable, searchFrames } from './start-points.ts';
+import { frameBefore, lastShowable, searchFrames } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
 
 /** Sessions that never came on air are remembered up to this many. */
@@ -41,6 +41,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
         broadcast: entry.broadcast,
         fps: entry.fps,
         renditions: entry.renditions,
+        ...(entry.admission === undefined ? {} : { admission: entry.admission }),
         sources: [],
         next: entry.broadcast,
         closed: { frame: 0, sample: 0 },
@@ -173,7 +174,9 @@ function closeGap(state: ChannelState, air: AirState, frame: number): void {
 /** Drops frames that no segment from frame `first` on can need. */
 function dropBefore(session: SessionState, grid: Grid, first: number, firstSound: number): void {
   const { video, sound } = session;
-  const seq = lastShowable(session, grid, first)?.start.seq;
+  const shown = lastShowable(session, grid, first);
+  const before = shown && frameBefore(session, grid, shown.frame);
+  const seq = (before ?? shown)?.start.seq;
   // Half as much again as is searched, because a held frame lies before its segment.
   const oldest = first - 1.5 * searchFrames(grid);
   const start = seq === undefined ? -1 : video.findIndex((frame) => frame.seq === seq);

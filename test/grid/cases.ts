@@ -1,10 +1,14 @@
 /** The feeds that every release must carry without a fault, and what a broadcast made of each must be like. */
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import type { Ladder } from '#common/contracts/channel';
 import { gridOf, type FpsName } from '#common/grid';
 import { analyseApart, playerComplaints, type BroadcastReport } from '../helpers/analyse.ts';
 import { recordClip } from '../helpers/broadcast-run.ts';
+import type { FeedGate } from '../helpers/feed-gate.ts';
+import { readLateness, type Lateness } from '../helpers/lateness.ts';
 import { SMALL_LADDER, type Pipeline } from '../helpers/pipeline.ts';
-import type { Pace } from '../helpers/publish-clip.ts';
+import type { Pace, Punctuality } from '../helpers/publish-clip.ts';
 import { makeClip, RECIPES, SOURCE_NAMES, type Clip, type ClipRecipe } from '../helpers/sources.ts';
 
 /** One feed. */
@@ -13,6 +17,8 @@ export interface GridCase {
   readonly recipe: ClipRecipe;
   readonly pace: Pace;
   readonly ladder: Ladder;
+  /** The renditions' sizes, where they are what is tried. */
+  readonly sizes?: Readonly<Record<string, string>>;
 }
 
 /** What came of it. */
@@ -23,6 +29,18 @@ export interface GridOutcome {
   readonly report: BroadcastReport;
   /** What ffmpeg said while reading HLS and DASH. */
   readonly complaints: readonly string[];
+  /** How late the test's own sender was, and how late the pictures came into the log; the latter where the clock is the world's. */
+  readonly sender: Punctuality;
+  readonly log: Lateness | undefined;
+}
+
+/** How to run a case. */
+export interface CaseRun {
+  readonly seconds: number;
+  /** Times real time, of clock and feed; 1 by default. */
+  readonly rate?: number;
+  /** Feeds wait here for their turn; judging does not. */
+  readonly gate: FeedGate;
 }
 
 /** Flash and beep may be this far apart. */
@@ -32,16 +50,28 @@ const ROUNDING_MS = 1;
 /** Phases at which a clean feed meets the grid. */
 const PHASES = 5;
 const DRIFT_PPM = 200;
-/** Sound needs these at a join; programme-like sound may be this much worse there than elsewhere. */
+/** A tone needs this at every join; programme-like sound may be this much worse there than at equal places. */
 const TONE_JOIN_DB = 30;
 const PROGRAMME_JOIN_DB = 1;
 
-/** The nine sources. */
+/** A stamp in a picture that lies in an upright frame is small: the lower rendition needs some pixels more. */
+const UPRIGHT: Pick<GridCase, 'ladder' | 'sizes'> = {
+  ladder: {
+    ...SMALL_LADDER,
+    video: SMALL_LADDER.video.map((rung) =>
+      rung.height === 180 ? { ...rung, height: 240 } : rung,
+    ),
+  },
+  sizes: { v360: '360x640', v240: '240x426' },
+};
+
+/** The sources. */
 export const SOURCE_CASES: readonly GridCase[] = SOURCE_NAMES.map((name) => ({
   name,
   recipe: RECIPES[name],
   pace: {},
   ladder: SMALL_LADDER,
+  ...(name === 'upright' ? UPRIGHT : {}),
 }));
 
 /** Clean feeds: millisecond rounding, 10 ms of jitter, 200 ppm of drift either way, at five phases. */
@@ -76,29 +106,33 @@ export async function makeClips(
   cases: readonly GridCase[],
   secondsOf: (gridCase: GridCase) => number,
 ): Promise<void> {
-  for (const gridCase of cases) {
-    await makeClip(gridCase.recipe, secondsOf(gridCase));
-  }
+  const limit = pLimit(availableParallelism());
+  await Promise.all(
+    cases.map((gridCase) => limit(() => makeClip(gridCase.recipe, secondsOf(gridCase)))),
+  );
 }
 
 /** Publishes a case's clip through RTMP on a channel of its own, and judges the recording. */
 export async function runCase(
   pipeline: Pipeline,
   gridCase: GridCase,
-  seconds: number,
-  rate = 1,
+  { seconds, rate = 1, gate }: CaseRun,
 ): Promise<GridOutcome> {
   const clip = await makeClip(gridCase.recipe, seconds);
-  const recorded = await recordClip(pipeline, clip, {
-    channel: gridCase.name,
-    ladder: gridCase.ladder,
-    pace: { ...gridCase.pace, rate },
-  });
+  const { hls, dash, fps, sender } = await gate.run(() =>
+    recordClip(pipeline, clip, {
+      channel: gridCase.name,
+      ladder: gridCase.ladder,
+      pace: { ...gridCase.pace, rate },
+    }),
+  );
   return {
     clip,
-    fps: recorded.fps,
-    report: await analyseApart({ url: recorded.hls, fps: recorded.fps, clip }),
-    complaints: [await playerComplaints(recorded.hls), await playerComplaints(recorded.dash)],
+    fps,
+    report: await analyseApart({ url: hls, fps, clip }),
+    complaints: [await playerComplaints(hls), await playerComplaints(dash)],
+    sender,
+    log: rate === 1 ? await readLateness(pipeline, gridCase.name, fps) : undefined,
   };
 }
 
@@ -106,15 +140,31 @@ export async function runCase(
 export function faultsOf(gridCase: GridCase, outcome: GridOutcome): string[] {
   const { report, clip } = outcome;
   const players = outcome.complaints.map((text) => text.trim()).filter((text) => text !== '');
-  return [
+  const faults = [
     ...report.problems,
     ...players.map((text) => `ffmpeg: ${text.slice(0, 500)}`),
     ...(outcome.fps === clip.recipe.fps ? [] : [`channel runs at ${outcome.fps}`]),
+    ...sizeFaults(gridCase, outcome),
     ...stampFaults(gridCase, outcome),
     ...syncFaults(gridCase, outcome),
     ...soundFaults(outcome),
   ];
+  return faults.length === 0 ? [] : [...faults, `(${sayLateness(outcome)})`];
 }
+
+/** Who was late, and by how much: beside a fault it says whether the test, the machine or the product is to blame. */
+export function sayLateness({ sender, log }: GridOutcome): string {
+  const [late, blocked] = [sender.lateMs, sender.blockedMs].map((ms) => ms.toFixed(0));
+  const own = `sender at most ${late} ms late, ${blocked} ms blocked`;
+  return log === undefined
+    ? own
+    : `${own}; log at most ${log.worstMs.toFixed(0)} ms after a picture's time, ${log.afterClosing} after closing`;
+}
+
+const sizeFaults = ({ sizes = {} }: GridCase, { report }: GridOutcome): string[] =>
+  Object.entries(sizes)
+    .filter(([id, size]) => report.sizes.get(id) !== size)
+    .map(([id, size]) => `${id} is ${report.sizes.get(id) ?? 'missing'}, not ${size}`);
 
 function stampFaults(gridCase: GridCase, { clip, report, fps }: GridOutcome): string[] {
   const grid = gridOf(fps);
@@ -172,14 +222,13 @@ function soundFaults({ clip, report }: GridOutcome): string[] {
   if (clip.recipe.sound !== 'tone' && clip.recipe.sound !== 'programme') {
     return [];
   }
-  if (sound === undefined || sound.joins.places < clip.seconds / 2 - 6) {
-    return [`only ${sound?.joins.places ?? 0} joins measured`];
+  if (sound === undefined || sound.loss.joins < clip.seconds / 2 - 6) {
+    return [`only ${sound?.loss.joins ?? 0} joins measured`];
   }
-  const { joins, away } = sound;
+  const { joins, away, loss } = sound;
   const isGood =
-    clip.recipe.sound === 'tone'
-      ? joins.worstDb >= TONE_JOIN_DB
-      : joins.overallDb >= away.overallDb - PROGRAMME_JOIN_DB;
+    clip.recipe.sound === 'tone' ? joins.worstDb >= TONE_JOIN_DB : loss.meanDb <= PROGRAMME_JOIN_DB;
   const figures = `${joins.overallDb.toFixed(1)} dB at joins, ${joins.worstDb.toFixed(1)} at worst`;
-  return isGood ? [] : [`${figures}, ${away.overallDb.toFixed(1)} away from them`];
+  const compared = `${loss.meanDb.toFixed(1)} ± ${loss.errorDb.toFixed(1)} dB worse than equal places`;
+  return isGood ? [] : [`${figures}, ${away.overallDb.toFixed(1)} away from them: ${compared}`];
 }

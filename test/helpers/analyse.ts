@@ -18,7 +18,17 @@ import {
   videoProblems,
   type SegmentTiming,
 } from './segment-timing.ts';
-import { beepOnsets, findLag, fitTone, noiseAround, type NoiseReport } from './sound-report.ts';
+import { PROGRAMME_PERIOD_SECONDS } from './sound.ts';
+import {
+  beepOnsets,
+  equalPlaces,
+  findLag,
+  fitTone,
+  joinLoss,
+  noiseAround,
+  type JoinLoss,
+  type NoiseReport,
+} from './sound-report.ts';
 import type { Clip } from './sources.ts';
 import { flashOnsets, reportStamps, type StampReport } from './stamp-report.ts';
 
@@ -30,10 +40,11 @@ export interface SyncReport {
   readonly highMs: number;
 }
 
-/** Noise at joins and at places with the same programme away from them. */
+/** Noise at joins, at places equal to them but for the join, and the two compared pair by pair. */
 export interface JoinReport {
   readonly joins: NoiseReport;
   readonly away: NoiseReport;
+  readonly loss: JoinLoss;
 }
 
 /** Findings on a broadcast. */
@@ -43,6 +54,8 @@ export interface BroadcastReport {
   readonly problems: readonly string[];
   readonly segments: number;
   readonly renditions: readonly string[];
+  /** Sizes of the picture renditions, as `1280x720`. */
+  readonly sizes: ReadonlyMap<string, string>;
   readonly stamps: ReadonlyMap<string, StampReport>;
   readonly sync: readonly SyncReport[];
   readonly sound: JoinReport | undefined;
@@ -78,6 +91,7 @@ export async function judgeBroadcast(
   const problems: string[] = [];
   const stamps = new Map<string, StampReport>();
   const flashes = new Map<string, number[]>();
+  const sizes = new Map<string, string>();
   let sound: { readonly pcm: Float32Array; readonly start: number } | undefined;
   const frameSeconds = grid.den / grid.num;
   const ranges = new Set<string>();
@@ -95,6 +109,7 @@ export async function judgeBroadcast(
     (isVideo ? videoProblems : audioProblems)(grid, timings).forEach(say);
     const bytes = [init.data, ...rendition.segments.map((segment) => segment.data)];
     if (isVideo) {
+      sizes.set(rendition.id, `${first.width}x${first.height}`);
       const areas = clip.recipe.sizes.map((size) => letterboxArea(size, first));
       const seen = await readFrames(bytes, first, areas);
       if (seen.length !== timings.length * grid.segmentFrames) {
@@ -124,6 +139,7 @@ export async function judgeBroadcast(
     problems,
     segments: count,
     renditions: listed.renditions.map((rendition) => rendition.id),
+    sizes,
     stamps,
     sync:
       sound === undefined || clip.recipe.sound !== 'beeps'
@@ -169,8 +185,8 @@ function syncReports(
   });
 }
 
-/** From a join, in seconds: there a programme that repeats every half second is the same, and no segment joins. */
-const AWAY_SECONDS = [0.5, 1, 1.5];
+/** After this many samples sound and AAC frames are the same again. */
+const PERIOD = 48_000 * PROGRAMME_PERIOD_SECONDS;
 
 /** Noise where segments join, and where they do not. */
 async function joinReport(
@@ -192,18 +208,20 @@ async function joinReport(
   const joins = numbers
     .slice(1)
     .map((n) => aacFramesOf(grid, segmentNumber(n)).first * AAC_FRAME_SAMPLES - base)
-    .filter((at) => at > begin && at + 72_000 < end);
+    .filter((at) => at > begin && at < end);
   const reference =
     clip.recipe.sound === 'tone'
       ? fitTone(pcm, 48_000, begin, end)
       : await alignedReference(pcm, clip, Math.round(offset * 48) - sound.start);
+  const joined = { joins, period: PERIOD, from: begin, to: end };
   return {
     joins: noiseAround(pcm, reference, joins),
     away: noiseAround(
       pcm,
       reference,
-      joins.flatMap((at) => AWAY_SECONDS.map((seconds) => at + 48_000 * seconds)),
+      joins.flatMap((join) => equalPlaces(join, joined)),
     ),
+    loss: joinLoss(pcm, reference, joined),
   };
 }
 
@@ -218,8 +236,15 @@ async function alignedReference(
   return Float32Array.from(pcm, (_, i) => source[i - lag] ?? 0);
 }
 
-/** What ffmpeg says about an address when every warning of weight counts; empty when it has nothing to say. */
+/**
+ * What ffmpeg says about an address when every error counts; empty when it has nothing to say. Every picture is decoded,
+ * and every packet's decode time must be later than the one before. Decoded pictures are not numbered: ffmpeg would do
+ * so in steps of a frame rate that it guesses, and call two pictures of an exact stream one when they fall into one step.
+ */
 export async function playerComplaints(url: string): Promise<string> {
-  const outcome = await run('ffmpeg', words`-v error -xerror -i ${url} -map 0 -f null -`);
+  const outcome = await run(
+    'ffmpeg',
+    words`-v error -xerror -copyts -i ${url} -map 0 -fps_mode drop -f null - -map 0 -c copy -f null -`,
+  );
   return outcome.code === 0 ? outcome.stderr : `${outcome.stderr}exit ${outcome.code}`;
 }

@@ -4,7 +4,7 @@ import type { FpsName } from '#common/grid';
 import { fetchBytes, mediaPlaylistUris, readMediaPlaylist } from './broadcast-download.ts';
 import { SMALL_LADDER, type Pipeline } from './pipeline.ts';
 import { eventually } from './poll.ts';
-import { publishClip, type Pace } from './publish-clip.ts';
+import { publishClip, type Pace, type Punctuality } from './publish-clip.ts';
 import type { Clip } from './sources.ts';
 
 /** A broadcast that is over and recorded. */
@@ -15,6 +15,9 @@ export interface Recorded {
   readonly hls: string;
   readonly dash: string;
 }
+
+/** Ingest hears of a new key a moment after the API's answer; encoders try again, and so do feeds of tests. */
+const KEY_MS = 30_000;
 
 /** How to run it. */
 export interface RunOptions {
@@ -29,7 +32,7 @@ export async function recordClip(
   pipeline: Pipeline,
   clip: Clip,
   options: RunOptions,
-): Promise<Recorded> {
+): Promise<Recorded & { readonly sender: Punctuality }> {
   const { channel, pace = {} } = options;
   const key = await pipeline.api.createChannel({
     id: channel,
@@ -37,19 +40,14 @@ export async function recordClip(
     ...(options.fps === undefined ? {} : { fps: options.fps }),
   });
   const target = { port: pipeline.rtmpPort, key };
-  // Ingest hears of a new key a moment after the API's answer; encoders try again, and so does this.
-  const publication = await eventually(
-    `the stream key of ${channel} to be accepted`,
-    async () => publishClip(clip.path, target, pace),
-    { timeoutMs: 3000 },
-  );
+  const publication = await publishClip(clip.path, target, { patienceMs: KEY_MS, ...pace });
   try {
-    const [{ broadcast, fps }] = await Promise.all([
+    const [{ broadcast, fps }, sender] = await Promise.all([
       waitForAir(pipeline, channel),
       publication.sent,
     ]);
     await publication.publisher.stop();
-    return await waitForRecording(pipeline, channel, broadcast, fps);
+    return { ...(await waitForRecording(pipeline, channel, broadcast, fps)), sender };
   } finally {
     publication.publisher.drop();
   }

@@ -1,9 +1,10 @@
 /** Waiting for a condition by asking again: for state that can only be read over HTTP or from a process. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { PATIENCE } from '../../scripts/jest/patience.mjs';
 
 /**
  * Asks until there is an answer.
- * @param what named in the error when the time is up
+ * @param what named in the error when the time is up: `timeoutMs`, as it would be on a quiet machine, times {@link PATIENCE}
  * @param ask resolves to undefined as long as it is not so yet; what it throws counts as not yet
  */
 export async function eventually<T>(
@@ -14,7 +15,8 @@ export async function eventually<T>(
     everyMs = 100,
   }: { readonly timeoutMs?: number; readonly everyMs?: number } = {},
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const patienceMs = PATIENCE * timeoutMs;
+  const deadline = Date.now() + patienceMs;
   let last: unknown;
   for (;;) {
     try {
@@ -26,7 +28,7 @@ export async function eventually<T>(
       last = error;
     }
     if (Date.now() > deadline) {
-      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: last });
+      throw new Error(`waited ${patienceMs} ms in vain for ${what}`, { cause: last });
     }
     await delay(everyMs);
   }

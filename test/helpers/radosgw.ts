@@ -10,6 +10,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runOk } from './child.ts';
+import type { Need } from './needs.ts';
 import { eventually } from './poll.ts';
 import { freePort } from './redis-server.ts';
 
@@ -30,8 +31,11 @@ const GUEST = { accessKeyId: 'touchline-guest', secretAccessKey: 'guest-secret-0
 const MEMORY_BYTES = 2 * 1024 ** 3;
 const START_MS = 60_000;
 
-/** Whether this machine has the programs; they are packaged for Linux only. */
-export const hasRadosgw = (): boolean => spawnSync('radosgw', ['--version']).error === undefined;
+/** The programs, which are packaged for Linux only. */
+export const RADOSGW: Need = {
+  name: 'radosgw',
+  isMet: spawnSync('radosgw', ['--version']).error === undefined,
+};
 
 /** Starts it and resolves once it answers. */
 export async function startRadosgw(): Promise<Radosgw> {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Need } from './needs.ts';
 
 /** See the head of this file. */
 export interface SmallDisk {
@@ -17,7 +18,7 @@ export interface SmallDisk {
 const BLOCK = Buffer.alloc(4096);
 
 /** Whether this machine lets a test mount one. */
-export function canMount(): boolean {
+function canMount(): boolean {
   try {
     mountSmallDisk(1).close();
     return true;
@@ -59,3 +60,6 @@ export function mountSmallDisk(mebibytes: number): SmallDisk {
     },
   };
 }
+
+/** The right to mount one. */
+export const ROOT_MOUNT: Need = { name: 'root, to mount a small disk', isMet: canMount() };

@@ -108,6 +108,58 @@ export function noiseAround(
   };
 }
 
+/** How much noisier sound is at joins than at places that differ from them by nothing but the join. */
+export interface JoinLoss {
+  readonly joins: number;
+  /** In the mean over joins, dB; above 0 joins are noisier. */
+  readonly meanDb: number;
+  /** By how much a mean over so many joins wanders by itself: its standard error, dB. */
+  readonly errorDb: number;
+}
+
+/** Equal places this many periods before and after a join are compared with it. */
+const PERIODS = 8;
+
+/** Where sound joins, and where it can be measured. All in samples. */
+export interface Joined {
+  readonly joins: readonly number[];
+  /** After it both the sound and the encoder's frames are the same again. */
+  readonly period: number;
+  /** What lies outside is not measured. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Places a multiple of the period from a join at which nothing joins. */
+export function equalPlaces(join: number, { joins, period, from, to }: Joined): number[] {
+  return Array.from({ length: 2 * PERIODS + 1 }, (_, i) => join + (i - PERIODS) * period).filter(
+    (place) =>
+      place >= from + JOIN_REACH &&
+      place <= to - JOIN_REACH &&
+      joins.every((other) => Math.abs(place - other) >= 2 * JOIN_REACH),
+  );
+}
+
+/**
+ * Compares every join with equal places. An encoder's noise differs by many dB from one place of a programme to another,
+ * and with how its frames lie on it; only where both are the same can a join be told from its surroundings.
+ */
+export function joinLoss(pcm: Float32Array, reference: Float32Array, joined: Joined): JoinLoss {
+  const losses = joined.joins.flatMap((join) => {
+    const at = noiseAround(pcm, reference, [join]);
+    const away = noiseAround(pcm, reference, equalPlaces(join, joined));
+    return at.places === 0 || away.places === 0 ? [] : [away.overallDb - at.overallDb];
+  });
+  const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+  const variance =
+    losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / Math.max(1, losses.length - 1);
+  return {
+    joins: losses.length,
+    meanDb: mean,
+    errorDb: Math.sqrt(variance / Math.max(1, losses.length)),
+  };
+}
+
 const decibel = (signal: number, noise: number): number =>
   10 * Math.log10(signal / Math.max(noise, 1e-12));
 

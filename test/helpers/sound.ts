@@ -7,8 +7,11 @@ export const BEEP_HZ = 1000;
 export const BEEP_SECONDS = 0.04;
 /** Frequency of the steady tone, Hz: a prime, so that its period meets no frame length. */
 export const TONE_HZ = 997;
-/** The programme repeats after this, so that two places a period apart can be compared. */
-export const PROGRAMME_PERIOD_SECONDS = 0.5;
+/**
+ * The programme repeats after this: 30 whole AAC frames at 48 kHz, so that an encoder's frames meet the same samples
+ * at two places a period apart, and a whole number of samples at 44.1 kHz.
+ */
+export const PROGRAMME_PERIOD_SECONDS = 0.64;
 const ATTACK_SECONDS = 0.001;
 
 /** A sound: its sample at each position. */

@@ -29,6 +29,7 @@ export const SOURCE_NAMES = [
   'open-gop',
   'no-sound',
   'size-changes',
+  'upright',
 ] as const;
 /** A name of {@link SOURCE_NAMES}. */
 export type SourceName = (typeof SOURCE_NAMES)[number];
@@ -69,7 +70,7 @@ export interface Clip {
 }
 
 /** Changes whenever what {@link makeClip} draws changes, so that old files are not taken for new ones. */
-const GENERATOR = 6;
+const GENERATOR = 7;
 const SMALL: PictureSize = { width: 640, height: 360 };
 const steadyGop = (frames: number): readonly string[] =>
   words`-preset superfast -g ${frames} -keyint_min ${frames} -sc_threshold 0 -bf 0`;
@@ -121,6 +122,14 @@ export const RECIPES: Readonly<Record<SourceName, ClipRecipe>> = {
     sizes: [SMALL, { width: 480, height: 360 }, { width: 640, height: 272 }],
     x264: words`-preset superfast -g 60 -bf 2 -sc_threshold 0`,
   },
+  // A phone held upright, and turned on its side half way.
+  upright: {
+    ...basic,
+    name: 'upright',
+    fps: '30',
+    sizes: [{ width: 360, height: 640 }, SMALL],
+    x264: words`-preset superfast -g 60 -bf 2 -sc_threshold 0`,
+  },
 };
 
 const ratio = (fps: FpsName): number => {
@@ -143,19 +152,28 @@ export async function makeClip(recipe: ClipRecipe, seconds: number): Promise<Cli
   const folder = path.join(tmpdir(), 'touchline-sources');
   const file = path.join(folder, `${recipe.name}-${key.digest('hex').slice(0, 16)}.flv`);
   const clip = { recipe, path: file, seconds, times, events };
+  const underWay = making.get(file) ?? makeFile(clip).finally(() => making.delete(file));
+  making.set(file, underWay);
+  await underWay;
+  return clip;
+}
+
+/** Files that are being made here, so that two who want the same clip do not both make it. */
+const making = new Map<string, Promise<unknown>>();
+
+async function makeFile(clip: Clip): Promise<void> {
+  const folder = path.dirname(clip.path);
   await mkdir(folder, { recursive: true });
   try {
-    await access(file);
-    return clip;
+    await access(clip.path);
   } catch {
     const work = await mkdtemp(path.join(folder, 'work-'));
     try {
       await writeFile(path.join(work, 'clip'), writeFlv(await makeTags(clip, work)));
-      await rename(path.join(work, 'clip'), file);
+      await rename(path.join(work, 'clip'), clip.path);
     } finally {
       await rm(work, { recursive: true, force: true });
     }
-    return clip;
   }
 }
 

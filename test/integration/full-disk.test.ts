@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { redisKeys } from '#common/contracts/names';
 import { DISK_LIMITS, freeBytesIn } from '#common/disk';
@@ -15,9 +15,10 @@ import { Journal } from '../../supervisor/journal.ts';
 import { takeLock } from '../../supervisor/lock.ts';
 import { startPrivateRedis } from '../../supervisor/private-redis.ts';
 import { runOk, words } from '../helpers/child.ts';
+import { describeWith } from '../helpers/needs.ts';
 import { eventually } from '../helpers/poll.ts';
 import { publishClip } from '../helpers/publish-clip.ts';
-import { canMount, mountSmallDisk, type SmallDisk } from '../helpers/small-disk.ts';
+import { mountSmallDisk, ROOT_MOUNT, type SmallDisk } from '../helpers/small-disk.ts';
 import { startHarness, STREAM_KEY } from './ingest-harness.ts';
 
 const MIB = 1024 ** 2;
@@ -32,8 +33,8 @@ afterEach(() => {
   disk.close();
 });
 
-// A disk that is really full takes a mount, which takes root.
-(canMount() ? describe : describe.skip)('on a full disk (needs root, to mount a small one)', () => {
+// A disk that is really full takes a mount.
+describeWith(ROOT_MOUNT, 'on a full disk', () => {
   test('a start is refused with one line', () => {
     disk.fill();
     const data = join(disk.folder, 'data');

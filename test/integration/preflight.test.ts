@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { whereIs } from '../../scripts/programs.mjs';
+import { ROOT, testWith } from '../helpers/needs.ts';
 import { runSupervisorProgram, type SupervisorEnd } from '../helpers/supervisor-run.ts';
 
 let bin: string;
@@ -15,7 +16,6 @@ afterEach(() => {
   rmSync(bin, { recursive: true });
 });
 
-const isRoot = process.getuid?.() === 0;
 const real = (program: string): void => {
   symlinkSync(whereIs(program) ?? program, join(bin, program));
 };
@@ -55,8 +55,9 @@ describe('the preflight', () => {
     expect(right).toEqual({ code: 0, output: '' });
   });
 
-  (isRoot ? test : test.skip)(
-    'installs it, and says which one is in the way if that changes nothing (as root)',
+  testWith(
+    ROOT,
+    'installs it, and says which one is in the way if that changes nothing',
     async () => {
       standIn('ffmpeg', withoutX264(whereIs('ffmpeg') ?? ''));
       real('ffprobe');
@@ -71,6 +72,32 @@ describe('the preflight', () => {
       expect(output).toContain(
         `What was installed is not what runs: ${join(bin, 'ffmpeg')} comes first.`,
       );
+    },
+  );
+
+  testWith(
+    ROOT,
+    'shows one line for each step of the set-up, and the end of the log of one that fails (as root)',
+    async () => {
+      standIn('ffmpeg', withoutX264(whereIs('ffmpeg') ?? ''));
+      real('ffprobe');
+      real('redis-server');
+      standIn('env', 'shift; exec "$@"');
+      const chatter = 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "Unpacking $i"; done';
+      standIn('apt-get', `${chatter}; [ "$1" != install ] || exit 100`);
+      const { code, output } = await preflight();
+      const lines = output.split('\n');
+      expect(code).toBe(3);
+      expect(lines.slice(0, 4)).toEqual([
+        'Reading package lists …',
+        expect.stringMatching(/^Reading package lists: done in \d+ s$/),
+        'Installing ffmpeg …',
+        'Installing ffmpeg: failed (exit 100)',
+      ]);
+      const shown = lines.filter((line) => line.startsWith('Unpacking'));
+      expect(shown).toHaveLength(40);
+      expect(shown.at(-1)).toBe('Unpacking 300');
+      expect(output).toMatch(/^All that was printed is in .*setup\.log$/m);
     },
   );
 
@@ -101,7 +128,7 @@ describe('the preflight', () => {
       expect({ code, output }).toEqual({
         code: 3,
         output:
-          'Touchline needs Node 20.19 or newer; this is 18.20.4. Get one at https://nodejs.org/en/download\n',
+          'Touchline needs Node 20.19 to 24; this is 18.20.4. Get one at https://nodejs.org/en/download\n',
       });
     },
   );

@@ -5,13 +5,12 @@ import { prepareBucket } from '#common/store/s3-admin';
 import type { S3Settings } from '#common/store/s3-client';
 import { openS3Store } from '#common/store/s3';
 import type { ObjectStore } from '#common/store/store';
+import { describeWith } from '../helpers/needs.ts';
 import { eventually } from '../helpers/poll.ts';
-import { hasRadosgw, startRadosgw, type Radosgw } from '../helpers/radosgw.ts';
+import { RADOSGW, startRadosgw, type Radosgw } from '../helpers/radosgw.ts';
 import { freePort } from '../helpers/redis-server.ts';
 import { testConformance } from '../helpers/store-conformance.ts';
 import { testFaults } from './s3-faults.ts';
-
-const describeS3 = hasRadosgw() ? describe : describe.skip;
 
 let radosgw: Radosgw;
 let settings: S3Settings;
@@ -19,7 +18,7 @@ let store: ObjectStore;
 
 const KEEP = { rawRetentionDays: undefined };
 
-describeS3('the S3 store', () => {
+describeWith(RADOSGW, 'the S3 store', () => {
   beforeAll(async () => {
     radosgw = await startRadosgw();
     const { endpoint, accessKeyId, secretAccessKey } = radosgw;

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { settlePorts } from '../../supervisor/ports.ts';
 import { checkRedis } from '../../supervisor/redis-check.ts';
 import { parseAllSettings } from '../../supervisor/service-schemas.ts';
+import { ROOT, testWith } from '../helpers/needs.ts';
 import { freePort, startRedis } from '../helpers/redis-server.ts';
 import { runSupervisorProgram, type SupervisorEnd } from '../helpers/supervisor-run.ts';
 
@@ -132,14 +133,11 @@ describe('a data folder', () => {
     );
   });
 
-  (process.getuid?.() === 0 ? test : test.skip)(
-    'that this user may not write is refused (needs root, to become somebody else)',
-    async () => {
-      chmodSync(folder, 0o755);
-      const end = await runSupervisorProgram({ env: { DATA_DIR: data }, uid: NOBODY });
-      expectRefusal(end, `DATA_DIR is ${data}: no permission to write there; set DATA_DIR`);
-    },
-  );
+  testWith(ROOT, 'that this user may not write is refused', async () => {
+    chmodSync(folder, 0o755);
+    const end = await runSupervisorProgram({ env: { DATA_DIR: data }, uid: NOBODY });
+    expectRefusal(end, `DATA_DIR is ${data}: no permission to write there; set DATA_DIR`);
+  });
 });
 
 describe('a Redis that is named', () => {

@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { seeded } from '../../helpers/seeded.ts';
-import { beepOnsets, findLag, fitTone, noiseAround } from '../../helpers/sound-report.ts';
-import { beeps, pcmBlocks, programme, tone, type Sound } from '../../helpers/sound.ts';
+import { beepOnsets, findLag, fitTone, joinLoss, noiseAround } from '../../helpers/sound-report.ts';
+import {
+  beeps,
+  pcmBlocks,
+  programme,
+  PROGRAMME_PERIOD_SECONDS,
+  tone,
+  type Sound,
+} from '../../helpers/sound.ts';
 
 const RATE = 48_000;
 const render = (sound: Sound, seconds: number): Float32Array =>
@@ -56,9 +63,37 @@ describe('measurements on sound', () => {
     expect(findLag(pcm, source, { guess: 1000, reach: 2400, at: RATE })).toBe(1234);
   });
 
-  test('programme sound repeats every half second and is not too loud', () => {
+  describe('joins are compared with places equal to them', () => {
+    const period = PROGRAMME_PERIOD_SECONDS * RATE;
+    const joins = [2, 4, 6, 8].map((seconds) => seconds * RATE);
+    const joined = { joins, period, from: 0, to: 10 * RATE };
+    const clean = render(programme(RATE, 3), 10);
+
+    /** Noise as an encoder's: by far not the same at every place of the programme, and the same a period later. */
+    const coded = (noiseAtJoins: number): Float32Array => {
+      const random = seeded(4);
+      return clean.map((value, i) => {
+        const isJoin = joins.some((join) => Math.abs(i - join) < 1024);
+        const place = (i % period) / period;
+        return value + (random() - 0.5) * (0.001 + 0.05 * place ** 4) * (isJoin ? noiseAtJoins : 1);
+      });
+    };
+
+    test('whose noise differs by 20 dB from place to place, and no join is found noisier', () => {
+      const { meanDb, joins: compared } = joinLoss(coded(1), clean, joined);
+      expect(compared).toBe(4);
+      expect(Math.abs(meanDb)).toBeLessThan(0.3);
+    });
+
+    test('and joins twice as noisy are found', () => {
+      expect(joinLoss(coded(2), clean, joined).meanDb).toBeGreaterThan(3);
+    });
+  });
+
+  test('programme sound repeats after its period, in whole AAC frames, and is not too loud', () => {
     const pcm = render(programme(RATE, 5), 2);
-    expect(pcm[RATE / 2 + 777]).toBe(pcm[777]);
+    expect((PROGRAMME_PERIOD_SECONDS * RATE) % 1024).toBe(0);
+    expect(pcm[PROGRAMME_PERIOD_SECONDS * RATE + 777]).toBe(pcm[777]);
     expect(pcm.reduce((a, b) => Math.max(a, Math.abs(b)), 0)).toBeLessThan(1.2);
     expect(pcm.reduce((a, b) => a + b * b, 0) / pcm.length).toBeGreaterThan(0.001);
   });
