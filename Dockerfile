@@ -15,6 +15,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/player/dist player/dist
+COPY --from=build /app/control/room/dist control/room/dist
 COPY --from=build /app/dist dist
 ENV NODE_ENV=production DATA_DIR=/data BIND_HOST=0.0.0.0
 USER node

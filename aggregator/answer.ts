@@ -1,6 +1,7 @@
 /** HTTP answers, RFC 9110 and 9111: whole or ranged, with or without body, fresh or not modified. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { matchesEtag, parseRange, type ByteRange } from '#common/http-conditions';
 import type { OpenObject } from '#common/store/store';
 import type { Document } from './playlists.ts';
 
@@ -21,15 +22,6 @@ export interface Exchange {
 }
 
 const isHead = ({ request }: Exchange): boolean => request.method === 'HEAD';
-
-/** RFC 9110 §13.1.2: weak comparison, a list of tags or `*`. */
-function isNotModified(request: IncomingMessage, etag: string): boolean {
-  const header = request.headers['if-none-match'];
-  return (
-    header !== undefined &&
-    header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
-  );
-}
 
 /** An error, or nothing: a short text, kept by no cache for long. */
 export function answerStatus(
@@ -79,7 +71,7 @@ export function answerDocument(exchange: Exchange, document: Document): void {
     etag: document.etag,
     'cache-control': `public, max-age=${document.maxAge}`,
   };
-  if (isNotModified(request, document.etag)) {
+  if (matchesEtag(request.headers['if-none-match'], document.etag)) {
     response.writeHead(304, headers).end();
     return;
   }
@@ -89,37 +81,6 @@ export function answerDocument(exchange: Exchange, document: Document): void {
     'content-length': document.body.byteLength,
   });
   response.end(isHead(exchange) ? undefined : document.body);
-}
-
-/** Bytes `[start, end]` of an object. */
-export interface ByteRange {
-  readonly start: number;
-  readonly end: number;
-}
-
-/**
- * A single range, RFC 9110 §14.1.2. Several ranges, or another unit, are ignored: the whole object is the answer.
- * @returns undefined for the whole, `'unsatisfiable'` when nothing of it is asked for
- */
-export function parseRange(
-  header: string | undefined,
-  size: number,
-): ByteRange | 'unsatisfiable' | undefined {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '');
-  const [, from = '', to = ''] = match ?? [];
-  if (match === null || (from === '' && to === '')) {
-    return undefined;
-  }
-  if (from === '') {
-    const length = Math.min(Number(to), size);
-    return length === 0 ? 'unsatisfiable' : { start: size - length, end: size - 1 };
-  }
-  const start = Number(from);
-  const end = to === '' ? size - 1 : Math.min(Number(to), size - 1);
-  if (to !== '' && Number(to) < start) {
-    return undefined;
-  }
-  return start >= size ? 'unsatisfiable' : { start, end };
 }
 
 /** An immutable object: its size and tag are known, its bytes are here or can be opened. */
@@ -141,7 +102,7 @@ export async function answerObject(exchange: Exchange, object: MediaObject): Pro
     'cache-control': object.cacheControl,
     'content-type': object.type,
   };
-  if (isNotModified(request, object.etag)) {
+  if (matchesEtag(request.headers['if-none-match'], object.etag)) {
     response.writeHead(304, headers).end();
     return;
   }

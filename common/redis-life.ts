@@ -11,6 +11,12 @@ import type { Redis } from './redis.ts';
 /** Real milliseconds between looks: short beside a lease's life, so that writers are done before a leader begins. */
 const EVERY_MS = 250;
 
+/** A watch. */
+export interface RedisLife extends Closable {
+  /** Resolves when the present life is known: whatever is written from then on and lost will be noticed. */
+  readonly known: Promise<void>;
+}
+
 /**
  * Watches until closed.
  * @param onEmptied called once for each loss; when it fails it is called again
@@ -19,8 +25,12 @@ export function watchRedisLife(
   redis: Redis,
   logger: Logger,
   onEmptied: () => Promise<void>,
-): Closable {
+): RedisLife {
   let known: string | undefined;
+  let begin = (): void => undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   let looking: Promise<void> | undefined;
 
   const look = async (): Promise<void> => {
@@ -32,8 +42,11 @@ export function watchRedisLife(
       await onEmptied();
     }
     known = seen ?? known;
+    if (known !== undefined) {
+      begin();
+    }
   };
-  const timer = setInterval(() => {
+  const lookAgain = (): void => {
     if (redis.status !== 'ready' || looking !== undefined) {
       return;
     }
@@ -44,8 +57,11 @@ export function watchRedisLife(
       .finally(() => {
         looking = undefined;
       });
-  }, EVERY_MS);
+  };
+  const timer = setInterval(lookAgain, EVERY_MS);
+  lookAgain();
   return {
+    known: begun,
     close: () => {
       clearInterval(timer);
       return Promise.resolve();

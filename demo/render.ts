@@ -1,8 +1,7 @@
 /** Renders the clip: pictures and sound through ffmpeg into one FLV file that can be looped without a seam. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { PICTURE } from './camera.ts';
 import { createMatch } from './match.ts';
 import { MatchPicture } from './picture.ts';
@@ -83,16 +82,8 @@ async function renderPictures(path: string, sound: string, seconds: number): Pro
   const size = `${PICTURE.width}x${PICTURE.height}`;
   const video = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', size, '-r', String(FPS)];
   const rate = ['-crf', '21', '-maxrate', '5M', '-bufsize', '5M'];
-  const gop = [
-    '-g',
-    String(2 * FPS),
-    '-keyint_min',
-    String(2 * FPS),
-    '-sc_threshold',
-    '0',
-    '-bf',
-    '0',
-  ];
+  const interval = String(2 * FPS);
+  const gop = ['-g', interval, '-keyint_min', interval, '-sc_threshold', '0', '-bf', '0'];
   const colour = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
   const encode = ['-c:v', 'libx264', '-preset', 'superfast', '-profile:v', 'high'];
   const picture = new MatchPicture(drawStadium(), createMatch(seconds), FPS);
@@ -110,23 +101,9 @@ async function runFfmpeg(
   args: readonly string[],
   input: () => Generator<Uint8Array>,
 ): Promise<void> {
-  const child = spawn('ffmpeg', ['-hide_banner', '-v', 'error', '-y', ...args], {
-    stdio: ['pipe', 'inherit', 'inherit'],
+  await execa('ffmpeg', ['-hide_banner', '-v', 'error', '-y', ...args], {
+    stdin: input(),
+    stdout: 'inherit',
+    stderr: 'inherit',
   });
-  const closed = once(child, 'close');
-  // A program that ends early closes its input; its exit code below tells it.
-  child.stdin.on('error', () => undefined);
-  for (const chunk of input()) {
-    if (child.stdin.destroyed) {
-      break;
-    }
-    if (!child.stdin.write(chunk)) {
-      await Promise.race([once(child.stdin, 'drain'), closed]);
-    }
-  }
-  child.stdin.end();
-  await closed;
-  if (child.exitCode !== 0) {
-    throw new Error(`ffmpeg ended with ${child.exitCode ?? child.signalCode ?? 'nothing'}`);
-  }
 }

@@ -1,4 +1,5 @@
 /** Answers for the fast path: made once, written to everyone who asks within the second. */
+import { matchesEtag } from '#common/http-conditions';
 import { STATUS_CODES, type OutgoingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { Answerer, WireAnswer } from './fast-path.ts';
@@ -6,7 +7,6 @@ import type { MediaAnswer, MediaCache } from './media-cache.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import { parseRoute, type MediaRoute } from './paths.ts';
 import type { Wishes } from './plain-request.ts';
-import { matchesEtag } from './range.ts';
 import { gzipHeaders, mediaHeaders, statusAnswer } from './send.ts';
 
 /** What it needs. */

@@ -1,7 +1,7 @@
 /** The edge's process. */
 import { runService } from '#common/service';
 import { edgeSettings } from './config.ts';
-import { startEdge } from './edge.ts';
+import { startEdge } from './start.ts';
 
 await runService({
   service: 'edge',

@@ -1,11 +1,11 @@
 /** Writes a media answer to a viewer: ranges, conditions, back-pressure and an end for those who do not read. */
+import { matchesEtag, parseRange } from '#common/http-conditions';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
 import type { MediaAnswer } from './media-cache.ts';
 import type { MediaRoute } from './paths.ts';
 import { cacheControlFor, contentTypeOf } from './policy.ts';
-import { matchesEtag, parseRange } from './range.ts';
 
 /** Media may be read from any page; none of these depends on who asks. */
 export const MEDIA_HEADERS: Readonly<OutgoingHttpHeaders> = {

@@ -3,7 +3,7 @@ import { QUEUES } from '#common/contracts/names';
 import { openQueue } from '#common/queues';
 import { runService } from '#common/service';
 import { ingestSettings } from './config.ts';
-import { startIngest } from './server.ts';
+import { startIngest } from './start.ts';
 
 await runService({
   service: 'ingest',

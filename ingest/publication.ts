@@ -1,8 +1,7 @@
 /** What the RTMP side and the feeds have in common. */
 
-/** What a publisher asks for; `key` is the stream name without its query. */
+/** What a publisher asks for. */
 export interface PublishRequest {
-  readonly app: string;
   readonly key: string;
   readonly address: string;
   readonly encoder: string;
@@ -23,5 +22,10 @@ export interface Publication {
   end(isClean: boolean, reason: string): void;
 }
 
-/** Decides about a publisher before it is told that it is live; undefined refuses it. */
-export type AcceptPublisher = (request: PublishRequest) => Publication | undefined;
+/** Those who publish. */
+export interface Publishers {
+  /** Decides about a publisher before it is told that it is live; undefined refuses it. */
+  accept(request: PublishRequest): Publication | undefined;
+  /** Whether somebody with this key would be accepted now. */
+  wouldAccept(key: string): boolean;
+}

@@ -4,12 +4,12 @@ import { Gauge, type Registry } from 'prom-client';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { listen } from '#common/listen';
 import type { Logger } from '#common/logger';
-import type { AcceptPublisher } from './publication.ts';
-import { RtmpConnection } from './rtmp-server.ts';
+import type { Publishers } from './publication.ts';
+import { RtmpConnection } from './rtmp-connection.ts';
 import { Admission, type AdmissionLimits, type Guest } from './rtmp/admission.ts';
 import { createEndNotes, type ConnectionEnd, type NoteEnd } from './rtmp/connection-end.ts';
 import { KeyGuesses } from './rtmp/key-guesses.ts';
-import { sourceOf } from './rtmp/source-address.ts';
+import { sourceOf } from '#common/source-address';
 import { WireBudget } from './rtmp/wire-budget.ts';
 
 /** Times of a connection, real milliseconds. */
@@ -34,7 +34,7 @@ export interface RtmpListenerOptions {
 
 /** What the port works with. */
 export interface RtmpListenerDeps {
-  readonly accept: AcceptPublisher;
+  readonly publishers: Publishers;
   readonly logger: Logger;
   readonly metrics: Registry;
 }
@@ -56,7 +56,7 @@ const SHORT_PUBLISH = 1000;
 
 interface Port {
   readonly options: RtmpListenerOptions;
-  readonly accept: AcceptPublisher;
+  readonly publishers: Publishers;
   readonly admission: Admission;
   readonly guesses: KeyGuesses;
   readonly note: NoteEnd;
@@ -70,11 +70,11 @@ const now = (): number => performance.now();
  */
 export async function startRtmpListener(
   options: RtmpListenerOptions,
-  { accept, logger, metrics }: RtmpListenerDeps,
+  { publishers, logger, metrics }: RtmpListenerDeps,
 ): Promise<RtmpListener> {
   const admission = new Admission(options.limits);
   const note = createEndNotes(metrics, logger, now);
-  const port: Port = { options, accept, admission, guesses: new KeyGuesses(), note };
+  const port: Port = { options, publishers, admission, guesses: new KeyGuesses(), note };
   countConnections(metrics, admission);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -167,13 +167,16 @@ function serve(socket: Socket, port: Port): void {
   };
   const open = (): RtmpConnection =>
     new RtmpConnection(socket, {
-      accept: port.accept,
+      publishers: port.publishers,
       onGreeted: greet,
       budget: new WireBudget(options.bitrate, now),
       wait: () => guesses.wait(source, now()),
       later: (delay, work) => {
         clearTimeout(asking);
         asking = setTimeout(guard, delay, work);
+      },
+      onRefused: () => {
+        guesses.refused(source, now());
       },
       onPublishing: (isPublishing) => {
         admission.publishes(guest, isPublishing);
@@ -195,9 +198,6 @@ function serve(socket: Socket, port: Port): void {
       },
       onEnd: (end, cause) => {
         note(end, cause);
-        if (end === 'refused') {
-          guesses.refused(source, now());
-        }
       },
     });
   const receive = (data: Buffer): void => {

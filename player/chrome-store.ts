@@ -9,6 +9,7 @@ import {
   type Rendition,
   type StateMediator,
 } from 'media-chrome/media-store/state-mediator.js';
+import { shorterEdge } from './engine.ts';
 import type { Position } from './position.ts';
 import type { Session } from './session.ts';
 import type { Sound } from './sound.ts';
@@ -21,7 +22,6 @@ export interface ChromeStore {
 
 /** A window shorter than this has nowhere to go back to. */
 const SHORTEST_WINDOW_SECONDS = 4;
-const WIDTH_PER_HEIGHT = 16 / 9;
 
 const toMillis = (seconds: number): number => Number(seconds.toFixed(3));
 
@@ -140,10 +140,11 @@ export function createChromeStore(
 
 /** The engine's qualities as the quality menu takes them. */
 function renditionsOf(session: Session): Rendition[] {
-  return (session.engine?.qualities() ?? []).map(({ id, height, bitrateBps }) => ({
-    id,
-    height,
-    width: Math.round(height * WIDTH_PER_HEIGHT),
-    bitrate: bitrateBps,
+  return (session.engine?.qualities() ?? []).map((quality) => ({
+    id: quality.id,
+    // The menu writes the height with a p behind it.
+    height: shorterEdge(quality),
+    width: Math.max(quality.width, quality.height),
+    bitrate: quality.bitrateBps,
   }));
 }

@@ -5,6 +5,7 @@ import type { Engine, EngineOptions, Quality } from './engine.ts';
 
 const qualityOf = (representation: Representation): Quality => ({
   id: representation.id,
+  width: representation.width,
   height: representation.height,
   bitrateBps: representation.bandwidth,
 });

@@ -3,7 +3,7 @@
  * depends on it, and it changes nothing.
  */
 import type { Edges } from './edges.ts';
-import type { EngineName } from './engine.ts';
+import { shorterEdge, type EngineName } from './engine.ts';
 import type { Position } from './position.ts';
 import type { Session, SessionState } from './session.ts';
 
@@ -85,7 +85,7 @@ export function exposeDiagnostics(
         bufferAhead: bufferAhead(video),
         width: video.videoWidth,
         height: video.videoHeight,
-        qualities: session.engine?.qualities().map(({ height }) => height) ?? [],
+        qualities: session.engine?.qualities().map(shorterEdge) ?? [],
         chosen: session.engine?.chosen() ?? 'auto',
         bandwidthBps: session.engine?.bandwidth(),
         frames: quality.totalVideoFrames,

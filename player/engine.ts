@@ -8,9 +8,13 @@ export type EngineName = 'hls' | 'dash' | 'native';
 export interface Quality {
   /** Meaningful to the engine that gave it. */
   readonly id: string;
+  readonly width: number;
   readonly height: number;
   readonly bitrateBps: number;
 }
+
+/** What a quality is called by, as everywhere: 720 for 1280x720 and for 720x1280. */
+export const shorterEdge = ({ width, height }: Quality): number => Math.min(width, height);
 
 /** A stretch of the media element's time. */
 export interface TimeRange {

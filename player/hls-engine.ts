@@ -45,6 +45,7 @@ const CONFIG: Partial<HlsConfig> = {
 
 const qualityOf = (level: Level, index: number): Quality => ({
   id: String(index),
+  width: level.width,
   height: level.height,
   bitrateBps: level.bitrate,
 });

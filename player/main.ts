@@ -48,6 +48,9 @@ function run(): void {
   ];
   const redraw = (): void => {
     root.dataset['state'] = session.state;
+    if (video.videoWidth > 0) {
+      root.toggleAttribute('data-upright', video.videoHeight > video.videoWidth);
+    }
     for (const view of views) {
       view.update();
     }

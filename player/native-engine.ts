@@ -40,7 +40,12 @@ export function startNativeEngine(options: EngineOptions): Engine {
     playing: () =>
       video.videoHeight === 0
         ? undefined
-        : { id: 'native', height: video.videoHeight, bitrateBps: 0 },
+        : {
+            id: 'native',
+            width: video.videoWidth,
+            height: video.videoHeight,
+            bitrateBps: 0,
+          },
     chosen: () => undefined,
     choose: () => undefined,
     seekable: () => seekableOf(video),

@@ -64,7 +64,9 @@ function factsText(video: HTMLVideoElement, session: Session, position: Position
   const latency = position.latency();
   const facts = [
     ...(latency === undefined ? [] : [`${latency.toFixed(1)} s behind the camera`]),
-    ...(session.engine !== undefined && video.videoHeight > 0 ? [`${video.videoHeight}p`] : []),
+    ...(session.engine !== undefined && video.videoHeight > 0
+      ? [`${Math.min(video.videoWidth, video.videoHeight)}p`]
+      : []),
     ...(session.engine === undefined ? [] : [session.engine.name === 'dash' ? 'DASH' : 'HLS']),
   ];
   return facts.join('  ·  ');

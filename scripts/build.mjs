@@ -15,6 +15,7 @@ const SOURCES = [
   'common',
   'ingest',
   'scheduler',
+  'control',
   'transcoder',
   'aggregator',
   'edge',
@@ -26,7 +27,7 @@ const SOURCES = [
   'package-lock.json',
 ];
 /** Folders with pages for browsers, each with a build of its own. */
-const PAGES = ['player', join('scheduler', 'control-room')];
+const PAGES = ['player', join('control', 'room')];
 /** What those builds write beside their sources. */
 const OUTPUT = /^dist(\.\d+)?$/;
 const STAMP = join(ROOT, 'dist', '.built');

@@ -1,6 +1,7 @@
-/** Running programs: one call that collects output, one that shows it. */
+/** Running programs: one call that collects output, one that shows it, one that gives it line by line. */
 import { spawn } from 'node:child_process';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
 
 /** @type {readonly NodeJS.Signals[]} */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -35,8 +36,30 @@ export function capture(program, args, options = {}) {
  * @returns {Promise<number>} its exit code; 127 when it cannot be started
  */
 export function run(program, args, options = {}) {
+  return ended(spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options }));
+}
+
+/**
+ * Runs a program as {@link run} does, but gives what it prints to a function, line by line.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, onLine: (line: string) => void }} options
+ * @returns {Promise<number>} its exit code; 127 when it cannot be started
+ */
+export function runByLine(program, args, { onLine, ...options }) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', onLine);
+  }
+  return ended(child);
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<number>} its exit code, once all its output has been read
+ */
+function ended(child) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options });
     /** @param {NodeJS.Signals} signal */
     const pass = (signal) => void child.kill(signal);
     /** @param {number} code */

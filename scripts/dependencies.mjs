@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { run } from './command.mjs';
+import { setUpStep } from './set-up-step.mjs';
 
 /** @typedef {{ packages?: Record<string, { version?: string, optional?: boolean, peer?: boolean }> }} Lock */
 
@@ -32,14 +32,11 @@ export async function ensureDependencies(root) {
   if (hasDependencies(root)) {
     return true;
   }
-  console.log('Installing packages (npm ci) …');
   const npm = process.env.npm_execpath;
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  const code =
-    npm !== undefined && npm.endsWith('.js') && existsSync(npm)
-      ? await run(process.execPath, [npm, ...args], { cwd: root })
-      : await run('npm', args, { cwd: root });
-  return code === 0;
+  const program =
+    npm !== undefined && npm.endsWith('.js') && existsSync(npm) ? [process.execPath, npm] : ['npm'];
+  return setUpStep(root, 'Installing packages (npm ci)', [...program, ...args]);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Installing programs with the system's package manager, where that is allowed without asking anyone. */
 import process from 'node:process';
-import { capture, run } from './command.mjs';
+import { capture } from './command.mjs';
+import { setUpStep } from './set-up-step.mjs';
 
 /**
  * @typedef {object} Installer
@@ -71,13 +72,16 @@ export async function describeMachine() {
 }
 
 /**
- * Runs an installer's commands in this terminal.
+ * Runs an installer's commands, each as a line of the set-up.
  * @param {Installer} installer
+ * @param {string} root the project's folder
+ * @param {string} names what is being installed
  * @returns {Promise<boolean>} whether all of them succeeded
  */
-export async function install(installer) {
-  for (const [program = '', ...args] of installer.commands) {
-    if ((await run(program, args)) !== 0) {
+export async function install(installer, root, names) {
+  for (const command of installer.commands) {
+    const title = command.includes('update') ? 'Reading package lists' : `Installing ${names}`;
+    if (!(await setUpStep(root, title, command))) {
       return false;
     }
   }

@@ -34,8 +34,7 @@ export async function preflight(purpose) {
   const installer = planInstall(missing, await describeMachine());
   const line = installLine(missing, installer);
   if (installer?.isAllowed) {
-    console.log(`Installing ${missing.map((program) => program.name).join(', ')}: ${line}`);
-    await install(installer);
+    await install(installer, ROOT, missing.map((program) => program.name).join(', '));
   }
   const still = installer?.isAllowed ? await findMissing(purpose) : missing;
   if (still.length > 0) {

@@ -10,7 +10,7 @@ const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const projects = [
   'tsconfig.json',
   join('player', 'tsconfig.json'),
-  join('scheduler', 'control-room', 'tsconfig.json'),
+  join('control', 'room', 'tsconfig.json'),
 ];
 for (const project of projects.filter((path) => existsSync(join(ROOT, path)))) {
   const code = await run(process.execPath, [tsc, '--noEmit', '-p', project], { cwd: ROOT });

@@ -33,5 +33,5 @@ export function keepSecret(folder: string, name: string): string {
   return secret;
 }
 
-/** The file in which the scheduler keeps a channel's stream key when it makes the channel at the first start. */
+/** The file in which control keeps a channel's stream key when it makes the channel at the first start. */
 export const streamKeyFile = (channel: string): string => `stream-key-${channel}`;

@@ -2,63 +2,16 @@
 import type { Environment } from '#common/config';
 import { reachableHost } from '#common/listen';
 import type { SupervisorConfig } from './config.ts';
+import { pick, systemEnvironment } from './environment.ts';
 import type { Ports } from './ports.ts';
-
-/** Variables of the system that any program may need. */
-const SYSTEM = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA_CERTS'] as const;
-
-const BASE = ['LOG_LEVEL', 'BIND_HOST', 'DATA_DIR', 'CLOCK_RATE', 'CLOCK_ORIGIN'] as const;
-const REDIS = ['REDIS_URL', 'HOT_REDIS_URL'] as const;
-const STORE = [
-  'S3_ENDPOINT',
-  'S3_BUCKET',
-  'S3_REGION',
-  'S3_ACCESS_KEY_ID',
-  'S3_SECRET_ACCESS_KEY',
-] as const;
-
-/** Each service's settings; a test compares them with the services' own schemas. */
-export const SERVICE_SETTINGS = {
-  scheduler: [
-    ...BASE,
-    ...REDIS,
-    ...STORE,
-    'CONTROL_PORT',
-    'ADMIN_TOKEN',
-    'BOOT_CHANNELS',
-    'CLOSE_AFTER_SECONDS',
-    'RAW_RETENTION_DAYS',
-  ],
-  aggregator: [...BASE, ...REDIS, ...STORE, 'ORIGIN_PORT', 'MEMORY_BYTES'],
-  ingest: [
-    ...BASE,
-    ...REDIS,
-    ...STORE,
-    'RTMP_PORT',
-    'RTMP_MAX_CONNECTIONS',
-    'RTMP_MAX_CONNECTIONS_PER_ADDRESS',
-    'FEED_MAX_BITRATE',
-    'SPOOL_MAX_BYTES',
-  ],
-  transcoder: [...BASE, ...REDIS, ...STORE, 'FFMPEG', 'FFMPEG_MEMORY_MIB', 'TASK_MAX_SECONDS'],
-  edge: [
-    ...BASE,
-    ...REDIS,
-    'HTTP_PORT',
-    'EDGE_ID',
-    'EDGE_UPSTREAM',
-    'EDGE_PUBLIC_URL',
-    'CACHE_BYTES',
-  ],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
-/** A service's name. */
-export type ServiceName = keyof typeof SERVICE_SETTINGS;
+import { SERVICE_SETTINGS, type ServiceName } from './service-schemas.ts';
 
 /**
  * What each may have on its JavaScript heap, MiB; buffers of media are bounded by settings of their own. V8 lets garbage
  * pile up in proportion to this, and with its default of 4 GiB a service of 25 MB swings by 80.
  */
 export const HEAP_MEBIBYTES: Readonly<Record<ServiceName, number>> = {
+  control: 512,
   scheduler: 512,
   // The published segments of every channel's DVR window, and recordings that are being watched.
   aggregator: 1024,
@@ -82,19 +35,6 @@ export interface Settled {
   readonly adminToken: string;
   readonly channels: readonly string[];
 }
-
-/** The named variables of an environment that are set. */
-export function pick(env: Environment, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = env[name];
-      return value === undefined || value.trim() === '' ? [] : [[name, value]];
-    }),
-  );
-}
-
-/** What programs that are not ours get. */
-export const systemEnvironment = (env: Environment): Record<string, string> => pick(env, SYSTEM);
 
 /** Every process, in the order of their start. */
 export function planServices(env: Environment, settled: Settled): readonly ServicePlan[] {
@@ -131,6 +71,7 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
     plan('transcoder', `transcoder-${index + 1}`),
   );
   return [
+    plan('control'),
     plan('scheduler'),
     plan('aggregator'),
     plan('ingest'),

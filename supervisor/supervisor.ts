@@ -13,6 +13,7 @@ import { superviseChild, type ChildHost } from './child.ts';
 import type { SupervisorConfig } from './config.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import { publishDemo, renderDemo } from './demo-publisher.ts';
+import { systemEnvironment } from './environment.ts';
 import { DiskWatch, type AppendOnlyFile } from './disk-watch.ts';
 import { Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
@@ -21,13 +22,7 @@ import { startPrivateRedis } from './private-redis.ts';
 import { waitUntilReady } from './readiness.ts';
 import { checkRedis } from './redis-check.ts';
 import { keepSecret, readSecret, streamKeyFile } from './secrets.ts';
-import {
-  HEAP_MEBIBYTES,
-  localHost,
-  planServices,
-  systemEnvironment,
-  type ServicePlan,
-} from './services.ts';
+import { HEAP_MEBIBYTES, localHost, planServices, type ServicePlan } from './services.ts';
 
 /** A killed predecessor's services may hold its ports a little longer than its lock. */
 const PORT_PATIENCE_MS = 3_000;

@@ -15,6 +15,8 @@ export const transcoderSettings = baseSettings.extend({
     .default(() => `w-${randomBytes(4).toString('hex')}`),
   /** ffmpeg's name or path. */
   FFMPEG: z.string().default('ffmpeg'),
+  /** Cores that the workers of this machine may take together. Unset: what other programs leave of the machine's. */
+  TRANSCODE_CORES: anyNumber(0.1, 1024).optional(),
   /** Real seconds that one task may take. */
   TASK_MAX_SECONDS: anyNumber(1, 600).default(60),
   /** Address space of one ffmpeg, MiB. */

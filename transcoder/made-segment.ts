@@ -1,11 +1,11 @@
 /** ffmpeg's output made into segments on the grid, and everything about it checked. */
+import { adtsFrames } from '#common/codec/aac/adts';
 import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
 import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, firstFrame, type Grid } from '#common/grid';
 import { readFragment, shiftDecodeTimes, splitInit } from '#common/mp4/read';
 import { initSegment, mediaFragment } from '#common/mp4/write';
 import type { SegmentNumber } from '#common/time';
-import { adtsFrames } from './adts.ts';
 import { CONTEXT_FRAMES, type SoundPlan } from './sound-plan.ts';
 
 /** A finished segment of one rendition. */

@@ -1,9 +1,9 @@
 /** A plan's pictures as one fragmented MP4, written by us so that every timestamp ffmpeg sees is ours. */
+import { isSlice, NAL, nalType, nalUnits } from '#common/codec/h264/nal-units';
 import { PipelineError } from '#common/errors';
 import { avcDecoderConfiguration, initSegment, mediaFragment } from '#common/mp4/write';
-import { NAL, nalType, nalUnits, parameterSets } from './nal.ts';
 import type { PicturePlan } from './picture-plan.ts';
-import { readSourcePicture, type SourcePicture } from './sps.ts';
+import { readSourcePicture, type SourcePicture } from './source-picture.ts';
 
 /** What goes into ffmpeg, and what the pictures in it are like (each different one once). */
 export interface PictureInput {
@@ -41,6 +41,25 @@ export function writePictureInput(plan: PicturePlan): PictureInput {
   }));
   const { bytes } = mediaFragment(1, [{ trackId: 1, decodeTime: 0, samples }]);
   return { bytes: Buffer.concat([init, bytes]), pictures: distinctPictures(plan) };
+}
+
+/** The parameter sets in a sample, the first of each kind. */
+export function parameterSets(sample: Uint8Array): {
+  readonly sps: Uint8Array | undefined;
+  readonly pps: Uint8Array | undefined;
+} {
+  let sps: Uint8Array | undefined;
+  let pps: Uint8Array | undefined;
+  for (const unit of nalUnits(sample)) {
+    if (nalType(unit) === NAL.sps) {
+      sps ??= unit;
+    } else if (nalType(unit) === NAL.pps) {
+      pps ??= unit;
+    } else if (isSlice(unit)) {
+      break;
+    }
+  }
+  return { sps, pps };
 }
 
 function distinctPictures(plan: PicturePlan): SourcePicture[] {

@@ -5,12 +5,12 @@
  * before the next shown one, in the same place, where ffmpeg's `fps` filter replaces it. So what is shown where is
  * decided here, by the log's frame indices, and `fps` only repeats pictures into holes.
  */
+import { isDisposable } from '#common/codec/h264/nal-units';
 import type { VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError } from '#common/errors';
 import type { Grid } from '#common/grid';
 import type { FrameIndex } from '#common/time';
-import { isDisposable } from './nal.ts';
 
 /** A span of the task with its coded frames, in order of arrival. */
 export type PictureSource =

@@ -1,13 +1,13 @@
 /** The slate: the picture shown when a feed has been gone for a while. Coded once, then kept in the store. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { NAL, nalType } from '#common/codec/h264/nal-units';
 import { storeKeys } from '#common/contracts/names';
 import { PipelineError } from '#common/errors';
 import type { ObjectStore } from '#common/store/store';
 import { composeArguments } from './ffmpeg/compose.ts';
 import { globalOptions } from './ffmpeg/options.ts';
 import { runFfmpeg } from './ffmpeg/run.ts';
-import { NAL, nalType } from './nal.ts';
 import type { Encoder } from './transcode.ts';
 
 /** `slate/slate.json`: NAL units without lengths, base64; SHA-256 (hex) of the coded sample. */

@@ -7,7 +7,7 @@ import type { SoundSpan } from '#common/contracts/task';
 import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, aacFramesOf, type Grid } from '#common/grid';
 import type { SegmentNumber } from '#common/time';
-import { decodedSound } from './aac-config.ts';
+import { decodedSound } from './decoded-sound.ts';
 
 /** AAC frames of context that the encoder gets before and after a segment; two are needed, measured at the joins. */
 export const CONTEXT_FRAMES = 3;

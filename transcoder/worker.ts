@@ -12,10 +12,9 @@ import type { Closable } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
 import { openQueue, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
 import type { ServiceContext } from '#common/service';
+import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
-import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
 import type { MadeSegment } from './made-segment.ts';
-import { openSlate } from './slate.ts';
 import { Tally } from './tally.ts';
 import { readTaskInput } from './task-input.ts';
 import { transcode, type Encoder } from './transcode.ts';
@@ -31,38 +30,24 @@ const INPUT_RETRY_MS = 500;
 const INPUT_PATIENCE_MS = 10_000;
 /** A task under way gets this long when the worker closes. */
 const CLOSE_GRACE_MS = 2_000;
-/** No segment of one rendition is larger: 40 Mb/s for 2 s with room. */
-const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Starts a worker. */
-export async function startWorker(context: ServiceContext<TranscoderConfig>): Promise<Closable> {
+/** What a worker transcodes with. */
+export interface WorkerTools {
+  readonly encoder: Encoder;
+  /** Names everything that decides bytes besides the task. */
+  readonly fingerprint: string;
+  readonly slate: () => Promise<Uint8Array>;
+}
+
+/** Starts to take tasks. */
+export async function startWorker(
+  context: ServiceContext<TranscoderConfig>,
+  tools: WorkerTools,
+): Promise<Closable> {
   const { config, logger, clock, redis, hotRedis, store, metrics } = context;
-  const limits = {
-    wallMs: config.TASK_MAX_SECONDS * 1_000,
-    memoryMiB: config.FFMPEG_MEMORY_MIB,
-    outputBytes: MAX_OUTPUT_BYTES,
-  };
-  const program = await locateProgram(config.FFMPEG);
-  const encoder: Encoder = { program, arch: process.arch, limits };
-  const fingerprint = await encoderFingerprint(program, limits, process.arch);
-  logger.info({ program, fingerprint }, 'encoder found');
-
-  let slate: Promise<Uint8Array> | undefined;
-  const getSlate = async (): Promise<Uint8Array> => {
-    slate ??= openSlate(store, encoder);
-    try {
-      return await slate;
-    } catch (error) {
-      slate = undefined;
-      throw error;
-    }
-  };
-  await getSlate().catch((error: unknown) => {
-    logger.warn({ error: toPipelineError(error) }, 'no slate yet');
-  });
-
+  const { encoder, fingerprint, slate } = tools;
   const outcomes = new Counter({
     name: 'touchline_tasks_total',
     help: 'Tasks by outcome',
@@ -103,7 +88,7 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     const input = await readTaskInput(task, {
       readHot: (channel, session, from, to) => readHotFrames(hotRedis, channel, session, from, to),
       store,
-      slate: getSlate,
+      slate,
     });
     const made = await transcode(task, input, encoder, signal);
     if (signal.aborted) {
@@ -119,7 +104,14 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
   };
 
   const tally = new Tally();
-  context.setDetail(tally.detail(null));
+  let underWay: Task | null = null;
+  const tellOfUs = (): void => {
+    context.setDetail({ ...tally.detail(underWay), ...capacity.told() });
+  };
+  const capacity = await watchCapacity(config.TRANSCODE_CORES, encoder, logger, () => {
+    tellOfUs();
+  });
+  tellOfUs();
   const closing = new AbortController();
   const worker = openWorker(
     QUEUES.transcode,
@@ -129,7 +121,8 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
     async (task, job, lost) => {
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
-      context.setDetail(tally.detail(task));
+      underWay = task;
+      tellOfUs();
       const stopped = linkSignals([lost, closing.signal]);
       try {
         await run(task, stopped.signal);
@@ -153,7 +146,8 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
       } finally {
         stopped.release();
         durations.observe((performance.now() - began) / 1_000);
-        context.setDetail(tally.detail(null));
+        underWay = null;
+        tellOfUs();
       }
     },
     { concurrency: 1, ...URGENT_LOCKS, maxStalledCount: MOST_DEATHS },
@@ -165,6 +159,7 @@ export async function startWorker(context: ServiceContext<TranscoderConfig>): Pr
       await Promise.race([done, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
       closing.abort();
       await worker.close(true);
+      await capacity.close();
       await behind.close();
       await queue.close();
     },

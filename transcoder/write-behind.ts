@@ -1,7 +1,7 @@
 /** Puts what a task made into the store, after the result is out; bounded, retried, in the background. */
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import pRetry from 'p-retry';
 import { storeKeys } from '#common/contracts/names';
 import type { Result } from '#common/contracts/segment';
 import { toPipelineError } from '#common/errors';
@@ -96,26 +96,24 @@ export function openWriteBehind(
   };
 
   /** Each step has tries of its own: one that fails does not repeat the others. */
-  const untilDone = async (
+  const untilDone = (
     step: () => Promise<void>,
     what: { readonly channel: string; readonly n: number },
     signal: AbortSignal,
-  ): Promise<void> => {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        await step();
-        return;
-      } catch (error) {
+  ): Promise<void> =>
+    pRetry(step, {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: FIRST_RETRY_MS,
+      maxTimeout: LAST_RETRY_MS,
+      signal,
+      onFailedAttempt: ({ error, attemptNumber }) => {
         const { code, message } = toPipelineError(error);
-        if (signal.aborted) {
-          throw error;
-        }
-        logger.debug({ ...what, attempt, code, reason: message }, 'store is retried');
-        const pause = Math.min(FIRST_RETRY_MS * 2 ** attempt, LAST_RETRY_MS);
-        await delay(pause, undefined, { signal }).catch(() => undefined);
-      }
-    }
-  };
+        logger.debug(
+          { ...what, attempt: attemptNumber, code, reason: message },
+          'store is retried',
+        );
+      },
+    });
 
   const deliver = async (delivery: Delivery): Promise<void> => {
     const linked = linkSignals([stopped.signal], GIVE_UP_MS);

@@ -18,6 +18,8 @@ export type FeedView = z.infer<typeof feedViewSchema>;
 /** How far a rendition is. */
 export const renditionViewSchema = z.strictObject({
   id: z.string(),
+  /** Of the picture as it is, in pixels: `v720` of an upright source is 720 wide and 1280 high. */
+  width: z.int().optional(),
   height: z.int().optional(),
   /** Number of the newest published segment. */
   published: z.int().nullable(),

@@ -16,7 +16,10 @@ export const fpsSchema = z.enum(FPS_NAMES);
 /** x264 presets a ladder may ask for. */
 export const PRESETS = ['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium'] as const;
 
-/** A ladder as its owner writes it: heights with their peak bit rates, one sound, one preset. */
+/**
+ * A ladder as its owner writes it: heights with their peak bit rates, one sound, one preset. `height` is the shorter
+ * edge of the picture: 720 is 1280x720 for a source that lies, 720x1280 for one that stands.
+ */
 export const ladderSchema = z.strictObject({
   video: z
     .array(
@@ -55,6 +58,8 @@ export const channelSchema = z.strictObject({
   fps: fpsSchema.nullable(),
   profile: z.enum(['standard']),
   ladder: ladderSchema,
+  /** A broadcast begins with the whole ladder, also where the workers cannot carry it. */
+  fixedLadder: z.boolean().default(false),
   dvrSeconds: z.int().min(10).max(86_400),
   reconnectSeconds: z.int().min(0).max(3_600),
   /** SHA-256 of the stream key, hex. */

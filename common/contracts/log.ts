@@ -3,6 +3,7 @@
  * leader appends marks. A segment is a pure function of this log, the raw frames and the settings.
  */
 import { z } from 'zod';
+import { admissionSchema } from './admission.ts';
 import { fpsSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
 
@@ -66,6 +67,8 @@ export const onAirMarkSchema = z.strictObject({
   broadcast: index,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
+  /** Missing where nothing was known of what the workers can carry. */
+  admission: admissionSchema.optional(),
 });
 
 /** Mark: from frame `from` on, the broadcast shows `source`. */

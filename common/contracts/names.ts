@@ -16,7 +16,7 @@ export const redisKeys = {
   hotSegments: (channel: string, rendition: string): string => `hot:{${channel}}:out:${rendition}`,
   /** Stream: what the origin has published. */
   published: (channel: string): string => `published:{${channel}}`,
-  /** Hash: channel id to JSON {@link Channel}; a mirror of the store kept by the scheduler. */
+  /** Hash: channel id to JSON {@link Channel}; a mirror of the store kept by control. */
   channels: 'channels',
   /** Pub/sub: the id of a channel that changed. */
   channelChanged: 'channels:changed',
@@ -24,6 +24,8 @@ export const redisKeys = {
   dropFeed: 'feeds:drop',
   /** Hash: channel id to the rate ingest detected, until the channel's record has it. */
   detectedFps: 'channel-fps',
+  /** Pub/sub, heard by control: the id of a channel whose record should have its detected rate. */
+  fpsDecided: 'channels:fps',
   /** Hash: channel id to JSON {@link FeedStatus}, written by ingest about once a second. */
   feeds: 'feeds',
   /** Hash: channel id to JSON {@link OriginStatus}, written by the aggregator as it publishes. */
@@ -36,6 +38,20 @@ export const redisKeys = {
   lease: 'scheduler:lease',
   /** Counter: the lease's epoch. */
   leaseEpoch: 'scheduler:epoch',
+  /** Hash: channel id to JSON {@link Broadcast}, for the channels on air; written by the leader. */
+  air: 'scheduler:air',
+  /** String: a channel's folded state and the log id up to which it was folded; the leader's own. */
+  checkpoint: (channel: string): string => `plan:{${channel}}`,
+  /** String: JSON {@link LeaderStatus}; gone some seconds after the last leader. */
+  leaderStatus: 'scheduler:status',
+  /** Hash: channel id to the number of the broadcast that its operator ends. */
+  endAsked: 'scheduler:end-asked',
+  /** Pub/sub, heard by the leader: the id of a channel that {@link endAsked} has something new of. */
+  endNews: 'scheduler:end',
+  /** List of JSON: segments of a channel that became filler, newest first. */
+  fillers: (channel: string): string => `fillers:{${channel}}`,
+  /** Hash: channel id to JSON {@link StoredChunk}, its newest raw chunk in the store. */
+  storedChunks: 'chunks-stored',
 } as const;
 
 /** Object store keys. */

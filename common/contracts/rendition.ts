@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { PRESETS } from './channel.ts';
 
-/** A picture rendition, for example `v720`. */
+/** A picture rendition, for example `v720`: named by its shorter edge, whichever way the picture stands. */
 export const videoRenditionSchema = z.strictObject({
   kind: z.literal('video'),
   id: z.string().regex(/^v[0-9]{2,4}$/),

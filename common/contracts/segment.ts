@@ -1,5 +1,6 @@
 /** out_MQ: what workers made and what the scheduler began and ended; what the origin published and committed. */
 import { z } from 'zod';
+import { admissionSchema } from './admission.ts';
 import { fpsSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
 
@@ -12,6 +13,7 @@ export const broadcastSchema = z.strictObject({
   broadcast: int,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
+  admission: admissionSchema.optional(),
   dvrSeconds: z.int().positive(),
   startedAt: z.number(),
   last: int.nullable(),

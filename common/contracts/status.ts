@@ -37,7 +37,7 @@ export type OriginStatus = z.infer<typeof originStatusSchema>;
 /** A running service: `GET /v1/services`. Gone from the list when `at` is older than 10 s. */
 export const serviceRecordSchema = z.strictObject({
   id: z.string(),
-  service: z.enum(['ingest', 'scheduler', 'transcoder', 'aggregator', 'edge']),
+  service: z.enum(['ingest', 'control', 'scheduler', 'transcoder', 'aggregator', 'edge']),
   url: z.string(),
   pid: z.int(),
   ready: z.boolean(),

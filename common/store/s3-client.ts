@@ -1,6 +1,6 @@
 /** Requests to one bucket with bounds: how many at once, how long each may take, and when one is tried again. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
+import pRetry from 'p-retry';
 import { linkSignals } from '../linked-signal.ts';
 import { RequestGate, untilAborted } from './request-gate.ts';
 import { isPassing, storeError } from './s3-errors.ts';
@@ -31,13 +31,17 @@ export interface S3Limits {
 
 /** What a segment of 20 MB needs on a slow line, and no more than its owner's own patience. */
 const LIMITS: S3Limits = {
-  ...{ connectMs: 2_000, requestMs: 15_000, readTryMs: 4_000, idleMs: 15_000 },
-  ...{ running: 32, waiting: 512 },
+  connectMs: 2_000,
+  requestMs: 15_000,
+  readTryMs: 4_000,
+  idleMs: 15_000,
+  running: 32,
+  waiting: 512,
 };
 /** The one that every server takes. */
 export const DEFAULT_REGION = 'us-east-1';
-/** Tries of one read. */
-const TRIES = 3;
+/** How often a read that failed in passing is sent again. */
+const RETRIES = 2;
 const FIRST_PAUSE_MS = 100;
 
 /** Sends one request, which `signal` ends; `answered` says that the answer has begun and only its body is to come. */
@@ -135,29 +139,31 @@ export class BoundedS3 {
     this.#client.destroy();
   }
 
-  async #tryAgain<T>(signal: AbortSignal, send: Send<T>): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      const tried = new AbortController();
-      const timer = setTimeout(() => {
-        tried.abort(new DOMException('no answer in time', 'TimeoutError'));
-      }, this.#limits.readTryMs);
-      const either = linkSignals([signal, tried.signal]);
-      try {
-        const answered = (): void => {
-          clearTimeout(timer);
-        };
-        return await untilAborted(send(this.#client, either.signal, answered), either.signal);
-      } catch (error) {
-        if (attempt >= TRIES || signal.aborted || !isPassing(error)) {
-          throw error;
-        }
-      } finally {
-        clearTimeout(timer);
-        either.release();
-      }
+  #tryAgain<T>(signal: AbortSignal, send: Send<T>): Promise<T> {
+    return pRetry(() => this.#try(signal, send), {
+      retries: RETRIES,
+      minTimeout: FIRST_PAUSE_MS,
       // Spread, so that readers that failed together do not come back together.
-      const pause = FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random());
-      await delay(pause, undefined, { signal });
+      randomize: true,
+      signal,
+      shouldRetry: ({ error }) => isPassing(error),
+    });
+  }
+
+  async #try<T>(signal: AbortSignal, send: Send<T>): Promise<T> {
+    const tried = new AbortController();
+    const timer = setTimeout(() => {
+      tried.abort(timeoutError('no answer in time'));
+    }, this.#limits.readTryMs);
+    const either = linkSignals([signal, tried.signal]);
+    try {
+      const answered = (): void => {
+        clearTimeout(timer);
+      };
+      return await untilAborted(send(this.#client, either.signal, answered), either.signal);
+    } finally {
+      clearTimeout(timer);
+      either.release();
     }
   }
 
@@ -166,7 +172,7 @@ export class BoundedS3 {
     const late = new AbortController();
     const { requestMs } = this.#limits;
     const timer = setTimeout(() => {
-      late.abort(new DOMException(`no answer within ${requestMs} ms`, 'TimeoutError'));
+      late.abort(timeoutError(`no answer within ${requestMs} ms`));
     }, requestMs);
     const linked = linkSignals([...(caller === undefined ? [] : [caller]), late.signal]);
     const end = (): void => {
@@ -175,4 +181,11 @@ export class BoundedS3 {
     };
     return { signal: linked.signal, end };
   }
+}
+
+/** What signals of deadlines give as their reason, under the name that the platform's own have. */
+function timeoutError(message: string): Error {
+  const error = new Error(message);
+  error.name = 'TimeoutError';
+  return error;
 }

@@ -4,7 +4,7 @@
  */
 import { PipelineError } from '#common/errors';
 import type { FpsName } from '#common/grid';
-import { detectFps } from '../mapping/fps-detector.ts';
+import { detectFps, sourceFps, type FpsEvidence } from '../mapping/fps-detector.ts';
 import { FIRST_HOLD, type MediaPacket } from '../mapping/session-map.ts';
 import type { FeedSource } from './feed-source.ts';
 
@@ -81,12 +81,12 @@ export class FeedBeginning {
 
   /** The rate by what is held; with `isLast` there is always one. */
   detect(isLast: boolean): FpsName | undefined {
-    const presentation = this.#held.flatMap((packet) =>
-      packet.kind === 'video' ? [packet.pts] : [],
-    );
-    const { declaredFps, track } = this.#source;
-    const evidence = { metadata: declaredFps, sps: track.parameters?.fps, presentation };
-    return detectFps(evidence, isLast);
+    return detectFps(this.#evidence(), isLast);
+  }
+
+  /** Frames a second by what is held. */
+  get sourceFps(): number | undefined {
+    return sourceFps(this.#evidence());
   }
 
   /** Gives all that is held and lets go of it. */
@@ -95,6 +95,15 @@ export class FeedBeginning {
     this.#held = [];
     this.#cost = 0;
     return held;
+  }
+
+  #evidence(): FpsEvidence {
+    const presentation = this.#held.flatMap((packet) =>
+      packet.kind === 'video' ? [packet.pts] : [],
+    );
+    const { declaredFps, track } = this.#source;
+    const sps = track.parameters?.fps;
+    return { metadata: declaredFps, sps, presentation, isInterlaced: false };
   }
 
   /** Sound without a picture yet: the second that counts begins with the picture. */

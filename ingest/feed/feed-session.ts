@@ -12,7 +12,7 @@ import type { Logger } from '#common/logger';
 import type { FrameIndex } from '#common/time';
 import { Allowance } from './allowance.ts';
 import { ChunkNumbers } from '../raw/chunk-numbers.ts';
-import { shownSize } from '../media/sps.ts';
+import { shownSize } from '../media/sps-policy.ts';
 import { FeedBeginning } from './feed-beginning.ts';
 import { FeedMeter, meterKind } from './feed-meter.ts';
 import { FeedSource } from './feed-source.ts';
@@ -71,6 +71,7 @@ export class FeedSession {
   #lastDataAt: number;
   #deciding: Promise<void> | undefined;
   #running: Running | undefined;
+  #sourceFps: number | undefined;
   #isEnded = false;
   #seq = 0;
   #highest: number | undefined;
@@ -134,15 +135,15 @@ export class FeedSession {
   status(): FeedStatus {
     const now = this.#deps.clock.now();
     const running = this.#running;
-    const { aac, declaredFps, oddCompositionTimes, track } = this.#source;
+    const { aac, oddCompositionTimes, track } = this.#source;
     const { width = 0, height = 0, isInterlaced = false } = track.parameters ?? {};
     const { undecodable } = track;
     const facts = running && {
-      ...{ grid: running.grid, declaredFps, isInterlaced, soundRate: aac?.rate },
+      ...{ grid: running.grid, sourceFps: this.#sourceFps, isInterlaced, soundRate: aac?.rate },
       ...{ inStep: running.map.inStep, steps: running.map.steps },
       ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
     };
-    const measured = this.#meter.read(now, facts);
+    const measured = this.#meter.read(now, this.#source.headers, facts);
     const warnings = [...measured.warnings, ...(running?.raw.warnings ?? [])];
     if (!this.#isEnded) {
       this.#warningLog.write(warnings, now);
@@ -172,7 +173,7 @@ export class FeedSession {
     const packet = this.#source.take(type, timestamp, data, now);
     // What we add to a picture is paid like what came: else a tiny keyframe costs as much as a large one.
     this.#pay(Math.max(0, (packet?.data.length ?? 0) - data.length), now);
-    this.#meter.add(now, data.length, meterKind(packet));
+    this.#meter.add(now, data.length, meterKind(type, data, packet), timestamp);
     if (this.#isEnded) {
       return;
     }
@@ -209,6 +210,7 @@ export class FeedSession {
 
   async #begin(detected: FpsName | undefined): Promise<void> {
     try {
+      this.#sourceFps = this.#beginning.sourceFps;
       const { fps, floor } = await this.#deps.decide(this.channel, detected);
       const grid = gridOf(fps);
       const { parameters } = this.#source.track;

@@ -1,6 +1,6 @@
 /** What is wrong with a feed and what to change at its encoder, as warnings with codes. Pure. */
 import type { Warning } from '#common/contracts/status';
-import { nearestFps, type Grid } from '#common/grid';
+import type { Grid } from '#common/grid';
 
 /** A keyframe interval above this is worth a warning, seconds. */
 const LONG_INTERVAL = 4;
@@ -8,6 +8,8 @@ const LONG_INTERVAL = 4;
 const LONGEST_SEARCH = 20;
 /** Below this share of frames in step with a grid of the source's own rate, the source's rate varies. */
 const STEADY = 0.9;
+/** Relative difference of two rates that are the same: 29.97 and 30 are not. */
+const SAME_RATE = 0.0005;
 /** How long what happened is told, milliseconds. */
 const TOLD = 60_000;
 /** Breaks of the sound within {@link TOLD} that no gap explains. */
@@ -28,8 +30,8 @@ export interface FeedCounts {
 /** What is known of a feed that has been mapped to the grid. */
 export interface FeedFacts extends FeedCounts {
   readonly grid: Grid;
-  /** Frames a second that the source declares. */
-  readonly declaredFps: number | undefined;
+  /** Frames a second of the source when it began, by its timestamps. */
+  readonly sourceFps: number | undefined;
   /** Share of frames that follow the grid one by one. */
   readonly inStep: number;
   readonly isInterlaced: boolean;
@@ -39,17 +41,26 @@ export interface FeedFacts extends FeedCounts {
 
 const NONE_YET: FeedCounts = { steps: 0, soundBreaks: 0, oddCompositionTimes: 0, undecodable: 0 };
 
-/** The warning about keyframes that are `seconds` apart, if that is long. */
-export function keyframeWarnings(seconds: number): Warning[] {
+/**
+ * The warning about keyframes that are too far apart, if they are.
+ * @param measured seconds between the last two
+ * @param open seconds since the last one, or since the first picture
+ */
+export function keyframeWarnings(measured: number, open: number): Warning[] {
   const advice = "set the encoder's keyframe interval to 2 s";
-  const apart = seconds.toFixed(1);
-  if (seconds > LONGEST_SEARCH) {
-    const message = `no keyframe for ${apart} s: pictures more than ${LONGEST_SEARCH} s after one cannot be shown, viewers see the slate; ${advice}`;
+  const interval = Math.max(measured, open);
+  if (interval > LONGEST_SEARCH) {
+    const message = `no keyframe for ${interval.toFixed(1)} s: pictures more than ${LONGEST_SEARCH} s after one cannot be shown, viewers see the slate; ${advice}`;
     return [{ code: 'KEYFRAME_TOO_FAR', message }];
   }
-  return seconds > LONG_INTERVAL
-    ? [{ code: 'KEYFRAME_INTERVAL_LONG', message: `keyframes are ${apart} s apart: ${advice}` }]
-    : [];
+  if (interval > LONG_INTERVAL) {
+    const found =
+      open > measured
+        ? `no keyframe for ${open.toFixed(1)} s`
+        : `keyframes are ${measured.toFixed(1)} s apart`;
+    return [{ code: 'KEYFRAME_INTERVAL_LONG', message: `${found}: ${advice}` }];
+  }
+  return [];
 }
 
 /** See the head of this file. */
@@ -79,9 +90,15 @@ export class FeedWarnings {
   }
 }
 
-function rateWarnings({ declaredFps, grid, inStep }: FeedFacts): Warning[] {
-  if (declaredFps !== undefined && nearestFps(declaredFps) !== grid.name) {
-    const message = `the feed has ${declaredFps.toFixed(3)} frames a second and is converted to the channel's ${grid.name}`;
+/** Whether each picture of a source is shown equally often on a grid. */
+function isEven(fps: number, { num, den }: Grid): boolean {
+  const times = Math.max(1, Math.round(num / den / fps));
+  return Math.abs((fps * times * den) / num - 1) <= SAME_RATE;
+}
+
+function rateWarnings({ sourceFps, grid, inStep }: FeedFacts): Warning[] {
+  if (sourceFps !== undefined && !isEven(sourceFps, grid)) {
+    const message = `the feed has ${sourceFps.toFixed(3)} frames a second and is converted to the channel's ${grid.name}`;
     return [{ code: 'FRAME_RATE_CONVERTED', message }];
   }
   if (inStep < STEADY) {

@@ -1,4 +1,5 @@
 /** The feeds being published right now: at most one a channel, and their status in Redis. */
+import type { ChannelDirectory } from '#common/channel-directory';
 import type { Clock } from '#common/clock';
 import type { Channel } from '#common/contracts/channel';
 import { redisKeys } from '#common/contracts/names';
@@ -6,14 +7,11 @@ import type { FeedStatus } from '#common/contracts/status';
 import { toPipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
-import type { ChannelDirectory } from '../channel-directory.ts';
 import { FeedSession, type FeedSessionDeps } from './feed-session.ts';
-import type { Publication, PublishRequest } from '../publication.ts';
+import type { Publication, Publishers, PublishRequest } from '../publication.ts';
 import { SparseLog } from '../rtmp/sparse-log.ts';
 import { newSessionId } from './session-id.ts';
 
-/** The application name that publishers connect to. */
-const APP = 'live';
 /** A publisher that has sent nothing for so long may be replaced, clock milliseconds. */
 const TAKEOVER_AFTER = 2000;
 const STATUS_EVERY = 1000;
@@ -32,7 +30,7 @@ interface Feed {
 }
 
 /** See the head of this file. */
-export class Feeds {
+export class Feeds implements Publishers {
   readonly #deps: FeedsDeps;
   readonly #active = new Map<string, Feed>();
   readonly #ending = new Set<Promise<void>>();
@@ -52,26 +50,26 @@ export class Feeds {
     return this.#active.size;
   }
 
-  /** Decides about a publisher. An unknown key, a wrong application and a busy channel are refused alike. */
-  readonly accept = (request: PublishRequest): Publication | undefined => {
-    const { clock, directory } = this.#deps;
-    // Looked up for any application, so that every refusal takes as long.
-    const known = directory.byKey(request.key);
-    const channel = request.app === APP ? known : undefined;
-    if (channel === undefined || this.#isClosed) {
+  /** See {@link Publishers}. An unknown key and a busy channel are refused alike. */
+  accept(request: PublishRequest): Publication | undefined {
+    const channel = this.#channelOf(request.key);
+    if (channel === undefined) {
       this.#noteRefusal('unknown', { address: request.address });
       return undefined;
     }
-    const rival = this.#active.get(channel.id);
-    if (rival !== undefined) {
-      if (clock.now() - rival.session.lastDataAt < TAKEOVER_AFTER) {
-        this.#noteRefusal('second', { channel: channel.id, address: request.address });
-        return undefined;
-      }
-      rival.request.close('another publisher took over');
+    if (this.#isBusy(channel)) {
+      this.#noteRefusal('second', { channel: channel.id, address: request.address });
+      return undefined;
     }
+    this.#active.get(channel.id)?.request.close('another publisher took over');
     return this.#open(channel, request);
-  };
+  }
+
+  /** See {@link Publishers}. */
+  wouldAccept(key: string): boolean {
+    const channel = this.#channelOf(key);
+    return channel !== undefined && !this.#isBusy(channel);
+  }
 
   /** Ends the feed of a channel whose key changed or that is gone. */
   checkKey(channelId: string): void {
@@ -102,6 +100,19 @@ export class Feeds {
       request.close('the server stops');
     }
     await Promise.allSettled(this.#ending);
+  }
+
+  #channelOf(key: string): Channel | undefined {
+    const channel = this.#deps.directory.byKey(key);
+    return this.#isClosed ? undefined : channel;
+  }
+
+  /** Whether another publisher has the channel and has sent something lately. */
+  #isBusy(channel: Channel): boolean {
+    const rival = this.#active.get(channel.id);
+    return (
+      rival !== undefined && this.#deps.clock.now() - rival.session.lastDataAt < TAKEOVER_AFTER
+    );
   }
 
   #noteRefusal(kind: 'unknown' | 'second', facts: Readonly<Record<string, string>>): void {

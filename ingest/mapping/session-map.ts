@@ -6,10 +6,10 @@
  */
 import { placeOfTime, SAMPLE_RATE, type Grid } from '#common/grid';
 import { frameIndex, milliseconds, type FrameIndex, type SamplePosition } from '#common/time';
-import type { AacConfig } from '../media/aac-config.ts';
+import type { AacConfig } from '../media/aac-policy.ts';
 import { FrameMap } from './frame-map.ts';
 import { PresentationOrder } from './presentation-order.ts';
-import { sessionOffset, steadyBeginning } from './session-offset.ts';
+import { sessionOffset, steadyFrames } from './session-offset.ts';
 import { SoundRuns, steadyStart } from './sound-runs.ts';
 
 /** A coded picture as it arrived. Times in milliseconds; `arrival` on our clock. */
@@ -176,7 +176,7 @@ export class SessionMap {
     this.#lastArrival = last.arrival;
     this.#windowStart = last.arrival;
     this.#leastBehind = Number.POSITIVE_INFINITY;
-    this.#frames.restart(steadyBeginning(presentation.map((pts) => this.#position(pts))));
+    this.#frames.restart(steadyFrames(presentation.map((pts) => this.#position(pts))));
     const sound = current.flatMap((packet) => (packet.kind === 'audio' ? [packet] : []));
     const firstSound = sound[0];
     const start =

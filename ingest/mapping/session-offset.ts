@@ -29,20 +29,33 @@ export function circularMean(values: readonly number[], period: number): number 
   return (Math.atan2(y, x) / (2 * Math.PI)) * period;
 }
 
+/** A steady run of frames. */
+export interface Steady {
+  /** Where the first of them lies, by the mean over all. */
+  readonly beginning: number;
+  /** Places from each frame to the next: 2 for a source at half the grid's rate, or one of fields. */
+  readonly stride: number;
+}
+
 /**
- * Where the first of some frames lies if they follow the grid one by one, that is if there are as many as the places
- * they span. Unlike the circular mean this bears jitter of more than half a frame.
- * @returns the mean over all, or undefined if there are holes or another rate
+ * How some frames follow the grid, if they take every place, every second and so on without holes. Unlike the circular
+ * mean this bears jitter of more than half a frame.
+ * @param positions in frames, in any order
+ * @returns undefined if there are holes, or the rate is no whole part of the grid's
  */
-export function steadyBeginning(positions: readonly number[]): number | undefined {
+export function steadyFrames(positions: readonly number[]): Steady | undefined {
   const sorted = [...positions].sort((a, b) => a - b);
   const first = sorted[0];
-  const span = (sorted.at(-1) ?? 0) - (first ?? 0);
-  if (first === undefined || sorted.length < 8 || Math.abs(span - (sorted.length - 1)) > 1.5) {
+  if (first === undefined || sorted.length < 8) {
     return undefined;
   }
-  const sum = sorted.reduce((total, position, i) => total + (position - first - i), 0);
-  return first + sum / sorted.length;
+  const span = (sorted.at(-1) ?? 0) - first;
+  const stride = Math.max(1, Math.round(span / (sorted.length - 1)));
+  if (Math.abs(span - (sorted.length - 1) * stride) > 1.5) {
+    return undefined;
+  }
+  const sum = sorted.reduce((total, position, i) => total + (position - first - i * stride), 0);
+  return { beginning: first + sum / sorted.length, stride };
 }
 
 /**
@@ -64,9 +77,10 @@ export function sessionOffset(
     offset = Math.min(offset, packet.arrival - packet.dts);
   }
   const positions = presentation.map((pts) => placeOfTime(grid, milliseconds(pts + offset)));
-  const first = steadyBeginning(positions);
-  if (first !== undefined) {
-    return offset - ((first - Math.round(first)) * grid.den * 1000) / grid.num;
+  const steady = steadyFrames(positions);
+  if (steady !== undefined) {
+    const { beginning } = steady;
+    return offset - ((beginning - Math.round(beginning)) * grid.den * 1000) / grid.num;
   }
   // A source at a whole multiple of the grid's rate has its frames at as many phases: try the finer circles too.
   for (const period of [1, 1 / 2, 1 / 3, 1 / 4]) {

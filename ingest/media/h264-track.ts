@@ -2,19 +2,14 @@
  * One feed's H.264 track: keeps the parameter sets of the moment, finds where decoding may start, and gives samples
  * with 4-byte lengths that have their parameter sets in-band before each start point.
  */
+import { parseAvcConfiguration } from '#common/codec/h264/avc-configuration';
+import { isForbidden, joinSample, NAL, nalType, nalUnits } from '#common/codec/h264/nal-units';
+import { hasRecoveryPointZero } from '#common/codec/h264/sei';
+import { readSliceHead } from '#common/codec/h264/slice';
+import type { SequenceParameters } from '#common/codec/h264/sps';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError } from '#common/errors';
-import {
-  hasRecoveryPointZero,
-  joinSample,
-  NAL,
-  nalType,
-  parseAvcConfiguration,
-  readSliceHead,
-  splitSample,
-} from './nal.ts';
 import { ParameterSets, type ActiveSets } from './parameter-sets.ts';
-import type { SequenceParameters } from './sps.ts';
 
 /** A coded picture as raw chunks and hot streams keep it. */
 export interface Picture {
@@ -25,6 +20,23 @@ export interface Picture {
 
 /** Most parameter sets taken in one sample: parsing them costs more than anything else here. */
 const MAX_SETS = 64;
+
+/** Most NAL units taken in one sample: 4 slices a row of the largest picture are far fewer. */
+const MAX_NAL_UNITS = 2048;
+
+/** A sample's NAL units, without those that decoders pass over too. */
+function unitsOf(sample: Uint8Array, lengthSize: number): Uint8Array[] {
+  const units: Uint8Array[] = [];
+  for (const unit of nalUnits(sample, lengthSize)) {
+    if (!isForbidden(unit)) {
+      units.push(unit);
+    }
+    if (units.length > MAX_NAL_UNITS) {
+      throw new PipelineError('BAD_MEDIA', `more than ${MAX_NAL_UNITS} NAL units in a sample`);
+    }
+  }
+  return units;
+}
 
 /** See the head of this file. */
 export class H264Track {
@@ -79,7 +91,7 @@ export class H264Track {
     if (this.#lengthSize === 0) {
       return undefined;
     }
-    const units = splitSample(sample, this.#lengthSize);
+    const units = unitsOf(sample, this.#lengthSize);
     const slices: Uint8Array[] = [];
     let isIdr = false;
     let isRecovery = false;

@@ -1,8 +1,9 @@
 /** The parameter sets of the moment (H.264 §7.4.1.2.1), bounded, and which of them belong together. */
+import { NAL, nalType } from '#common/codec/h264/nal-units';
+import { parsePps } from '#common/codec/h264/pps';
+import type { SequenceParameters } from '#common/codec/h264/sps';
 import { PipelineError } from '#common/errors';
-import { BitReader, rawPayload } from './bit-reader.ts';
-import { NAL, nalType } from './nal.ts';
-import { parseSps, type SequenceParameters } from './sps.ts';
+import { acceptSps } from './sps-policy.ts';
 
 /** Largest set, bytes: scaling lists and timing together need less than half of it. */
 const MAX_SET_BYTES = 2048;
@@ -51,7 +52,7 @@ export class ParameterSets {
     if (unit.length > MAX_SET_BYTES) {
       throw new PipelineError('BAD_MEDIA', `a parameter set of ${unit.length} bytes`);
     }
-    const parameters = nalType(unit) === NAL.sps ? parseSps(unit) : undefined;
+    const parameters = nalType(unit) === NAL.sps ? acceptSps(unit) : undefined;
     if (parameters === undefined) {
       const { id, spsId } = parsePps(unit);
       this.#pps.set(id, { unit: Buffer.from(unit), spsId });
@@ -71,15 +72,4 @@ export class ParameterSets {
     const sps = pps && this.#sps.get(pps.spsId);
     return sps && { sps: sps.unit, pps: pps.unit, parameters: sps.parameters };
   }
-}
-
-/** pic_parameter_set_id and seq_parameter_set_id (H.264 §7.3.2.2). */
-function parsePps(unit: Uint8Array): { id: number; spsId: number } {
-  const reader = new BitReader(rawPayload(unit.subarray(1), 16));
-  const id = reader.unsigned();
-  const spsId = reader.unsigned();
-  if (id > 255 || spsId > 31) {
-    throw new PipelineError('BAD_MEDIA', `picture parameter set ${id} of sequence set ${spsId}`);
-  }
-  return { id, spsId };
 }

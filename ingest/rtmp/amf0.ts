@@ -1,5 +1,6 @@
 /**
- * Commands of RTMP in AMF 0, as far as a server for publishers needs them, with bounds on depth and number of values
+ * AMF 0 within bounds on depth and number of values, and the commands of RTMP written in it, as far as a server for
+ * publishers needs them
  * (Action Message Format 0, 2007; RTMP 1.0 §7.2).
  */
 import { PipelineError } from '#common/errors';
@@ -16,9 +17,8 @@ export interface Command {
   readonly parameters: readonly Primitive[];
 }
 
-const MAX_DEPTH = 8;
-/** Values in one command, names' included. */
-const MAX_VALUES = 512;
+/** What a command may ask. */
+const COMMAND_BOUNDS: Amf0Bounds = { depth: 8, values: 512 };
 
 const MARKER = {
   number: 0,
@@ -40,28 +40,50 @@ const MARKER = {
 
 const EMPTY: ReadonlyMap<string, Primitive> = new Map();
 
-type Value = Primitive | ReadonlyMap<string, Primitive>;
+/** A value: of an object its members that are primitive; arrays and dates are undefined. */
+export type Amf0Value = Primitive | ReadonlyMap<string, Primitive>;
 
 const bad = (what: string): PipelineError =>
-  new PipelineError('BAD_REQUEST', `not a command in AMF 0: ${what}`);
+  new PipelineError('BAD_REQUEST', `not a message in AMF 0: ${what}`);
 
-class Reader {
+/** What a message may ask of {@link Amf0Reader}. */
+export interface Amf0Bounds {
+  /** Objects and arrays within one another. */
+  readonly depth: number;
+  /** Values in all, those that are read over included. */
+  readonly values: number;
+}
+
+/** Reads the values of a message one after another (AMF 0 §2), within bounds. */
+export class Amf0Reader {
   readonly #data: Buffer;
+  readonly #bounds: Amf0Bounds;
   #at = 0;
   #values = 0;
 
-  constructor(data: Buffer) {
+  constructor(data: Buffer, bounds: Amf0Bounds) {
     this.#data = data;
+    this.#bounds = bounds;
   }
 
+  /** Whether the message has no further value. */
   get isAtEnd(): boolean {
     return this.#at >= this.#data.length;
   }
 
-  value(depth: number): Value {
+  /**
+   * The next value.
+   * @throws BAD_REQUEST if it is cut short, of a kind that AMF 0 does not have, or beyond the bounds
+   */
+  next(): Amf0Value {
+    return this.#value(0);
+  }
+
+  #value(depth: number): Amf0Value {
+    const { depth: maxDepth, values: maxValues } = this.#bounds;
     this.#values += 1;
-    if (depth > MAX_DEPTH || this.#values > MAX_VALUES) {
-      throw bad(`more than ${MAX_VALUES} values, or nested deeper than ${MAX_DEPTH}`);
+    if (depth > maxDepth || this.#values > maxValues) {
+      throw bad(`more than ${maxValues} values, or nested deeper than ${maxDepth}`);
     }
     const marker = this.#take(1).readUInt8();
     switch (marker) {
@@ -96,7 +118,7 @@ class Reader {
       case MARKER.strictArray: {
         const count = this.#take(4).readUInt32BE();
         for (let i = 0; i < count; i += 1) {
-          this.value(depth + 1);
+          this.#value(depth + 1);
         }
         return undefined;
       }
@@ -113,7 +135,7 @@ class Reader {
         this.#at += 1;
         return members;
       }
-      const value = this.value(depth + 1);
+      const value = this.#value(depth + 1);
       if (!(value instanceof Map)) {
         members.set(name, value as Primitive);
       }
@@ -138,14 +160,14 @@ class Reader {
  * @throws BAD_REQUEST if it is not one, or beyond the bounds
  */
 export function decodeCommand(data: Buffer): Command {
-  const reader = new Reader(data);
-  const name = reader.value(0);
+  const reader = new Amf0Reader(data, COMMAND_BOUNDS);
+  const name = reader.next();
   if (typeof name !== 'string') {
     throw bad('it has no name');
   }
-  const values: Value[] = [];
+  const values: Amf0Value[] = [];
   while (!reader.isAtEnd) {
-    values.push(reader.value(0));
+    values.push(reader.next());
   }
   const [transaction, object, ...parameters] = values;
   return {

@@ -1,18 +1,21 @@
 /**
- * node-media-server's protocol core (handshake, chunks, its AMF 0 writer) behind a fence; the one file that imports it.
- * Its server, sessions and broadcasts are not used: they start a publisher before its name is checked, keep broadcasts
- * for ever and end the process on errors. What is kept is one object a connection, and here:
- * - lengths, chunk sizes, chunk streams, messages and bytes are bounded before it allocates or works for them;
- * - chunk stream ids from 320 are read right, timestamps past 2^32 wrap instead of silencing the feed, abort works;
- * - its reader of AMF 0 is not used: it has no bounds, and what it reads is written back.
+ * node-media-server's handshake and its writer of messages, behind a fence; the one file that imports it. Its server,
+ * connections and broadcasts are not used: they start a publisher before its name is checked, keep broadcasts for ever
+ * and end the process on errors. Nor are its readers of chunks and of AMF 0, which have no bounds (ADR 12). Here bytes,
+ * chunks, messages, lengths and unread answers are bounded, and what concerns the connection alone is answered.
+ *
  * Its copy of C2 takes wrong bytes when a read splits it; nobody reads C2, so that stays.
  *
- * Adobe RTMP 1.0: §5.2 handshake, §5.3.1 chunk header, §5.4 control messages.
+ * Adobe RTMP 1.0: §5.2 handshake, §5.4 control messages, §7.1 types of messages.
  */
 import type { Socket } from 'node:net';
 import logger from 'node-media-server/src/core/logger.js';
+import amf, { type AmfValue } from 'node-media-server/src/protocol/amf.js';
 import Rtmp from 'node-media-server/src/protocol/rtmp.js';
 import { PipelineError } from '#common/errors';
+import { Acknowledgements, PeerBandwidth, WINDOW } from './acknowledgements.ts';
+import { messagesOf } from './aggregate.ts';
+import { ChunkReader, type Message } from './chunk-reader.ts';
 import type { WireBudget } from './wire-budget.ts';
 
 // Its messages go to the console and carry names as sent.
@@ -25,29 +28,33 @@ const MAX_COMMAND_BYTES = 64 << 10;
 /** Receive buffers of one connection together, before and while publishing. */
 const MAX_SETUP_BUFFERED = 256 << 10;
 const MAX_BUFFERED = 24 << 20;
-const MAX_CHUNK_SIZE = 16 << 20;
-const MAX_CHUNK_STREAMS = 32;
 /** Unread answers of one connection. */
 const MAX_UNSENT_BYTES = 256 << 10;
-/** Half the window that is announced. */
-const ACKNOWLEDGE_EVERY = 2_500_000;
-const WINDOW = 5_000_000;
 const OUT_CHUNK_SIZE = 0xffff;
 const HANDSHAKE_BYTES = 1536;
-/** Basic header, message header and extended timestamp at their longest. */
-const MAX_CHUNK_HEADER = 18;
-const DEFAULT_CHUNK_SIZE = 128;
+const COMMAND_CHUNK_STREAM = 3;
 
-/** Types of messages (§5.4, §7.1). */
-export const MESSAGE = {
+/** Types of messages. */
+const TYPE = {
   setChunkSize: 1,
   abort: 2,
+  userControl: 4,
+  windowAcknowledgementSize: 5,
+  setPeerBandwidth: 6,
   audio: 8,
   video: 9,
   script3: 15,
   command3: 17,
+  script: 18,
+  command: 20,
   aggregate: 22,
 };
+
+/** User control events (§7.1.7). */
+const EVENT = { streamBegin: 0, pingRequest: 6, pingResponse: 7 };
+
+/** What media messages are. */
+export type MediaType = 'audio' | 'video' | 'script';
 
 /**
  * A class with the methods of another, but without running its constructor: the core's makes an FLV parser with a
@@ -63,25 +70,33 @@ function methodsOf<T extends object>(base: new () => T): new () => T {
 export abstract class BoundedRtmp extends methodsOf(Rtmp) {
   readonly #socket: Socket;
   readonly #budget: WireBudget;
-  #buffered = 0;
-  #received = 0;
-  #acknowledged = 0;
+  readonly #acknowledgements = new Acknowledgements();
+  readonly #bandwidth = new PeerBandwidth();
+  readonly #chunks: ChunkReader;
 
   constructor(socket: Socket, budget: WireBudget) {
     super();
     this.handshakePayload = Buffer.alloc(HANDSHAKE_BYTES);
     this.handshakeState = 0;
     this.handshakeBytes = 0;
-    this.parserBuffer = Buffer.alloc(MAX_CHUNK_HEADER);
-    this.parserState = 0;
-    this.parserBytes = 0;
-    this.parserBasicBytes = 0;
-    this.inPackets = new Map();
-    this.inChunkSize = DEFAULT_CHUNK_SIZE;
     this.streams = 0;
-    this.streamId = 0;
     this.#socket = socket;
     this.#budget = budget;
+    this.#chunks = new ChunkReader({
+      onChunk: () => {
+        this.onGreeted();
+        budget.chunk();
+      },
+      limitOf: (type) => {
+        budget.message();
+        const isMedia = type === TYPE.audio || type === TYPE.video || type === TYPE.aggregate;
+        return isMedia && this.isPublishing ? MAX_MEDIA_BYTES : MAX_COMMAND_BYTES;
+      },
+      bufferLimit: () => (this.isPublishing ? MAX_BUFFERED : MAX_SETUP_BUFFERED),
+      onMessage: (message) => {
+        this.#onMessage(message);
+      },
+    });
     this.onOutputCallback = (buffer) => {
       if (socket.writableLength <= MAX_UNSENT_BYTES) {
         if (socket.writable) {
@@ -102,13 +117,24 @@ export abstract class BoundedRtmp extends methodsOf(Rtmp) {
   /** The handshake is over, and whoever it is has gone on. Called before every chunk. */
   protected abstract onGreeted(): void;
 
+  /** A command came, in AMF 0. @param stream id of its message stream */
+  protected abstract onCommand(stream: number, body: Buffer): void;
+
+  /** A media message came. @param timestamp milliseconds, 0 to 2^32 − 1 */
+  protected abstract onMedia(
+    type: MediaType,
+    stream: number,
+    timestamp: number,
+    body: Buffer,
+  ): void;
+
   /** Takes bytes from the socket; the first begin with C0. @throws whatever is wrong with them */
   receive(data: Buffer): void {
     if (this.isClosing) {
       return;
     }
     this.#budget.bytes(data.length);
-    this.#received += data.length;
+    this.#acknowledgements.receive(data.length);
     // The answers to one read go out together.
     this.#socket.cork();
     try {
@@ -116,10 +142,16 @@ export abstract class BoundedRtmp extends methodsOf(Rtmp) {
     } finally {
       this.#socket.uncork();
     }
-    if (this.#received - this.#acknowledged >= ACKNOWLEDGE_EVERY) {
-      this.#acknowledged = this.#received;
-      this.sendACK(this.#received % 2 ** 32);
+    const sequence = this.#acknowledgements.due();
+    if (sequence !== undefined) {
+      this.sendACK(sequence);
     }
+  }
+
+  /** What the core hands on once the handshake is over: `bytes` of `data` from `start` on. */
+  override chunkRead(data: Buffer, start: number, bytes: number): null {
+    this.#chunks.read(data.subarray(start, start + bytes));
+    return null;
   }
 
   /** Answers `connect`. @param encoding the peer's objectEncoding, 0 or 3 */
@@ -131,82 +163,93 @@ export abstract class BoundedRtmp extends methodsOf(Rtmp) {
     this.respondConnect(transaction);
   }
 
-  override packetParse(): void {
-    this.onGreeted();
-    this.#budget.chunk();
-    const { parserBuffer: bytes, parserBasicBytes } = this;
-    const fmt = bytes.readUInt8(0) >> 6;
-    const cid =
-      parserBasicBytes === 1
-        ? bytes.readUInt8(0) & 63
-        : 64 + (parserBasicBytes === 3 ? bytes.readUInt16LE(1) : bytes.readUInt8(1));
-    let packet = this.inPackets.get(cid);
-    if (packet === undefined) {
-      if (fmt !== 0 || this.inPackets.size >= MAX_CHUNK_STREAMS) {
-        throw new PipelineError('BAD_REQUEST', `chunk stream ${cid} begins with type ${fmt}`);
+  /** Answers a command that has nothing to tell. */
+  protected respond(transaction: number): void {
+    this.call(0, '_result', transaction, null, undefined);
+  }
+
+  /** Sends a command. @param stream id of its message stream */
+  protected call(stream: number, ...values: readonly AmfValue[]): void {
+    const payload = amf.amf0Encode(values);
+    const { length } = payload;
+    const header = { fmt: 0, cid: COMMAND_CHUNK_STREAM, timestamp: 0, length } as const;
+    const message = { header: { ...header, type: TYPE.command, stream_id: stream }, payload };
+    this.onOutputCallback(Rtmp.chunksCreate(message));
+  }
+
+  /** Says that a message stream can be used. */
+  protected sendStreamBegin(stream: number): void {
+    this.sendStreamStatus(EVENT.streamBegin, stream);
+  }
+
+  #onMessage(message: Message): void {
+    const { body, stream, timestamp, type } = message;
+    switch (type) {
+      case TYPE.setChunkSize:
+        this.#chunks.setChunkSize(numberIn(body));
+        break;
+      case TYPE.abort:
+        this.#chunks.abort(numberIn(body));
+        break;
+      case TYPE.windowAcknowledgementSize:
+        this.#acknowledgements.setWindow(numberIn(body));
+        break;
+      case TYPE.setPeerBandwidth: {
+        const window = this.#bandwidth.set(numberIn(body), body[4] ?? 0);
+        if (window !== undefined) {
+          this.sendWindowACK(window);
+        }
+        break;
       }
-      const header = { fmt, cid, timestamp: 0, length: 0, type: 0, stream_id: 0 };
-      packet = { header, clock: 0, payload: Buffer.alloc(0), capacity: 0, bytes: 0 };
-      this.inPackets.set(cid, packet);
-    } else if (fmt !== 3 && packet.bytes > 0) {
-      throw new PipelineError('BAD_REQUEST', `chunk stream ${cid}: a message inside a message`);
-    }
-    packet.header.fmt = fmt;
-    this.parserPacket = packet;
-    this.chunkMessageHeaderRead();
-    const { type, length } = packet.header;
-    if (type === MESSAGE.aggregate) {
-      throw new PipelineError('UNSUPPORTED_MEDIA', 'aggregate messages are not taken');
-    }
-    const isMedia = type === MESSAGE.audio || type === MESSAGE.video;
-    const limit = isMedia && this.isPublishing ? MAX_MEDIA_BYTES : MAX_COMMAND_BYTES;
-    if (length > limit) {
-      throw new PipelineError('TOO_LARGE', `a message of ${length} bytes, type ${type}`);
+      case TYPE.userControl:
+        if (body.length >= 6 && body.readUInt16BE() === EVENT.pingRequest) {
+          this.sendStreamStatus(EVENT.pingResponse, body.readUInt32BE(2));
+        }
+        break;
+      case TYPE.audio:
+        this.onMedia('audio', stream, timestamp, body);
+        break;
+      case TYPE.video:
+        this.onMedia('video', stream, timestamp, body);
+        break;
+      case TYPE.script3:
+      case TYPE.script:
+        this.onMedia('script', stream, timestamp, inAmf0(type === TYPE.script3, body));
+        break;
+      case TYPE.command3:
+      case TYPE.command:
+        this.onCommand(stream, inAmf0(type === TYPE.command3, body));
+        break;
+      case TYPE.aggregate:
+        this.#onAggregate(message);
+        break;
+      default:
+        // Acknowledgements, shared objects and what nobody knows.
+        break;
     }
   }
 
-  override packetAlloc(): void {
-    const packet = this.parserPacket;
-    this.#budget.message();
-    packet.clock %= 2 ** 32;
-    const { length } = packet.header;
-    if (packet.capacity < length) {
-      const more = length - packet.capacity;
-      if (this.#buffered + more > (this.isPublishing ? MAX_BUFFERED : MAX_SETUP_BUFFERED)) {
-        throw new PipelineError('TOO_LARGE', 'too many large messages at once');
+  #onAggregate(aggregate: Message): void {
+    for (const message of messagesOf(aggregate)) {
+      this.#budget.message();
+      if (this.isClosing) {
+        return;
       }
-      this.#buffered += more;
-      // Memory that is not written to takes no room: a length that is a lie costs next to nothing.
-      packet.payload = Buffer.allocUnsafeSlow(length);
-      packet.capacity = length;
-    }
-  }
-
-  override controlHandler(): void {
-    const { header, payload } = this.parserPacket;
-    if (header.length < 4) {
-      throw new PipelineError('BAD_REQUEST', `control message of ${header.length} bytes`);
-    }
-    const value = payload.readUInt32BE();
-    if (header.type === MESSAGE.setChunkSize) {
-      this.#setInChunkSize(value);
-    } else if (header.type === MESSAGE.abort) {
-      const aborted = this.inPackets.get(value);
-      if (aborted !== undefined) {
-        aborted.bytes = 0;
+      if ([TYPE.audio, TYPE.video, TYPE.script].includes(message.type)) {
+        this.#onMessage(message);
       }
     }
-  }
-
-  #setInChunkSize(size: number): void {
-    if (size < 1 || size > MAX_CHUNK_SIZE) {
-      throw new PipelineError('BAD_REQUEST', `chunk size ${size}`);
-    }
-    // The core counts a message's chunks by their present size, so it would lose its place in a message under way.
-    const isAmidst = [...this.inPackets.values()].some(({ bytes }) => bytes > 0);
-    if (isAmidst && size !== this.inChunkSize) {
-      throw new PipelineError('BAD_REQUEST', 'the chunk size changed inside a message');
-    }
-    this.inChunkSize = size;
   }
 }
+
+/** The number that a control message begins with. */
+function numberIn(body: Buffer): number {
+  if (body.length < 4) {
+    throw new PipelineError('BAD_REQUEST', `control message of ${body.length} bytes`);
+  }
+  return body.readUInt32BE();
+}
+
+/** What is in AMF 0 of a message: those for AMF 3 have a byte of their own before it, which some encoders leave out. */
+const inAmf0 = (isAmf3: boolean, body: Buffer): Buffer =>
+  isAmf3 && body[0] === 0 ? body.subarray(1) : body;

@@ -1,7 +1,7 @@
 /** The store's records of broadcasts. Written behind, because no number waits for a store that is away. */
-import { setTimeout as delay } from 'node:timers/promises';
+import pRetry from 'p-retry';
 import { storeKeys } from '#common/contracts/names';
-import { broadcastSchema, type Broadcast } from '#common/contracts/segment';
+import type { Broadcast } from '#common/contracts/segment';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
@@ -23,25 +23,40 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
   const stop = new AbortController();
   let draining: Promise<void> | undefined;
 
+  /** Puts the record that has waited longest; one that was replaced meanwhile is put again. */
+  const putFirst = async (): Promise<void> => {
+    const [next] = waiting;
+    if (next === undefined) {
+      return;
+    }
+    const [key, record] = next;
+    try {
+      const body = Buffer.from(JSON.stringify(record));
+      await store.put(key, body, { contentType: 'application/json' });
+    } catch (error) {
+      logger.warn({ error, key, waiting: waiting.size }, 'broadcast record not stored yet');
+      throw error;
+    }
+    if (waiting.get(key) === record) {
+      waiting.delete(key);
+    }
+  };
+
+  /** Rejects only when the writer is closed meanwhile. */
   const drain = async (): Promise<void> => {
-    let pause = FIRST_RETRY_MS;
-    for (let next = first(waiting); next !== undefined; next = first(waiting)) {
-      const [key, record] = next;
-      try {
-        const body = Buffer.from(JSON.stringify(record));
-        await store.put(key, body, { contentType: 'application/json' });
-        if (waiting.get(key) === record) {
-          waiting.delete(key);
-        }
-        pause = FIRST_RETRY_MS;
-      } catch (error) {
-        logger.warn({ error, key, waiting: waiting.size }, 'broadcast record not stored yet');
-        if (stop.signal.aborted) {
-          return;
-        }
-        await delay(pause, undefined, { signal: stop.signal }).catch(() => undefined);
-        pause = Math.min(LONGEST_RETRY_MS, 2 * pause);
-      }
+    while (waiting.size > 0) {
+      await pRetry(putFirst, {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: FIRST_RETRY_MS,
+        maxTimeout: LONGEST_RETRY_MS,
+        signal: stop.signal,
+      });
+    }
+  };
+
+  const tryOnceMore = async (): Promise<void> => {
+    while (waiting.size > 0) {
+      await putFirst();
     }
   };
 
@@ -50,44 +65,22 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
       const key = storeKeys.broadcast(record.channel, segmentNumber(record.broadcast));
       waiting.set(key, record);
       if (waiting.size > MOST_WAITING) {
-        waiting.delete(first(waiting)?.[0] ?? key);
+        const [oldest = key] = waiting.keys();
+        waiting.delete(oldest);
         logger.error({ key }, 'broadcast record given up: the store is away for too long');
       }
-      draining ??= drain().finally(() => {
-        draining = undefined;
-      });
+      draining ??= drain()
+        .catch(() => undefined)
+        .finally(() => {
+          draining = undefined;
+        });
     },
     close: async () => {
       stop.abort();
       await draining;
+      await tryOnceMore().catch(() => undefined);
     },
   };
-}
-
-const first = <K, V>(map: ReadonlyMap<K, V>): [K, V] | undefined => map.entries().next().value;
-
-/** Every broadcast of a channel that the store knows, newest first. */
-export async function readBroadcasts(
-  store: ObjectStore,
-  channel: string,
-  most = Number.POSITIVE_INFINITY,
-): Promise<Broadcast[]> {
-  const numbers: number[] = [];
-  for await (const key of store.list(storeKeys.broadcastPrefix(channel))) {
-    const number = /\/(\d+)\.json$/.exec(key)?.[1];
-    if (number !== undefined) {
-      numbers.push(Number(number));
-    }
-  }
-  const records: Broadcast[] = [];
-  for (const number of numbers.toSorted((a, b) => b - a).slice(0, most)) {
-    const body = await store.get(storeKeys.broadcast(channel, segmentNumber(number)));
-    const record = body && broadcastSchema.safeParse(parseJson(body.toString('utf8')));
-    if (record?.success === true) {
-      records.push(record.data);
-    }
-  }
-  return records;
 }
 
 /** The highest number of a broadcast that has a commit record; undefined if none has. */
@@ -102,12 +95,4 @@ export async function lastCommit(
     last = Number.isNaN(n) ? last : Math.max(last ?? n, n);
   }
   return last;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

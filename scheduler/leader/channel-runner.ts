@@ -1,6 +1,7 @@
 /** One channel under the leader: its log is folded, what follows from it is given out, and its marks are decided. */
 import { appendMarks, type Lease, type LogRecord } from '#common/channel-log';
 import type { Clock } from '#common/clock';
+import type { Admission } from '#common/contracts/admission';
 import type { Channel } from '#common/contracts/channel';
 import type { Broadcast } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
@@ -8,8 +9,10 @@ import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import { segmentNumber, type Milliseconds } from '#common/time';
+import type { Means } from '../plan/admission.ts';
 import { decide } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
+import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
 import { emptyChannel, sessionOf, type AirState, type ChannelState } from '../plan/state.ts';
 import type { ChannelMemory } from './channel-memory.ts';
@@ -50,6 +53,8 @@ export interface RunnerDeps {
   readonly lease: Lease;
   readonly closeAfter: Milliseconds;
   readonly effects: Effects;
+  /** Cores free for a broadcast that begins now, in those of `common/transcode-cost.ts`; null when no worker is known. */
+  readonly freeCores: () => Promise<number | null>;
   readonly memory: ChannelMemory;
 }
 
@@ -62,7 +67,8 @@ export class ChannelRunner {
   #lastId = '0-0';
   #checkpointId = '0-0';
   #checkpointAt = 0;
-  #isEndAsked = false;
+  /** The broadcast that its operator ends. */
+  #endAsked: number | undefined;
   #droppedAt = 0;
   readonly #stuck = new Stuck();
   /** The broadcast that ended last, until all of it is published. */
@@ -115,6 +121,11 @@ export class ChannelRunner {
     return this.#lastId;
   }
 
+  /** Cores that the broadcast on air takes, as far as that is known. */
+  get takenCores(): number {
+    return this.#state.air?.admission?.takenCores ?? 0;
+  }
+
   /** Whether time alone can make something due here. */
   get isActive(): boolean {
     return this.#state.air !== null || this.#state.sessions.some(({ ended }) => ended === null);
@@ -125,9 +136,9 @@ export class ChannelRunner {
     this.#channel = channel;
   }
 
-  /** Ends the broadcast on air, if there is one. */
-  end(): void {
-    this.#isEndAsked = this.#state.air !== null;
+  /** Ends that broadcast, if it is on air now or turns out to be once the log is read. */
+  end(broadcast: number): void {
+    this.#endAsked = broadcast;
   }
 
   /** Folds what the log brought. */
@@ -160,6 +171,7 @@ export class ChannelRunner {
           if (this.#state.air !== null) {
             const record = this.#broadcast(this.#state.air, null);
             this.#deps.logger.info({ broadcast: entry.broadcast }, 'broadcast on air');
+            this.#tellLoad(entry.admission);
             this.#due.push(() => this.#deps.effects.start(record));
           }
           break;
@@ -172,7 +184,6 @@ export class ChannelRunner {
           this.#decideFps(before?.fps);
           break;
         case 'off-air':
-          this.#isEndAsked = false;
           this.#ended = entry;
           if (before !== null) {
             const record = this.#broadcast(before, entry.last);
@@ -203,10 +214,11 @@ export class ChannelRunner {
     for (let turn = 0; turn < MOST_TURNS; turn += 1) {
       const marks = decide(this.#state, clock.now(), {
         ladder: this.#channel.ladder,
+        means: await this.#means(),
         reconnectSeconds: this.#channel.reconnectSeconds,
         closeAfter,
         epoch: lease.epoch,
-        isEndAsked: this.#isEndAsked,
+        isEndAsked: this.#state.air !== null && this.#state.air.broadcast === this.#endAsked,
       });
       if (marks.length === 0) {
         break;
@@ -218,6 +230,23 @@ export class ChannelRunner {
     }
     await this.#giveAgain();
     await this.#checkpoint();
+  }
+
+  /** Asked for only while a broadcast may begin. */
+  async #means(): Promise<Means> {
+    const mayBegin = this.#state.air === null && this.isActive;
+    return {
+      freeCores: mayBegin ? await this.#deps.freeCores() : null,
+      isFixed: this.#channel.fixedLadder,
+    };
+  }
+
+  #tellLoad(admission: Admission | undefined): void {
+    const warning = admission && loadWarning(admission);
+    if (warning !== undefined) {
+      const reason = warning.message;
+      this.#deps.logger.warn({ reason }, 'workers cannot carry the whole ladder');
+    }
   }
 
   async #giveAgain(): Promise<void> {
@@ -283,12 +312,13 @@ export class ChannelRunner {
   }
 
   #broadcast(air: AirState, last: number | null): Broadcast {
-    const { broadcast, fps, renditions } = air;
+    const { broadcast, fps, renditions, admission } = air;
     return {
       channel: this.#id,
       broadcast,
       fps,
       renditions,
+      ...(admission === undefined ? {} : { admission }),
       dvrSeconds: this.#channel.dvrSeconds,
       startedAt: timeOfSegment(gridOf(fps), segmentNumber(broadcast)),
       last,

@@ -7,7 +7,6 @@ import { leaseValue, type Lease } from '#common/channel-log';
 import { redisKeys } from '#common/contracts/names';
 import { PipelineError } from '#common/errors';
 import type { Redis } from '#common/redis';
-import { schedulerKeys } from '../keys.ts';
 import { channelStateSchema } from '../plan/state.ts';
 
 const checkpointSchema = z.strictObject({
@@ -37,7 +36,7 @@ export async function readCheckpoint(
   redis: Redis,
   channel: string,
 ): Promise<Checkpoint | undefined> {
-  const text = await redis.get(schedulerKeys.checkpoint(channel));
+  const text = await redis.get(redisKeys.checkpoint(channel));
   return text === null ? undefined : checkpointSchema.safeParse(parseJson(text)).data;
 }
 
@@ -57,7 +56,7 @@ export async function writeCheckpoint(
     WRITE,
     3,
     redisKeys.lease,
-    schedulerKeys.checkpoint(channel),
+    redisKeys.checkpoint(channel),
     redisKeys.log(channel),
     leaseValue(lease),
     JSON.stringify(checkpoint),

@@ -1,15 +1,15 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { readBroadcasts } from '#common/broadcast-records';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import { publishedSchema, type Broadcast, type SegmentJob } from '#common/contracts/segment';
+import { forgetEndAsked } from '#common/end-requests';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import { openQueue } from '#common/queues';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
-import type { FpsName } from '#common/grid';
-import { schedulerKeys } from '../keys.ts';
-import { lastCommit, openBroadcastWriter, readBroadcasts } from './broadcast-records.ts';
+import { lastCommit, openBroadcastWriter } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';
 import type { TranscodeQueue } from './transcode-queue.ts';
 
@@ -25,12 +25,11 @@ export interface EffectsDeps {
   readonly store: ObjectStore;
   readonly logger: Logger;
   readonly transcode: Pick<TranscodeQueue, 'add' | 'giveAgain' | 'isOpen'>;
-  readonly catalogue: { decideFps(channel: string, fps: FpsName): Promise<void> };
 }
 
 /** Opens the effects of one leadership. */
 export function openEffects(deps: EffectsDeps): Effects & Closable {
-  const { redis, store, logger, transcode, catalogue } = deps;
+  const { redis, store, logger, transcode } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
 
@@ -40,8 +39,6 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     const jobId = `${type}-${broadcast.channel}-${broadcast.broadcast}`;
     await segments.add(type, job, { jobId });
   };
-
-  const deciding = new Set<string>();
 
   const published = async (channel: string): Promise<Set<number>> => {
     const key = redisKeys.published(channel);
@@ -64,34 +61,25 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
 
   return {
     start: async (broadcast) => {
-      await redis.hset(schedulerKeys.air, broadcast.channel, JSON.stringify(broadcast));
+      await redis.hset(redisKeys.air, broadcast.channel, JSON.stringify(broadcast));
       await tell('start', broadcast);
     },
     segment: (task) => transcode.add(task),
     end: async (broadcast) => {
       await tell('end', broadcast);
-      await redis.hdel(schedulerKeys.air, broadcast.channel);
+      await forgetEndAsked(redis, broadcast.channel);
+      await redis.hdel(redisKeys.air, broadcast.channel);
     },
-    // Not waited for: it is kept in the store, and no number waits for a store that is away.
-    decideFps: (channel, fps) => {
-      if (!deciding.has(channel)) {
-        deciding.add(channel);
-        catalogue
-          .decideFps(channel, fps)
-          .catch((error: unknown) => {
-            logger.warn({ error, channel, fps }, 'frame rate not kept yet');
-          })
-          .finally(() => {
-            deciding.delete(channel);
-          });
-      }
-      return Promise.resolve();
+    // Control writes it into the channel's record; no number waits for that.
+    decideFps: async (channel, fps) => {
+      await redis.hsetnx(redisKeys.detectedFps, channel, fps);
+      await redis.publish(redisKeys.fpsDecided, channel);
     },
     dropFeed: async (channel) => {
       await redis.publish(redisKeys.dropFeed, channel);
     },
     settle: async (channel) => {
-      await redis.hdel(schedulerKeys.air, channel);
+      await redis.hdel(redisKeys.air, channel);
       const [newest] = await readBroadcasts(store, channel, 1);
       if (newest === undefined) {
         return 0;

@@ -3,17 +3,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readLog, type Lease } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { Channel } from '#common/contracts/channel';
+import { readEndsAsked } from '#common/end-requests';
+import { tellLeaderStatus } from '#common/leader-status';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import type { Milliseconds } from '#common/time';
 import { toPipelineError } from '#common/errors';
-import type { FpsName } from '#common/grid';
+import { freeCores } from '../plan/capacity.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { ChannelRunner, type RunnerDeps } from './channel-runner.ts';
 import { openEffects } from './effects.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
+import { WorkerCapacities } from './worker-capacities.ts';
 
 /** Longest wait for news, clock milliseconds: a deadline is met this late at worst. */
 const WAIT_MS = 200;
@@ -23,6 +26,8 @@ const IDLE_WAIT_MS = 1_000;
 const GATHER_MS = 150;
 const READ_COUNT = 1_000;
 const RETRY_MS = 500;
+/** Between one word of the leader's and the next, real milliseconds. */
+const TELL_MS = 1_000;
 
 /** What a leader works with. */
 export interface LeaderDeps {
@@ -35,46 +40,56 @@ export interface LeaderDeps {
   readonly closeAfter: Milliseconds;
   /** Outlives leaderships. */
   readonly memory: ChannelMemory;
-  readonly catalogue: {
+  readonly channels: {
     list(): readonly Channel[];
-    mirror(): Promise<void>;
-    decideFps(channel: string, fps: FpsName): Promise<void>;
+    restore(): Promise<void>;
   };
 }
 
 /** A running leader. */
 export interface Leader extends Closable {
-  /** Ends a channel's broadcast, if it has one. */
-  end(channel: string): void;
+  /** Some operator wants a broadcast ended. */
+  lookForEnds(): void;
   /** Tasks given out and not finished, by channel. */
   unfinished(): ReadonlyMap<string, number>;
 }
 
 /** Leads until closed or until the lease turns out to be lost. */
 export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
-  const { logger, clock, catalogue, logRedis } = deps;
+  const { logger, clock, channels, logRedis } = deps;
   const stop = new AbortController();
   const runners = new Map<string, ChannelRunner>();
   let unfinished: ReadonlyMap<string, number> = new Map();
+  let mayHaveEnds = true;
 
   const pause = (real: number): Promise<void> =>
     delay(real, undefined, { signal: stop.signal }).catch(() => undefined);
 
   const syncChannels = async (runnerDeps: RunnerDeps): Promise<void> => {
-    const channels = catalogue.list();
-    const ids = new Set(channels.map(({ id }) => id));
+    const present = channels.list();
+    const ids = new Set(present.map(({ id }) => id));
     for (const id of runners.keys()) {
       if (!ids.has(id)) {
         runners.delete(id);
         deps.memory.forget(id);
       }
     }
-    for (const channel of channels) {
+    for (const channel of present) {
       const runner = runners.get(channel.id);
       if (runner === undefined) {
         runners.set(channel.id, await ChannelRunner.open(channel, runnerDeps));
+        mayHaveEnds = true;
       } else {
         runner.configure(channel);
+      }
+    }
+  };
+
+  const takeEnds = async (): Promise<void> => {
+    if (mayHaveEnds) {
+      mayHaveEnds = false;
+      for (const [id, broadcast] of await readEndsAsked(deps.redis)) {
+        runners.get(id)?.end(broadcast);
       }
     }
   };
@@ -92,6 +107,7 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
 
   const turn = async (runnerDeps: RunnerDeps): Promise<void> => {
     await syncChannels(runnerDeps);
+    await takeEnds();
     if (runners.size === 0) {
       await pause(IDLE_WAIT_MS);
       return;
@@ -115,13 +131,18 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
   };
 
   const lead = async (): Promise<void> => {
-    await catalogue.mirror();
+    await channels.restore();
     const transcode = await openTranscodeQueue(deps.redis, logger);
     unfinished = transcode.unfinished();
     const effects = openEffects({ ...deps, transcode });
+    const capacities = new WorkerCapacities(deps.redis);
+    const free = async (): Promise<number | null> => {
+      const taken = [...runners.values()].reduce((sum, { takenCores }) => sum + takenCores, 0);
+      return freeCores(await capacities.read(Date.now()), taken);
+    };
     try {
       while (!stop.signal.aborted) {
-        await turn({ ...deps, lease, effects });
+        await turn({ ...deps, lease, effects, freeCores: free });
       }
     } finally {
       await effects.close();
@@ -146,14 +167,24 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     }
   };
   const running = run();
+  const telling = setInterval(() => {
+    if (deps.redis.status === 'ready') {
+      tellLeaderStatus(deps.redis, { unfinished: Object.fromEntries(unfinished) }).catch(
+        (error: unknown) => {
+          logger.debug({ error }, 'status not told');
+        },
+      );
+    }
+  }, TELL_MS);
 
   return {
-    end: (channel) => {
-      runners.get(channel)?.end();
+    lookForEnds: () => {
+      mayHaveEnds = true;
     },
     unfinished: () => unfinished,
     close: async () => {
       stop.abort();
+      clearInterval(telling);
       await running;
     },
   };

@@ -3,11 +3,11 @@ import { QueueEvents } from 'bullmq';
 import { LRUCache } from 'lru-cache';
 import { QUEUES, QUEUE_PREFIX } from '#common/contracts/names';
 import { taskSchema, type Task } from '#common/contracts/task';
+import { noteFiller } from '#common/fillers';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import { openQueue, type Job } from '#common/queues';
 import type { Redis } from '#common/redis';
-import { noteFiller } from '../fillers.ts';
 import { planFiller } from '../plan/plan.ts';
 import { FairOrder } from './fair-order.ts';
 

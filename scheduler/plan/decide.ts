@@ -21,6 +21,7 @@ import {
   type Milliseconds,
   type SegmentNumber,
 } from '#common/time';
+import { admit, costSourceOf, type Means } from './admission.ts';
 import { renditionsOf } from './ladder.ts';
 import { currentSource, slateFrom, type Current } from './sources.ts';
 import { firstShowable } from './start-points.ts';
@@ -36,6 +37,8 @@ const SHORTEST_SILENCE_SECONDS = 10;
 /** What decides besides the log. */
 export interface DecideSettings {
   readonly ladder: Ladder;
+  /** What there is to transcode a broadcast with that begins now. */
+  readonly means: Means;
   readonly reconnectSeconds: number;
   /** How long after its time a place stays open. */
   readonly closeAfter: Milliseconds;
@@ -62,7 +65,10 @@ export function decide(
   return new Airing(state.air, current, session, settings).next(state, now);
 }
 
-function goOnAir(state: ChannelState, { ladder, epoch }: DecideSettings): readonly MarkEntry[] {
+function goOnAir(
+  state: ChannelState,
+  { ladder, means, epoch }: DecideSettings,
+): readonly MarkEntry[] {
   for (const session of state.sessions) {
     const grid = gridOf(session.fps);
     const showable = session.spent
@@ -75,9 +81,10 @@ function goOnAir(state: ChannelState, { ladder, epoch }: DecideSettings): readon
     const broadcast = Math.max(first, state.floor);
     const from = broadcast * grid.segmentFrames;
     if (session.highest >= from) {
-      const renditions = renditionsOf(ladder, session, grid);
+      const whole = renditionsOf(ladder, session, grid);
+      const admitted = admit(whole, costSourceOf(session), grid, means);
       return [
-        { t: 'on-air', epoch, broadcast, fps: session.fps, renditions },
+        { t: 'on-air', epoch, broadcast, fps: session.fps, ...admitted },
         { t: 'source', epoch, from, source: { kind: 'session', session: session.session } },
       ];
     }

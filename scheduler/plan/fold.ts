@@ -41,6 +41,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
         broadcast: entry.broadcast,
         fps: entry.fps,
         renditions: entry.renditions,
+        ...(entry.admission === undefined ? {} : { admission: entry.admission }),
         sources: [],
         next: entry.broadcast,
         closed: { frame: 0, sample: 0 },

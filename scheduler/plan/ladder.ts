@@ -22,15 +22,20 @@ const LEVELS: readonly (readonly [
 ];
 const HIGHEST_LEVEL = 52;
 
-/** The lowest level from 3.0 up that allows this picture, as level_idc (31 is level 3.1). */
+/**
+ * The lowest level from 3.0 up that allows this picture, as level_idc (31 is level 3.1). A side may have at most the
+ * square root of eight times the macroblocks of a frame (§A.3.1).
+ */
 export function levelOf(
   picture: { readonly width: number; readonly height: number; readonly bitrateBps: number },
   grid: Grid,
 ): number {
-  const size = Math.ceil(picture.width / 16) * Math.ceil(picture.height / 16);
+  const [wide, high] = [Math.ceil(picture.width / 16), Math.ceil(picture.height / 16)];
+  const size = wide * high;
   const level = LEVELS.find(
     ([, perSecond, perFrame, bitrate]) =>
       size <= perFrame &&
+      Math.max(wide, high) ** 2 <= 8 * perFrame &&
       (size * grid.num) / grid.den <= perSecond &&
       picture.bitrateBps <= bitrate,
   );
@@ -41,8 +46,9 @@ const even = (value: number): number => Math.max(2, 2 * Math.round(value / 2));
 const hexByte = (value: number): string => value.toString(16).padStart(2, '0');
 
 /**
- * Renditions for a source of this size: every height of the ladder that is not above the source's, or the source's
- * own if all are; then the sound. Widths keep the source's aspect.
+ * Renditions for a source of this size: every rung of the ladder that is not above the source, or the source's own
+ * size if all are; then the sound. A rung's height is that of a picture wider than high, so it is the shorter edge of
+ * an upright one: 1080 is 1920x1080 lying and 1080x1920 standing. The longer edge keeps the source's aspect.
  */
 export function renditionsOf(
   ladder: Ladder,
@@ -50,18 +56,18 @@ export function renditionsOf(
   grid: Grid,
 ): Rendition[] {
   const rungs = ladder.video.toSorted((a, b) => b.height - a.height);
-  const fitting = rungs.filter(({ height }) => height <= source.height);
+  const shorter = Math.min(source.width, source.height);
+  const fitting = rungs.filter(({ height }) => height <= shorter);
   const lowest = rungs.at(-1);
   const chosen =
-    fitting.length > 0 || lowest === undefined
-      ? fitting
-      : [{ ...lowest, height: even(source.height) }];
-  const video = chosen.map(({ height, maxBitrateBps }): VideoRendition => {
-    const width = even((height * source.width) / source.height);
+    fitting.length > 0 || lowest === undefined ? fitting : [{ ...lowest, height: even(shorter) }];
+  const video = chosen.map(({ height: edge, maxBitrateBps }): VideoRendition => {
+    const width = even((edge * source.width) / shorter);
+    const height = even((edge * source.height) / shorter);
     const level = levelOf({ width, height, bitrateBps: maxBitrateBps }, grid);
     return {
       kind: 'video',
-      id: `v${String(height).padStart(2, '0')}`,
+      id: `v${String(edge).padStart(2, '0')}`,
       width,
       height,
       maxBitrateBps,

@@ -3,6 +3,7 @@
  * beside the log and read again; it is bounded, because what no later segment can need is dropped as segments close.
  */
 import { z } from 'zod';
+import { admissionSchema } from '#common/contracts/admission';
 import { fpsSchema } from '#common/contracts/channel';
 import { sourceSchema } from '#common/contracts/log';
 import { renditionSchema } from '#common/contracts/rendition';
@@ -61,6 +62,7 @@ const airStateSchema = z.strictObject({
   broadcast: int,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
+  admission: admissionSchema.optional(),
   /** Source marks in order; what went before is dropped. */
   sources: z.array(z.strictObject({ from: int, source: sourceSchema })),
   /** The next segment to close. */

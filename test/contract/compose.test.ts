@@ -8,9 +8,10 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { aggregatorSettings } from '../../aggregator/config.ts';
 import { parseConfig } from '#common/config';
+import { controlSettings, prepareStoreSettings } from '../../control/config.ts';
 import { edgeSettings } from '../../edge/config.ts';
 import { ingestSettings } from '../../ingest/config.ts';
-import { prepareStoreSettings, schedulerSettings } from '../../scheduler/config.ts';
+import { schedulerSettings } from '../../scheduler/config.ts';
 import { transcoderSettings } from '../../transcoder/config.ts';
 import { composeText, readCompose, type ComposeService } from '../helpers/compose-file.ts';
 
@@ -25,7 +26,8 @@ const REQUIRED = {
 const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   ['dist/ingest/main.js', ingestSettings],
   ['dist/scheduler/main.js', schedulerSettings],
-  ['dist/scheduler/prepare-store/main.js', prepareStoreSettings],
+  ['dist/control/main.js', controlSettings],
+  ['dist/control/prepare-store/main.js', prepareStoreSettings],
   ['dist/transcoder/main.js', transcoderSettings],
   ['dist/aggregator/main.js', aggregatorSettings],
   ['dist/edge/main.js', edgeSettings],
@@ -84,6 +86,7 @@ describe('docker-compose.yml', () => {
   test('has every service, two workers or more, and two edges', () => {
     expect(ours.map(([name]) => name).toSorted()).toEqual([
       'aggregator',
+      'control',
       'edge-a',
       'edge-b',
       'ingest',
@@ -173,7 +176,7 @@ describe('deploy/', () => {
   test('shows only figures that a service has', () => {
     const dashboard = readFileSync(join(ROOT, 'deploy/grafana/dashboards/touchline.json'), 'utf8');
     const shown = new Set(dashboard.match(/touchline_[a-z_]+/g));
-    const code = ['aggregator', 'edge', 'ingest', 'scheduler', 'transcoder']
+    const code = ['aggregator', 'control', 'edge', 'ingest', 'scheduler', 'transcoder']
       .map(sources)
       .join('\n');
     expect(shown.size).toBeGreaterThan(5);

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { baseSettings } from '#common/config';
 import { supervisorSettings } from '../../supervisor/config.ts';
-import { SERVICE_SETTINGS } from '../../supervisor/services.ts';
+import { SERVICE_SETTINGS } from '../../supervisor/service-schemas.ts';
 import { SERVICES, settingsOf } from '../helpers/service-settings.ts';
 
 const ROOT = new URL('../../', import.meta.url);

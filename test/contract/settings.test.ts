@@ -46,6 +46,7 @@ const RULES: Readonly<
   WORKER_ID: { wrong: ['Has Space', '-1', 'x'.repeat(41)], says: '1 to 40 of a-z' },
   FFMPEG: FREE,
   TASK_MAX_SECONDS: number('from 1 to 600'),
+  TRANSCODE_CORES: number('from 0.1 to 1024'),
   FFMPEG_MEMORY_MIB: number('from 512 to 65536'),
   MEMORY_BYTES: number('from 16777216'),
   CACHE_BYTES: number('from 1048576'),

@@ -114,7 +114,8 @@ describeWith(
       const [code] = (await once(prepare.child, 'exit')) as [number | null];
       expect(code).toBe(0);
       const port = (name: string): string => String(ports[name]);
-      await start('scheduler', { CONTROL_PORT: port('control') });
+      await start('control', { CONTROL_PORT: port('control') });
+      await start('scheduler', { HEALTH_PORT: '0' });
       await start('aggregator', { ORIGIN_PORT: port('origin') });
       await start('ingest', { RTMP_PORT: port('rtmp'), HEALTH_PORT: '0' });
       await start('transcoder', { HEALTH_PORT: '0' }, 'transcoder-1');

@@ -235,8 +235,8 @@ test(
     const { services } = (await pipeline.api.call('GET', '/v1/services', 200)) as {
       services: { service: string; pid: number }[];
     };
-    const scheduler = services.find(({ service }) => service === 'scheduler');
-    process.kill(scheduler?.pid ?? 0, 'SIGKILL');
+    const control = services.find(({ service }) => service === 'control');
+    process.kill(control?.pid ?? 0, 'SIGKILL');
     const outage = page.locator('.outage');
     await outage.waitFor();
     expect(await outage.innerText()).toContain('No connection');

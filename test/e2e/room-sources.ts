@@ -10,7 +10,7 @@ import {
 } from '#common/contracts/status';
 import type { Queue } from '#common/queues';
 import type { Redis } from '#common/redis';
-import * as show from '../../scheduler/control-room/format.ts';
+import * as show from '../../control/room/format.ts';
 import type { ControlApi } from '../helpers/control-api.ts';
 
 /** Texts by the name of their source, as the page has them in `data-source`. */
@@ -77,7 +77,7 @@ async function channelTexts(
     const path = `/v1/channels/${id}/status`;
     const status = statusViewSchema.parse(await api.call('GET', path, 200));
     const [airText, originText] = await Promise.all([
-      redis.hget('scheduler:air', id),
+      redis.hget(redisKeys.air, id),
       redis.hget(redisKeys.origin, id),
     ]);
     const air = airText === null ? undefined : broadcastSchema.parse(JSON.parse(airText));
@@ -112,7 +112,7 @@ async function channelTexts(
       set(
         `${name}/name`,
         rendition.kind === 'video'
-          ? `${rendition.height}p`
+          ? `${Math.min(rendition.width, rendition.height)}p`
           : `Sound ${rendition.bitrateBps / 1000}k`,
       );
       worstLagMs = made === undefined ? worstLagMs : Math.max(worstLagMs ?? 0, made.lagMs);

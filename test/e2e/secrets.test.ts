@@ -213,7 +213,13 @@ describe('a secret', () => {
   test('is looked for where there is something to find', () => {
     const names = [...places.keys()].join('\n');
     for (const place of [
-      ...['logs/ingest.log', 'logs/scheduler.log', 'logs/supervisor.log', 'redis/appendonlydir'],
+      ...[
+        'logs/ingest.log',
+        'logs/control.log',
+        'logs/scheduler.log',
+        'logs/supervisor.log',
+        'redis/appendonlydir',
+      ],
       ...[
         `store/channels/${CHANNEL}.json`,
         'store/raw/',

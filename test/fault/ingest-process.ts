@@ -52,6 +52,7 @@ const channelOf = (id: string): Channel => ({
   fps: '30',
   profile: 'standard',
   ladder: DEFAULT_LADDER,
+  fixedLadder: false,
   dvrSeconds: 1800,
   reconnectSeconds: 60,
   streamKeyHash: createHash('sha256').update(keyOf(id)).digest('hex'),

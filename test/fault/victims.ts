@@ -7,7 +7,7 @@ import { processTree, type ProcessEntry } from '../helpers/process-tree.ts';
 
 /** What can be killed. */
 export type VictimName =
-  'ingest' | 'scheduler' | 'aggregator' | 'edge' | 'transcoder' | 'redis-server';
+  'ingest' | 'control' | 'scheduler' | 'aggregator' | 'edge' | 'transcoder' | 'redis-server';
 
 /** Every process of that name. */
 export const victims = (pipeline: Pipeline, name: VictimName): ProcessEntry[] =>

@@ -17,6 +17,8 @@ export interface GridCase {
   readonly recipe: ClipRecipe;
   readonly pace: Pace;
   readonly ladder: Ladder;
+  /** The renditions' sizes, where they are what is tried. */
+  readonly sizes?: Readonly<Record<string, string>>;
 }
 
 /** What came of it. */
@@ -52,12 +54,24 @@ const DRIFT_PPM = 200;
 const TONE_JOIN_DB = 30;
 const PROGRAMME_JOIN_DB = 1;
 
-/** The nine sources. */
+/** A stamp in a picture that lies in an upright frame is small: the lower rendition needs some pixels more. */
+const UPRIGHT: Pick<GridCase, 'ladder' | 'sizes'> = {
+  ladder: {
+    ...SMALL_LADDER,
+    video: SMALL_LADDER.video.map((rung) =>
+      rung.height === 180 ? { ...rung, height: 240 } : rung,
+    ),
+  },
+  sizes: { v360: '360x640', v240: '240x426' },
+};
+
+/** The sources. */
 export const SOURCE_CASES: readonly GridCase[] = SOURCE_NAMES.map((name) => ({
   name,
   recipe: RECIPES[name],
   pace: {},
   ladder: SMALL_LADDER,
+  ...(name === 'upright' ? UPRIGHT : {}),
 }));
 
 /** Clean feeds: millisecond rounding, 10 ms of jitter, 200 ppm of drift either way, at five phases. */
@@ -130,6 +144,7 @@ export function faultsOf(gridCase: GridCase, outcome: GridOutcome): string[] {
     ...report.problems,
     ...players.map((text) => `ffmpeg: ${text.slice(0, 500)}`),
     ...(outcome.fps === clip.recipe.fps ? [] : [`channel runs at ${outcome.fps}`]),
+    ...sizeFaults(gridCase, outcome),
     ...stampFaults(gridCase, outcome),
     ...syncFaults(gridCase, outcome),
     ...soundFaults(outcome),
@@ -145,6 +160,11 @@ export function sayLateness({ sender, log }: GridOutcome): string {
     ? own
     : `${own}; log at most ${log.worstMs.toFixed(0)} ms after a picture's time, ${log.afterClosing} after closing`;
 }
+
+const sizeFaults = ({ sizes = {} }: GridCase, { report }: GridOutcome): string[] =>
+  Object.entries(sizes)
+    .filter(([id, size]) => report.sizes.get(id) !== size)
+    .map(([id, size]) => `${id} is ${report.sizes.get(id) ?? 'missing'}, not ${size}`);
 
 function stampFaults(gridCase: GridCase, { clip, report, fps }: GridOutcome): string[] {
   const grid = gridOf(fps);

@@ -54,6 +54,8 @@ export interface BroadcastReport {
   readonly problems: readonly string[];
   readonly segments: number;
   readonly renditions: readonly string[];
+  /** Sizes of the picture renditions, as `1280x720`. */
+  readonly sizes: ReadonlyMap<string, string>;
   readonly stamps: ReadonlyMap<string, StampReport>;
   readonly sync: readonly SyncReport[];
   readonly sound: JoinReport | undefined;
@@ -89,6 +91,7 @@ export async function judgeBroadcast(
   const problems: string[] = [];
   const stamps = new Map<string, StampReport>();
   const flashes = new Map<string, number[]>();
+  const sizes = new Map<string, string>();
   let sound: { readonly pcm: Float32Array; readonly start: number } | undefined;
   const frameSeconds = grid.den / grid.num;
   const ranges = new Set<string>();
@@ -106,6 +109,7 @@ export async function judgeBroadcast(
     (isVideo ? videoProblems : audioProblems)(grid, timings).forEach(say);
     const bytes = [init.data, ...rendition.segments.map((segment) => segment.data)];
     if (isVideo) {
+      sizes.set(rendition.id, `${first.width}x${first.height}`);
       const areas = clip.recipe.sizes.map((size) => letterboxArea(size, first));
       const seen = await readFrames(bytes, first, areas);
       if (seen.length !== timings.length * grid.segmentFrames) {
@@ -135,6 +139,7 @@ export async function judgeBroadcast(
     problems,
     segments: count,
     renditions: listed.renditions.map((rendition) => rendition.id),
+    sizes,
     stamps,
     sync:
       sound === undefined || clip.recipe.sound !== 'beeps'

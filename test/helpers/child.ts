@@ -1,6 +1,7 @@
 /** Programs that tests run: started without a shell, ended by their own id, with what they said in the error. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { execa } from 'execa';
 
 /** What a program left behind. */
 export interface Outcome {
@@ -59,28 +60,27 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Outcome> {
-  const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    ...(options.env === undefined ? {} : { env: options.env }),
+  const child = execa(program, args, {
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    reject: false,
+    timeout: options.timeoutMs ?? 600_000,
+    killSignal: 'SIGKILL',
+    buffer: { stdout: options.onOutput === undefined, stderr: true },
+    maxBuffer: Number.MAX_SAFE_INTEGER,
+    ...(options.input === undefined ? { stdin: 'ignore' } : { stdin: options.input }),
+    ...(options.env === undefined ? {} : { env: options.env, extendEnv: false }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
-  const deadline = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 600_000);
-  const abort = (): void => void child.kill('SIGKILL');
-  options.signal?.addEventListener('abort', abort, { once: true });
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  child.stdout.on('data', options.onOutput ?? ((chunk: Buffer) => void stdout.push(chunk)));
-  child.stderr.on('data', (chunk: Buffer) => void stderr.push(chunk));
-  const closed = once(child, 'close');
-  try {
-    await Promise.all([feed(child, options.input), closed]);
-  } finally {
-    clearTimeout(deadline);
-    options.signal?.removeEventListener('abort', abort);
+  if (options.onOutput !== undefined) {
+    child.stdout.on('data', options.onOutput);
   }
+  const { exitCode, stdout, stderr, originalMessage } = await child;
   return {
-    code: child.exitCode,
-    stdout: Buffer.concat(stdout),
-    stderr: Buffer.concat(stderr).toString('utf8'),
+    code: exitCode ?? null,
+    stdout: Buffer.from(stdout ?? []),
+    // A program that could not be started, or was ended, has nothing else to say.
+    stderr: Buffer.from(stderr).toString('utf8') || (originalMessage ?? ''),
   };
 }
 
@@ -95,25 +95,6 @@ export async function runOk(
     throw new Error(`${program} ended with ${outcome.code}: ${outcome.stderr.slice(-2000)}`);
   }
   return outcome;
-}
-
-async function feed(child: ChildProcess, input: RunOptions['input']): Promise<void> {
-  const stdin = child.stdin;
-  if (stdin === null) {
-    return;
-  }
-  // A program that has all it wants closes its input; that is not an error of ours.
-  stdin.on('error', () => undefined);
-  const closed = once(child, 'close');
-  for await (const chunk of input ?? []) {
-    if (child.exitCode !== null || stdin.destroyed) {
-      return;
-    }
-    if (!stdin.write(chunk)) {
-      await Promise.race([once(stdin, 'drain'), closed]);
-    }
-  }
-  stdin.end();
 }
 
 /** Ends a child that was started here: TERM, then KILL after the grace. */

@@ -1,17 +1,13 @@
 /** Coded frames as ingest would give them, cut from a file that ffmpeg made. */
 import { execFileSync } from 'node:child_process';
+import { parseAvcConfiguration } from '#common/codec/h264/avc-configuration';
+import { joinSample, nalType, nalUnits } from '#common/codec/h264/nal-units';
+import { hasRecoveryPointZero } from '#common/codec/h264/sei';
+import { isIntraSlice } from '#common/codec/h264/slice';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import type { AudioFrame, VideoFrame } from '#common/contracts/frame';
 import { boxes, findBox, readFragment, splitInit } from '#common/mp4/read';
 import { frameIndex, samplePosition } from '#common/time';
-import {
-  hasRecoveryPointZero,
-  isIntraSlice,
-  joinSample,
-  nalType,
-  parseAvcConfiguration,
-  splitSample,
-} from '../../ingest/media/nal.ts';
 
 /** Runs ffmpeg and gives its standard output. */
 export function ffmpegOutput(args: readonly string[], input?: Uint8Array): Buffer {
@@ -71,7 +67,7 @@ export function codedVideo(
   const order = samples.map((sample) => sample.pts).toSorted((a, b) => a - b);
   const ranks = new Map(order.map((pts, rank) => [pts, rank]));
   return samples.map((sample, i) => {
-    const units = splitSample(sample.data, configuration.lengthSize);
+    const units = [...nalUnits(sample.data, configuration.lengthSize)];
     const isIdr = units.some((unit) => nalType(unit) === 5);
     const isRecovery =
       units.some((unit) => nalType(unit) === 6 && hasRecoveryPointZero(unit)) &&

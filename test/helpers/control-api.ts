@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Ladder } from '#common/contracts/channel';
 import type { FpsName } from '#common/grid';
+import { assertDescribed } from './described-answers.ts';
 
 /** What a test asks a channel to be. */
 export interface ChannelRequest {
@@ -59,6 +60,7 @@ export class ControlApi {
     if (response.status !== expected) {
       throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`);
     }
+    assertDescribed({ method, path, status: response.status, text });
     return text === '' ? undefined : JSON.parse(text);
   }
 }

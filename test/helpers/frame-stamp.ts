@@ -1,7 +1,7 @@
 /**
  * A frame number that machines read out of the picture.
  *
- * With `u` a 720th of the picture's height: two rows of 16 cells, each 32u wide and high, the first at (16u, 16u).
+ * With `u` a 720th of the picture's shorter edge: two rows of 16 cells, each 32u wide and high, the first at (16u, 16u).
  * White is 1, black is 0, most significant bit first: 24 bits of frame number, then 8 bits of checksum (the XOR of
  * the number's three bytes and 0xA5).
  */
@@ -11,7 +11,7 @@ const { abs, floor, max, min, round } = Math;
 const COLUMNS = 16;
 const CELL_UNITS = 32;
 const MARGIN_UNITS = 16;
-const UNITS_OF_HEIGHT = 720;
+const UNITS_OF_EDGE = 720;
 const CHECK_SEED = 0xa5;
 const WHITE = 235;
 const BLACK = 16;
@@ -37,6 +37,9 @@ export interface GrayPlane {
   readonly data: Uint8Array;
 }
 
+const unitOf = ({ width, height }: { readonly width: number; readonly height: number }): number =>
+  Math.min(width, height) / UNITS_OF_EDGE;
+
 /** The 32 bits of a stamp as one unsigned number. */
 export function stampBits(frame: number): number {
   const check = ((frame >>> 16) & 0xff) ^ ((frame >>> 8) & 0xff) ^ (frame & 0xff) ^ CHECK_SEED;
@@ -45,7 +48,7 @@ export function stampBits(frame: number): number {
 
 /** Draws the stamp of frame `frame` into a limited-range luma plane that is wholly picture. */
 export function drawStamp(plane: GrayPlane, frame: number): void {
-  const unit = plane.height / UNITS_OF_HEIGHT;
+  const unit = unitOf(plane);
   const bits = stampBits(frame);
   for (let cell = 0; cell < 2 * COLUMNS; cell++) {
     const left = round((MARGIN_UNITS + (cell % COLUMNS) * CELL_UNITS) * unit);
@@ -67,7 +70,7 @@ export function drawStamp(plane: GrayPlane, frame: number): void {
  * @returns the frame number, or undefined if there is no certain stamp with a right checksum
  */
 export function readStamp(plane: GrayPlane, area: PictureArea): number | undefined {
-  const unit = area.height / UNITS_OF_HEIGHT;
+  const unit = unitOf(area);
   const means: number[] = [];
   let unevenness = 0;
   for (let cell = 0; cell < 2 * COLUMNS; cell++) {
@@ -116,7 +119,7 @@ export function meanOf(plane: GrayPlane, area: PictureArea, from = 0): number {
 
 /** A patch right of the stamp, level with it: nothing but picture, where a flash shows. */
 export function flashPatch(area: PictureArea): PictureArea {
-  const unit = area.height / UNITS_OF_HEIGHT;
+  const unit = unitOf(area);
   const x = (MARGIN_UNITS * 2 + COLUMNS * CELL_UNITS) * unit;
   const room = max(4, area.width - x - MARGIN_UNITS * unit);
   return {
@@ -129,7 +132,7 @@ export function flashPatch(area: PictureArea): PictureArea {
 
 /** The picture left of the stamp. */
 export function stampMargin(area: PictureArea): PictureArea {
-  const unit = area.height / UNITS_OF_HEIGHT;
+  const unit = unitOf(area);
   return {
     x: area.x + (MARGIN_UNITS / 4) * unit,
     y: area.y + MARGIN_UNITS * unit,
@@ -138,8 +141,8 @@ export function stampMargin(area: PictureArea): PictureArea {
   };
 }
 
-/** The share of a picture's height, from its top, that holds stamp and flash patch. */
-export const STAMP_HEIGHT_SHARE = (2 * MARGIN_UNITS + 2 * CELL_UNITS) / UNITS_OF_HEIGHT;
+/** The share of a picture's height, from its top, that holds stamp and flash patch: of an upright one, more than that. */
+export const STAMP_HEIGHT_SHARE = (2 * MARGIN_UNITS + 2 * CELL_UNITS) / UNITS_OF_EDGE;
 
 /**
  * Where a source picture lies in a frame of another shape, scaled to fit and centred.

@@ -1,5 +1,5 @@
 /** Mutations of valid FLV tags, so that most of them get past the parsers and reach the decoder. */
-import { joinSample, nalType, splitSample } from '../../ingest/media/nal.ts';
+import { joinSample, nalType, nalUnits } from '#common/codec/h264/nal-units';
 import { FLV_TAG, isPicture, isSequenceHeader, type FlvTag } from './flv.ts';
 
 type Random = () => number;
@@ -32,7 +32,7 @@ const units =
     if (!isPicture(tag) || random() > share) {
       return [tag];
     }
-    const edited = splitSample(tag.data.subarray(VIDEO_HEADER), 4).flatMap((unit) =>
+    const edited = [...nalUnits(tag.data.subarray(VIDEO_HEADER), 4)].flatMap((unit) =>
       edit(Buffer.from(unit), random),
     );
     const data = Buffer.concat([tag.data.subarray(0, VIDEO_HEADER), joinSample(edited)]);

@@ -5,7 +5,14 @@ import { z } from 'zod';
 const ROOT = new URL('../../', import.meta.url);
 
 /** The services that have settings. */
-export const SERVICES = ['scheduler', 'aggregator', 'ingest', 'transcoder', 'edge'] as const;
+export const SERVICES = [
+  'control',
+  'scheduler',
+  'aggregator',
+  'ingest',
+  'transcoder',
+  'edge',
+] as const;
 
 function shapeOf(schema: unknown): Record<string, unknown> | undefined {
   if (schema instanceof z.ZodPipe) {

@@ -29,6 +29,7 @@ export const SOURCE_NAMES = [
   'open-gop',
   'no-sound',
   'size-changes',
+  'upright',
 ] as const;
 /** A name of {@link SOURCE_NAMES}. */
 export type SourceName = (typeof SOURCE_NAMES)[number];
@@ -119,6 +120,14 @@ export const RECIPES: Readonly<Record<SourceName, ClipRecipe>> = {
     name: 'size-changes',
     fps: '30',
     sizes: [SMALL, { width: 480, height: 360 }, { width: 640, height: 272 }],
+    x264: words`-preset superfast -g 60 -bf 2 -sc_threshold 0`,
+  },
+  // A phone held upright, and turned on its side half way.
+  upright: {
+    ...basic,
+    name: 'upright',
+    fps: '30',
+    sizes: [{ width: 360, height: 640 }, SMALL],
     x264: words`-preset superfast -g 60 -bf 2 -sc_threshold 0`,
   },
 };

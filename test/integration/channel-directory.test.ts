@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { redisKeys } from '#common/contracts/names';
 import { createLogger } from '#common/logger';
 import { connectRedis, type Redis } from '#common/redis';
-import { openChannelDirectory, type ChannelDirectory } from '../../ingest/channel-directory.ts';
+import { openChannelDirectory, type ChannelDirectory } from '#common/channel-directory';
 import { eventually } from '../helpers/poll.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
 import { testChannel } from './ingest-harness.ts';

@@ -11,8 +11,8 @@ import {
 } from '#common/contracts/control-room';
 import { redisKeys } from '#common/contracts/names';
 import { createLogger } from '#common/logger';
-import { EventStream } from '../../scheduler/api/event-stream.ts';
-import { Room, type RoomSources } from '../../scheduler/api/room.ts';
+import { EventStream } from '../../control/api/event-stream.ts';
+import { Room, type RoomSources } from '../../control/api/room.ts';
 import { EventListener } from './event-listener.ts';
 import { call, SchedulerBench, TOKEN, type TestScheduler } from './scheduler-harness.ts';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ServiceRecord } from '#common/contracts/status';
-import { Previews } from '../../scheduler/api/previews.ts';
+import { Previews } from '../../control/api/previews.ts';
 
 const JPEG = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
 let server: Server;

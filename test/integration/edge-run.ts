@@ -7,7 +7,7 @@ import { createHealthAnswer } from '#common/health';
 import { Lifecycle } from '#common/lifecycle';
 import type { Detail } from '#common/service';
 import { edgeSettings } from '../../edge/config.ts';
-import { startEdge } from '../../edge/edge.ts';
+import { startEdge } from '../../edge/start.ts';
 
 /** A running edge. */
 export interface RunningEdge {

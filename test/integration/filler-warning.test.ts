@@ -5,7 +5,7 @@ import { PipelineError } from '#common/errors';
 import { createLogger } from '#common/logger';
 import { openWorker } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
-import { noteFiller, readFillers } from '../../scheduler/fillers.ts';
+import { noteFiller, readFillers } from '#common/fillers';
 import { openTranscodeQueue } from '../../scheduler/leader/transcode-queue.ts';
 import { eventually } from '../helpers/poll.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';

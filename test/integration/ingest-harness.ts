@@ -18,7 +18,7 @@ import { openFolderStore } from '#common/store/folder';
 import type { ObjectStore } from '#common/store/store';
 import { parseConfig } from '#common/config';
 import { ingestSettings } from '../../ingest/config.ts';
-import { startIngest, type Ingest } from '../../ingest/server.ts';
+import { startIngest, type Ingest } from '../../ingest/start.ts';
 import { runOk, words } from '../helpers/child.ts';
 import { isPicture, readFlv, type FlvTag } from '../helpers/flv.ts';
 import { eventually } from '../helpers/poll.ts';
@@ -34,6 +34,7 @@ export const testChannel = (id: string, key = STREAM_KEY): Channel => ({
   fps: null,
   profile: 'standard',
   ladder: DEFAULT_LADDER,
+  fixedLadder: false,
   dvrSeconds: 1800,
   reconnectSeconds: 60,
   streamKeyHash: createHash('sha256').update(key).digest('hex'),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CodedFrame } from '#common/contracts/frame';
 import { redisKeys } from '#common/contracts/names';
 import { FEED_REFUSED, feedStatusSchema, type FeedStatus } from '#common/contracts/status';
-import { statusOf } from '../../scheduler/api/status.ts';
+import { statusOf } from '../../control/api/status.ts';
 import { encodeAmf } from '../helpers/amf0.ts';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../helpers/bits.ts';
 import { runOk, words } from '../helpers/child.ts';
@@ -15,7 +15,7 @@ import {
   type FlvTag,
 } from '../helpers/flv.ts';
 import { made, verify } from '../helpers/media-fuzz.ts';
-import { joinSample } from '../../ingest/media/nal.ts';
+import { joinSample } from '#common/codec/h264/nal-units';
 import { eventually } from '../helpers/poll.ts';
 import { RtmpPublisher } from '../helpers/rtmp-publisher.ts';
 import { seeded } from '../helpers/seeded.ts';
@@ -160,7 +160,7 @@ describe('a publisher whose media are not taken', () => {
       });
       const view = statusOf({
         ...{ channel: testChannel(channel), air: undefined, origin: undefined },
-        ...{ feed, unfinished: 0, fillers: [], rawStored: undefined, disk: 'ok' },
+        ...{ feed, isLed: true, unfinished: 0, fillers: [], rawStored: undefined, disk: 'ok' },
         now: feed.at + 60_000,
       });
       expect(view.warnings).toEqual([{ code: FEED_REFUSED, message: expect.stringMatching(text) }]);

@@ -9,7 +9,7 @@ import { gridOf } from '#common/grid';
 import { globalOptions, mp4InputOptions } from '../../transcoder/ffmpeg/options.ts';
 import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
 import { runFfmpeg, type RunRequest } from '../../transcoder/ffmpeg/run.ts';
-import { joinSample, nalType, splitSample } from '../../ingest/media/nal.ts';
+import { joinSample, nalType, nalUnits } from '#common/codec/h264/nal-units';
 import { run, words } from '../helpers/child.ts';
 import type { FlvTag } from '../helpers/flv.ts';
 import { cleanInits, fuzzClip, fuzzRound, ingested, made, verify } from '../helpers/media-fuzz.ts';
@@ -52,7 +52,7 @@ describe('what a worker gets', () => {
     framesOf(clip).map((frame) => (frame.kind === 'video' ? edit(frame) : frame));
   const editUnits =
     (edit: (unit: Uint8Array) => Uint8Array[]): Edit =>
-    (frame) => ({ ...frame, data: joinSample(splitSample(frame.data, 4).flatMap(edit)) });
+    (frame) => ({ ...frame, data: joinSample([...nalUnits(frame.data, 4)].flatMap(edit)) });
 
   test.each<[string, Edit, string]>([
     ['no picture in it', editUnits((unit) => (nalType(unit) === 6 ? [unit] : [])), 'BAD_MEDIA'],
@@ -84,7 +84,7 @@ describe('what a worker gets', () => {
     const frames = withPictures((frame) => {
       count += 1;
       return count === 40
-        ? { ...frame, data: joinSample([...splitSample(frame.data, 4), filler]) }
+        ? { ...frame, data: joinSample([...nalUnits(frame.data, 4), filler]) }
         : frame;
     });
     const segment = await made(frames, ENCODER);
@@ -174,7 +174,7 @@ describe('a worker opens nothing that media name', () => {
       const frames = framesOf(clip).map((frame) =>
         frame.kind === 'audio'
           ? { ...frame, data: Buffer.from(text) }
-          : { ...frame, data: joinSample([...splitSample(frame.data, 4), unit]) },
+          : { ...frame, data: joinSample([...nalUnits(frame.data, 4), unit]) },
       );
       const segment = await made(frames, ENCODER);
       expect(segment && verify(segment.n, segment.transcoded, inits)).toBeUndefined();

@@ -75,6 +75,32 @@ describe('the preflight', () => {
     },
   );
 
+  testWith(
+    ROOT,
+    'shows one line for each step of the set-up, and the end of the log of one that fails (as root)',
+    async () => {
+      standIn('ffmpeg', withoutX264(whereIs('ffmpeg') ?? ''));
+      real('ffprobe');
+      real('redis-server');
+      standIn('env', 'shift; exec "$@"');
+      const chatter = 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "Unpacking $i"; done';
+      standIn('apt-get', `${chatter}; [ "$1" != install ] || exit 100`);
+      const { code, output } = await preflight();
+      const lines = output.split('\n');
+      expect(code).toBe(3);
+      expect(lines.slice(0, 4)).toEqual([
+        'Reading package lists …',
+        expect.stringMatching(/^Reading package lists: done in \d+ s$/),
+        'Installing ffmpeg …',
+        'Installing ffmpeg: failed (exit 100)',
+      ]);
+      const shown = lines.filter((line) => line.startsWith('Unpacking'));
+      expect(shown).toHaveLength(40);
+      expect(shown.at(-1)).toBe('Unpacking 300');
+      expect(output).toMatch(/^All that was printed is in .*setup\.log$/m);
+    },
+  );
+
   test('names a Redis that is too old, and one that is not there', async () => {
     real('ffmpeg');
     real('ffprobe');

@@ -101,5 +101,6 @@ const refusal = (): Buffer =>
   encodeAmf('onStatus', 0, null, {
     level: 'error',
     code: 'NetStream.Publish.BadName',
-    description: 'unknown stream key, or already publishing',
+    description:
+      'unknown stream key, or already publishing: check Settings -> Stream -> Stream Key',
   });

@@ -1,13 +1,23 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { command, HELLO, message, opening, publishing, word } from '../fault/rtmp-bytes.ts';
+import {
+  command,
+  HELLO,
+  message,
+  opening,
+  publishing,
+  setChunkSize,
+  word,
+} from '../fault/rtmp-bytes.ts';
 import { sendPieces } from '../fault/rtmp-peer.ts';
-import { FLV_TAG } from '../helpers/flv.ts';
+import { FLV_TAG, writeFlv, type FlvTag } from '../helpers/flv.ts';
 import { eventually } from '../helpers/poll.ts';
-import { RTMP_MESSAGE } from '../helpers/rtmp-chunks.ts';
 import { RtmpPublisher } from '../helpers/rtmp-publisher.ts';
 import { audio, closePorts, KEY, listen, over, send, stop } from './rtmp-port.ts';
 
 afterEach(closePorts);
+
+/** Tags as an aggregate message carries them: those of a file, without its head. */
+const bodyOf = (tags: readonly FlvTag[]): Buffer => writeFlv(tags).subarray(13);
 
 describe('timestamps', () => {
   test('are read at 2^24, 2^31 and 2^32 − 1, in every chunk of a message', async () => {
@@ -60,21 +70,30 @@ describe('messages', () => {
     expect(port.tags).toEqual(ids.map(() => 'audio@7:10'));
   });
 
-  test('of the aggregate type are refused by name', async () => {
+  test('of the aggregate type are taken apart, and bounded', async () => {
     const port = await listen();
-    const aggregate = message(22, Buffer.alloc(100_000), { stream: 1 });
-    const seen = await send(port, ...publishing(KEY), aggregate);
-    expect(seen).toEqual({ status: 'NetStream.Publish.Rejected', isClosed: true });
-    expect(port.ends).toEqual(['broken']);
+    const tag = (timestamp: number, data: Buffer): FlvTag => ({
+      ...{ type: FLV_TAG.audio, timestamp, data },
+    });
+    const tags = [tag(40, Buffer.alloc(10, 0xaf)), tag(63, Buffer.alloc(20, 0xaf))];
+    const whole = message(22, bodyOf(tags), { stream: 1, timestamp: 1000 });
+    const cut = message(22, Buffer.alloc(100_000, 8), { stream: 1 });
+    const seen = await send(port, ...publishing(KEY), whole, cut);
+    expect(port.tags).toEqual(['audio@1000:10', 'audio@1023:20']);
+    expect(seen).toEqual({ status: 'NetStream.Publish.Failed', isClosed: true });
+    const crowd = Array.from({ length: 500_000 }, () => tag(0, Buffer.alloc(0)));
+    const bomb = message(22, bodyOf(crowd), { stream: 1, chunkSize: 0xffffff });
+    const bombed = await send(port, ...publishing(KEY), setChunkSize(0xffffff), bomb, bomb);
+    expect(bombed).toEqual({ status: 'NetStream.Publish.Failed', isClosed: true });
+    expect(port.ends).toEqual(['broken', 'broken']);
   });
 
-  test('under way do not survive another chunk size, which would misread them', async () => {
+  test('under way survive another chunk size', async () => {
     const port = await listen();
-    const half = audio(0, 1000).subarray(0, 12 + 128);
-    const size = message(RTMP_MESSAGE.setChunkSize, word(100), { cs: 2 });
-    const seen = await send(port, ...publishing(KEY), half, size, Buffer.alloc(900));
-    expect(seen).toEqual({ status: 'NetStream.Publish.Failed', isClosed: true });
-    expect(port.tags).toEqual([]);
+    const half = audio(7, 1000).subarray(0, 12 + 128);
+    const rest = Buffer.concat([Buffer.of(0xc4), Buffer.alloc(872, 0xaf)]);
+    await send(port, ...publishing(KEY), half, setChunkSize(5000), rest, over);
+    expect(port.tags).toEqual(['audio@7:1000']);
   });
 
   test('that are broken off by abort leave room for the next', async () => {

@@ -51,9 +51,10 @@ export async function listen({
           end: (isClean) => ends.push(isClean ? 'clean' : 'broken'),
         };
   };
+  const publishers = { accept, wouldAccept: (key: string) => key === KEY };
   const options = { host: '127.0.0.1', port: 0, limits, bitrate: 160_000_000, timeouts };
   const logger = createLogger('rtmp-test', 'silent');
-  const listener = await startRtmpListener(options, { accept, logger, metrics });
+  const listener = await startRtmpListener(options, { publishers, logger, metrics });
   open.push(listener);
   return { port: listener.port, tags, ends, requests, metrics };
 }

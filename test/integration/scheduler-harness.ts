@@ -1,4 +1,4 @@
-/** A scheduler of a test's own, with real Redis and a folder store, and what a feed would tell its log. */
+/** A scheduler and a control of a test's own, with real Redis and a folder store, and what a feed would tell the log. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,24 +9,40 @@ import { createClock, type Clock } from '#common/clock';
 import type { IngestEntry } from '#common/contracts/log';
 import { QUEUES } from '#common/contracts/names';
 import { createHealthAnswer } from '#common/health';
-import { Lifecycle } from '#common/lifecycle';
-import { createLogger } from '#common/logger';
+import { Lifecycle, type Closable } from '#common/lifecycle';
+import { createLogger, type Logger } from '#common/logger';
 import { openQueue, type Queue } from '#common/queues';
 import { connectRedis, execute, type Redis } from '#common/redis';
 import { openStore } from '#common/store/open';
 import type { ObjectStore } from '#common/store/store';
 import { parseConfig } from '#common/config';
+import { controlSettings } from '../../control/config.ts';
+import { startControl } from '../../control/start.ts';
 import { schedulerSettings } from '../../scheduler/config.ts';
-import { startScheduler } from '../../scheduler/scheduler.ts';
+import { startScheduler } from '../../scheduler/start.ts';
+import { assertDescribed } from '../helpers/described-answers.ts';
 import { startRedis } from '../helpers/redis-server.ts';
 
 /** The admin token of every test. */
 export const TOKEN = 'a-token-for-tests-only';
 
-/** A running scheduler process, as far as one process can hold it. */
-export interface TestScheduler {
+/** A running control, as far as a test's process can hold it. */
+export interface TestControl extends Closable {
   readonly url: string;
-  close(): Promise<void>;
+}
+
+/** A running scheduler, and the control by whose API it is reached. */
+export interface TestScheduler extends TestControl {
+  /** Ends the control alone. */
+  closeControl(): Promise<void>;
+}
+
+/** What services share of their context. */
+interface Surroundings {
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly connect: (name: string) => Redis;
+  readonly metrics: Registry;
 }
 
 /** Redis, store and clock that outlive schedulers. */
@@ -63,22 +79,77 @@ export class SchedulerBench {
     const server = await startRedis();
     const folder = await mkdtemp(join(tmpdir(), 'touchline-scheduler-'));
     const redis = connectRedis(server.url, 'test', createLogger('test', 'silent'));
-    const config = parseConfig(schedulerSettings, { DATA_DIR: folder, ADMIN_TOKEN: TOKEN });
+    const config = parseConfig(schedulerSettings, { DATA_DIR: folder });
     const store = await openStore(config);
     const closeRedis = (): Promise<void> => server.close();
     return new SchedulerBench({ redis, redisUrl: server.url, store, folder, closeRedis });
   }
 
-  /** Starts a scheduler; `crash` instead of `close` leaves its lease to expire. */
+  /** Starts a scheduler with its control. */
   async start(settings: Readonly<Record<string, string>> = {}): Promise<TestScheduler> {
-    const config = parseConfig(schedulerSettings, {
+    const control = await this.startControl(settings);
+    const scheduler = await this.startScheduler(settings);
+    return {
+      url: control.url,
+      closeControl: () => control.close(),
+      close: async () => {
+        await scheduler.close();
+        await control.close();
+      },
+    };
+  }
+
+  /** Starts a scheduler alone. */
+  async startScheduler(
+    settings: Readonly<Record<string, string>> = {},
+    store: ObjectStore = this.store,
+  ): Promise<Closable> {
+    const surroundings = this.#surroundings('scheduler', settings);
+    const { clock } = this;
+    this.#started += 1;
+    await startScheduler({
+      ...surroundings,
+      config: parseConfig(schedulerSettings, this.#environment(settings)),
+      clock,
+      redis: surroundings.connect('commands'),
+      store,
+      id: `scheduler-${this.#started}`,
+      setReady: () => undefined,
+    });
+    return { close: () => surroundings.lifecycle.close() };
+  }
+
+  /** Starts a control alone. */
+  async startControl(
+    settings: Readonly<Record<string, string>> = {},
+    store: ObjectStore = this.store,
+  ): Promise<TestControl> {
+    const surroundings = this.#surroundings('control', settings);
+    const { clock } = this;
+    const { port } = await startControl({
+      ...surroundings,
+      config: parseConfig(controlSettings, this.#environment(settings)),
+      clock,
+      redis: surroundings.connect('commands'),
+      store,
+      setReady: () => undefined,
+      health: createHealthAnswer(surroundings.metrics, () => true),
+    });
+    return { url: `http://127.0.0.1:${port}`, close: () => surroundings.lifecycle.close() };
+  }
+
+  #environment(settings: Readonly<Record<string, string>>): Record<string, string> {
+    return {
       DATA_DIR: this.folder,
       ADMIN_TOKEN: TOKEN,
       CONTROL_PORT: '0',
       REDIS_URL: this.#redisUrl,
       ...settings,
-    });
-    const logger = createLogger('scheduler', settings['LOG_LEVEL'] ?? 'silent');
+    };
+  }
+
+  #surroundings(service: string, settings: Readonly<Record<string, string>>): Surroundings {
+    const logger = createLogger(service, settings['LOG_LEVEL'] ?? 'silent');
     const lifecycle = new Lifecycle(logger);
     const connect = (name: string): Redis => {
       const redis = connectRedis(this.#redisUrl, name, logger);
@@ -90,22 +161,7 @@ export class SchedulerBench {
       });
       return redis;
     };
-    const metrics = new Registry();
-    this.#started += 1;
-    const { port } = await startScheduler({
-      config,
-      logger,
-      clock: this.clock,
-      redis: connect('commands'),
-      connect,
-      store: this.store,
-      metrics,
-      lifecycle,
-      id: `scheduler-${this.#started}`,
-      setReady: () => undefined,
-      health: createHealthAnswer(metrics, () => true),
-    });
-    return { url: `http://127.0.0.1:${port}`, close: () => lifecycle.close() };
+    return { logger, lifecycle, connect, metrics: new Registry() };
   }
 
   /** Appends what ingest would. */
@@ -146,17 +202,18 @@ export async function eventually<T>(look: () => Promise<T | undefined>): Promise
 
 /** Calls the control API with the admin token. */
 export async function call(
-  scheduler: TestScheduler,
+  { url }: Pick<TestControl, 'url'>,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
-  const response = await fetch(`${scheduler.url}${path}`, {
+  const response = await fetch(`${url}${path}`, {
     method,
     headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
+  assertDescribed({ method, path, status: response.status, text });
   const json = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
   return { status: response.status, body: json, headers: response.headers };
 }

@@ -9,7 +9,7 @@ import { taskSchema } from '#common/contracts/task';
 import { openWorker, type Worker } from '#common/queues';
 import { createLogger } from '#common/logger';
 import { milliseconds, segmentNumber } from '#common/time';
-import { hashOfStreamKey } from '../../scheduler/catalogue/stream-keys.ts';
+import { hashOfStreamKey } from '../../control/catalogue/stream-keys.ts';
 import { SimulatedSession } from '../unit/scheduler/simulated-feed.ts';
 import { SchedulerBench, call, eventually, type TestScheduler } from './scheduler-harness.ts';
 

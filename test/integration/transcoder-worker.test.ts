@@ -21,7 +21,7 @@ import type { ObjectStore } from '#common/store/store';
 import { segmentNumber } from '#common/time';
 import { transcoderSettings } from '../../transcoder/config.ts';
 import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
-import { startWorker } from '../../transcoder/worker.ts';
+import { startTranscoder } from '../../transcoder/start.ts';
 import { eventually } from '../helpers/poll.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
 import { codedFrames, codedTask, putHot } from './coded-task.ts';
@@ -91,7 +91,8 @@ async function withWorker<T>(
   const config = parseConfig(transcoderSettings, settings);
   const connections: Redis[] = [];
   const metrics = new Registry();
-  const worker = await startWorker({
+  const lifecycle = new Lifecycle(logger);
+  await startTranscoder({
     ...{ config, logger, redis, hotRedis: redis, store, metrics },
     clock: createClock(),
     connect: (name) => {
@@ -99,7 +100,7 @@ async function withWorker<T>(
       connections.push(connection);
       return connection;
     },
-    lifecycle: new Lifecycle(logger),
+    lifecycle,
     id: config.WORKER_ID,
     setReady: () => undefined,
     setDetail: () => undefined,
@@ -108,7 +109,7 @@ async function withWorker<T>(
   try {
     return await use();
   } finally {
-    await worker.close();
+    await lifecycle.close();
     for (const connection of connections) {
       connection.disconnect();
     }

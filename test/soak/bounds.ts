@@ -111,15 +111,16 @@ export function keyFamilies(load: Load): KeyFamily[] {
     ),
     {
       name: 'tables',
-      pattern: /^(channels|channel-fps|feeds|origin|services|scheduler:air)$/,
-      keys: 6,
+      pattern:
+        /^(channels|channel-fps|chunks-stored|feeds|origin|services|scheduler:(air|end-asked))$/,
+      keys: 8,
       length: Math.max(channels + 2, 2 * load.processes),
       why: 'a field a channel or service',
     },
     {
       name: 'lease, life',
-      pattern: /^(scheduler:(lease|epoch|sessions-ended)|life)$/,
-      keys: 4,
+      pattern: /^(scheduler:(lease|epoch|status)|control:sessions-ended|life)$/,
+      keys: 5,
       length: undefined,
       why: '',
     },

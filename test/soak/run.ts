@@ -16,8 +16,8 @@ import { medianOf, type Point } from './slope.ts';
 import { CHANNEL, LADDER, lagsAt, makeLoop, soak, type Soaked } from './soak.ts';
 
 const PROBE_SECONDS = 40;
-/** Supervisor, Redis and its guardian, scheduler, aggregator, ingest, edge, and a worker a core, four at most. */
-const PROCESSES = 7 + Math.min(4, cpus().length);
+/** Supervisor, Redis and its guardian, control, scheduler, aggregator, ingest, edge, and a worker a core, four at most. */
+const PROCESSES = 8 + Math.min(4, cpus().length);
 const CYCLE = { on: 14, off: 6 };
 
 function commit(): string {

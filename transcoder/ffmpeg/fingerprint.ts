@@ -1,6 +1,6 @@
 /** What decides bytes besides the task: ffmpeg's build, x264's, and the version of our arguments. */
 import { createHash } from 'node:crypto';
-import { spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { PipelineError } from '#common/errors';
 import { ARGUMENT_VERSION, globalOptions } from './options.ts';
 import { runFfmpeg, type RunLimits } from './run.ts';
@@ -12,24 +12,15 @@ const X264_NAME = /x264 - core [^-]*/;
  * The path of a program, found the way a shell does; started later with an empty environment it could not be.
  * @throws PipelineError `UNAVAILABLE` when there is none
  */
-export function locateProgram(name: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', ['-c', 'command -v "$1"', 'sh', name], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let path = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      path += chunk.toString('utf8');
-    });
-    child.once('error', reject);
-    child.once('close', () => {
-      if (path.trim() === '') {
-        reject(new PipelineError('UNAVAILABLE', `${name} is not installed`));
-      } else {
-        resolve(path.trim());
-      }
-    });
+export async function locateProgram(name: string): Promise<string> {
+  const { stdout } = await execa('/bin/sh', ['-c', 'command -v "$1"', 'sh', name], {
+    reject: false,
   });
+  const path = stdout.trim();
+  if (path === '') {
+    throw new PipelineError('UNAVAILABLE', `${name} is not installed`);
+  }
+  return path;
 }
 
 /**

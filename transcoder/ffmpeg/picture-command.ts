@@ -1,7 +1,7 @@
 /** The command that makes a segment's pictures: every rendition from one decode, and a preview. */
 import type { VideoRendition } from '#common/contracts/rendition';
 import type { Grid } from '#common/grid';
-import type { SourcePicture } from '../sps.ts';
+import type { SourcePicture } from '../source-picture.ts';
 import type { Command } from './compose.ts';
 import { mp4InputOptions } from './options.ts';
 import { pictureGraph, PREVIEW_PAD, videoPad } from './picture-graph.ts';

@@ -1,7 +1,7 @@
 /** The filter graph from decoded pictures to the ladder's sizes. */
 import type { VideoRendition } from '#common/contracts/rendition';
 import type { Grid } from '#common/grid';
-import type { SourcePicture } from '../sps.ts';
+import type { SourcePicture } from '../source-picture.ts';
 
 /** Width of the preview, pixels; its height follows. */
 const PREVIEW_WIDTH = 320;

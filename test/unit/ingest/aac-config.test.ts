@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { FeedSource } from '../../../ingest/feed/feed-source.ts';
-import { parseAacConfig } from '../../../ingest/media/aac-config.ts';
+import { acceptAacConfig } from '../../../ingest/media/aac-policy.ts';
 import { BitWriter } from '../../helpers/bits.ts';
 
 /** AudioSpecificConfig of type, frequency index (15: spelt out) and channels. */
@@ -26,7 +26,7 @@ describe('an AudioSpecificConfig', () => {
     ['the lowest rate', config(2, 12, 1), { rate: 7_350, channels: 1 }],
     ['a rate of the table spelt out', config(2, 15, 2, 44_100), { rate: 44_100 }],
   ])('of %s is taken', (_name, record, expected) => {
-    expect(parseAacConfig(record)).toMatchObject(expected);
+    expect(acceptAacConfig(record)).toMatchObject(expected);
   });
 
   test.each<[string, Buffer, RegExp]>([
@@ -45,8 +45,8 @@ describe('an AudioSpecificConfig', () => {
     ['nine channels and more', config(2, 3, 8), /of a channel layout of its own;/],
     ['short frames', new BitWriter().u(5, 2).u(4, 3).u(4, 2).u(3, 4).nal(), /960 samples;/],
   ])('of %s is refused in words that help', (_name, record, message) => {
-    expect(() => parseAacConfig(record)).toThrow(message);
-    expect(() => parseAacConfig(record)).toThrow(
+    expect(() => acceptAacConfig(record)).toThrow(message);
+    expect(() => acceptAacConfig(record)).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_MEDIA' }),
     );
   });
@@ -56,7 +56,7 @@ describe('an AudioSpecificConfig', () => {
     ['is cut short', Buffer.of(0x17, 0xff)],
     ['is ten times as long as any', Buffer.alloc(640, 0x11)],
   ])('that %s is bad media', (_name, record) => {
-    expect(() => parseAacConfig(record)).toThrow(expect.objectContaining({ code: 'BAD_MEDIA' }));
+    expect(() => acceptAacConfig(record)).toThrow(expect.objectContaining({ code: 'BAD_MEDIA' }));
   });
 });
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { FeedBeginning, type BeginningSource } from '../../../ingest/feed/feed-beginning.ts';
 import { H264Track } from '../../../ingest/media/h264-track.ts';
-import { parseAacConfig } from '../../../ingest/media/aac-config.ts';
-import { joinSample } from '../../../ingest/media/nal.ts';
+import { acceptAacConfig } from '../../../ingest/media/aac-policy.ts';
+import { joinSample } from '#common/codec/h264/nal-units';
 import type { MediaPacket } from '../../../ingest/mapping/session-map.ts';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../../helpers/bits.ts';
 
-const config = parseAacConfig(Uint8Array.of(0x11, 0x90));
+const config = acceptAacConfig(Uint8Array.of(0x11, 0x90));
 const sound = (arrival: number, data = Buffer.alloc(1)): MediaPacket => ({
   ...{ kind: 'audio', dts: arrival, arrival, config, data },
 });
@@ -21,26 +21,39 @@ const sourceOf = (more: Partial<BeginningSource> = {}): BeginningSource => ({
 });
 
 describe('the beginning of a feed', () => {
-  test('waits for the first second, and for four seconds of timestamps if nothing declares the rate', () => {
-    const beginning = new FeedBeginning(sourceOf());
-    const decided: number[] = [];
-    for (let at = 0; at < 6000 && decided.length === 0; at += 40) {
+  /** When the rate is told, and which it is, of a feed at `fps` that declares `declaredFps`. */
+  const told = (fps: number, declaredFps?: number): { at: number; fps: unknown } => {
+    const beginning = new FeedBeginning(sourceOf({ declaredFps }));
+    for (let n = 0; n < 10 * fps; n += 1) {
+      const at = Math.round((n * 1000) / fps);
       beginning.add(picture(at), at);
-      const fps = beginning.look(at, true);
-      if (fps !== 'wait') {
-        expect(fps).toBe('25');
-        decided.push(at);
+      const found = beginning.look(at, true);
+      if (found !== 'wait') {
+        return { at, fps: found };
       }
     }
-    expect(decided[0]).toBeGreaterThanOrEqual(4000);
-    expect(decided[0]).toBeLessThan(4300);
+    throw new Error('never told');
+  };
+
+  test('waits for four seconds of timestamps where they alone tell 30 from 29.97', () => {
+    for (const declared of [undefined, 60, 25]) {
+      const { at, fps } = told(30, declared);
+      expect(fps).toBe('30');
+      expect(at).toBeGreaterThanOrEqual(4000);
+      expect(at).toBeLessThan(4300);
+    }
   });
 
-  test('does not wait for a rate that is known', () => {
-    const declared = new FeedBeginning(sourceOf({ declaredFps: 25 }));
-    declared.add(picture(0), 0);
-    expect(declared.look(900, true)).toBe('wait');
-    expect(declared.look(1000, true)).toBe('25');
+  test('is over after a second if the rate is declared truly, or has no near one', () => {
+    for (const [fps, declared] of [
+      [30, 30],
+      [25, 25],
+      [25, undefined],
+      [25, 50],
+      [15, 15],
+    ] as const) {
+      expect(told(fps, declared).at).toBeLessThan(1150);
+    }
     const kept = new FeedBeginning(sourceOf());
     kept.add(picture(0), 0);
     expect(kept.look(1000, false)).toBeUndefined();
@@ -61,11 +74,14 @@ describe('the beginning of a feed', () => {
       beginning.add(sound(at), at);
     }
     expect(beginning.hasPicture).toBe(false);
-    beginning.add(picture(15_010), 15_010);
+    for (let n = 0; n < 30; n += 1) {
+      const at = 15_010 + Math.round((n * 1000) / 30);
+      beginning.add(picture(at), at);
+    }
     expect(beginning.look(15_900, true)).toBe('wait');
     expect(beginning.look(16_010, true)).toBe('30');
-    const held = beginning.take();
-    expect(held).toHaveLength(51);
+    const held = beginning.take().filter(({ kind }) => kind === 'audio');
+    expect(held).toHaveLength(50);
     expect(held[0]?.arrival).toBe(14_020);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { FeedSource } from '../../../ingest/feed/feed-source.ts';
-import { joinSample } from '../../../ingest/media/nal.ts';
+import { joinSample } from '#common/codec/h264/nal-units';
 import { encodeAmf } from '../../helpers/amf0.ts';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../../helpers/bits.ts';
 

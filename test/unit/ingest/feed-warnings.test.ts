@@ -1,12 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { gridOf } from '#common/grid';
 import { Allowance } from '../../../ingest/feed/allowance.ts';
-import { FeedMeter } from '../../../ingest/feed/feed-meter.ts';
 import { FeedWarnings, type FeedFacts } from '../../../ingest/feed/feed-warnings.ts';
 import { WarningLog } from '../../../ingest/feed/warning-log.ts';
 
 const FINE: FeedFacts = {
-  ...{ grid: gridOf('30'), declaredFps: 30, inStep: 1, isInterlaced: false, soundRate: 48_000 },
+  ...{ grid: gridOf('30'), sourceFps: 30, inStep: 1, isInterlaced: false, soundRate: 48_000 },
   ...{ steps: 0, soundBreaks: 0, oddCompositionTimes: 0, undecodable: 0 },
 };
 const codes = (warnings: readonly { readonly code: string }[]): string[] =>
@@ -45,8 +44,8 @@ describe('warnings about a feed', () => {
 
   test.each([
     ['INTERLACED', { isInterlaced: true }],
-    ['FRAME_RATE_CONVERTED', { declaredFps: 240 }],
-    ['FRAME_RATE_VARIABLE', { declaredFps: undefined, inStep: 0.5 }],
+    ['FRAME_RATE_CONVERTED', { sourceFps: 240 }],
+    ['FRAME_RATE_VARIABLE', { sourceFps: undefined, inStep: 0.5 }],
   ])('%s is told as long as it is so', (code, facts) => {
     const warnings = new FeedWarnings();
     for (let at = 0; at < 200_000; at += 1000) {
@@ -54,23 +53,22 @@ describe('warnings about a feed', () => {
     }
   });
 
-  test('grow with the time since the last keyframe', () => {
-    const meter = new FeedMeter();
-    const at = (now: number): string[] => {
-      meter.add(now, 100, 'sound');
-      return codes(meter.read(now, FINE).warnings);
-    };
-    meter.add(0, 100, 'start');
-    expect(at(3900)).toEqual([]);
-    expect(at(4100)).toEqual(['KEYFRAME_INTERVAL_LONG']);
-    expect(at(19_900)).toEqual(['KEYFRAME_INTERVAL_LONG']);
-    expect(at(20_100)).toEqual(['KEYFRAME_TOO_FAR']);
+  test.each([15, 10, 30])('are none for %d frames a second: each is shown equally often', (fps) => {
+    expect(new FeedWarnings().read(0, { ...FINE, sourceFps: fps })).toEqual([]);
   });
 
-  test('are logged when they come up and then once a minute, however often they are read', () => {
+  test.each([29.97, 25, 60, 20])('tell that %d frames a second are converted', (fps) => {
+    const told = codes(new FeedWarnings().read(0, { ...FINE, sourceFps: fps }));
+    expect(told).toEqual(['FRAME_RATE_CONVERTED']);
+  });
+
+  test('are logged when they come up, then once a minute, and when they are over, however often they are read', () => {
     const lines: unknown[] = [];
     const log = new WarningLog({
       warn: (...line: unknown[]) => {
+        lines.push(line);
+      },
+      info: (...line: unknown[]) => {
         lines.push(line);
       },
     });
@@ -84,6 +82,15 @@ describe('warnings about a feed', () => {
       [{ code: 'A', reason: 'a' }, 'feed warning'],
       [{ code: 'A', reason: 'a' }, 'feed warning'],
       [{ code: 'B', reason: 'b' }, 'feed warning'],
+    ]);
+    lines.length = 0;
+    for (let at = 120_000; at < 179_000; at += 1000) {
+      log.write(at % 2000 === 0 ? [{ code: 'A', message: 'a' }] : [], at);
+    }
+    expect(lines).toEqual([
+      [{ code: 'A', reason: 'a' }, 'feed warning'],
+      [{ code: 'B' }, 'feed warning over'],
+      [{ code: 'A' }, 'feed warning over'],
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseAacConfig } from '../../../ingest/media/aac-config.ts';
+import { acceptAacConfig } from '../../../ingest/media/aac-policy.ts';
 import { parseAudioTag, parseVideoTag, TimestampClock } from '../../../ingest/media/flv-tag.ts';
 import { parseMetadata } from '../../../ingest/media/script-data.ts';
 import { encodeAmf } from '../../helpers/amf0.ts';
@@ -36,10 +36,10 @@ describe('an audio tag', () => {
   });
 
   test('has a configuration of AAC-LC', () => {
-    expect(parseAacConfig(Uint8Array.of(0x12, 0x10))).toMatchObject({ rate: 44_100, channels: 2 });
-    expect(parseAacConfig(Uint8Array.of(0x11, 0x88))).toMatchObject({ rate: 48_000, channels: 1 });
-    expect(() => parseAacConfig(Uint8Array.of(0x2b, 0x09, 0x88, 0))).toThrow(UNSUPPORTED);
-    expect(() => parseAacConfig(Uint8Array.of(0x12))).toThrow(
+    expect(acceptAacConfig(Uint8Array.of(0x12, 0x10))).toMatchObject({ rate: 44_100, channels: 2 });
+    expect(acceptAacConfig(Uint8Array.of(0x11, 0x88))).toMatchObject({ rate: 48_000, channels: 1 });
+    expect(() => acceptAacConfig(Uint8Array.of(0x2b, 0x09, 0x88, 0))).toThrow(UNSUPPORTED);
+    expect(() => acceptAacConfig(Uint8Array.of(0x12))).toThrow(
       expect.objectContaining({ code: 'BAD_MEDIA' }),
     );
   });

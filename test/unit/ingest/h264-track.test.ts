@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { H264Track, type Picture } from '../../../ingest/media/h264-track.ts';
-import { NAL, nalType, parseAvcConfiguration, splitSample } from '../../../ingest/media/nal.ts';
-import { parseSps } from '../../../ingest/media/sps.ts';
+import { parseAvcConfiguration } from '#common/codec/h264/avc-configuration';
+import { NAL, nalType, nalUnits } from '#common/codec/h264/nal-units';
+import { acceptSps } from '../../../ingest/media/sps-policy.ts';
 import { runOk, words } from '../../helpers/child.ts';
 import { isPicture, isSequenceHeader, readFlv, FLV_TAG, type FlvTag } from '../../helpers/flv.ts';
 import { seeded } from '../../helpers/seeded.ts';
@@ -39,7 +40,7 @@ describe('an H.264 track', () => {
     const found = pictures(headerOf(closed), samplesOf(closed));
     const starts = found.flatMap((picture, i) => ((picture?.flags ?? 0) === 0 ? [] : [i]));
     expect(starts).toEqual([0, 15, 30, 45]);
-    const types = splitSample(found[15]?.data ?? Buffer.alloc(0), 4).map(nalType);
+    const types = [...nalUnits(found[15]?.data ?? Buffer.alloc(0), 4)].map(nalType);
     expect(types.slice(0, 2)).toEqual([NAL.sps, NAL.pps]);
     expect(found[15]?.flags).toBe(FRAME_FLAGS.start | FRAME_FLAGS.idr);
   });
@@ -63,7 +64,7 @@ describe('an H.264 track', () => {
     header.writeUInt8((header[4] ?? 0) & 0xfd, 4); // lengthSizeMinusOne = 1
     const two = samplesOf(closed).map((sample) =>
       Buffer.concat(
-        splitSample(sample, 4).flatMap((unit) => [
+        [...nalUnits(sample, 4)].flatMap((unit) => [
           Buffer.of(unit.length >> 8, unit.length & 255),
           unit,
         ]),
@@ -82,17 +83,15 @@ describe('an H.264 track', () => {
     expect(track.parameters).toMatchObject({ width: 640, height: 360 });
     const { sps, pps } = parseAvcConfiguration(headerOf(closed));
     const inBand = Buffer.concat(
-      [...sps, ...pps, ...splitSample(samplesOf(closed)[0] ?? Buffer.alloc(0), 4)].flatMap(
-        (unit) => {
-          const length = Buffer.alloc(4);
-          length.writeUInt32BE(unit.length);
-          return [length, unit];
-        },
-      ),
+      [...sps, ...pps, ...nalUnits(samplesOf(closed)[0] ?? Buffer.alloc(0), 4)].flatMap((unit) => {
+        const length = Buffer.alloc(4);
+        length.writeUInt32BE(unit.length);
+        return [length, unit];
+      }),
     );
     const picture = track.picture(inBand);
     expect(track.parameters).toMatchObject({ width: 320, height: 180 });
-    const types = splitSample(picture?.data ?? Buffer.alloc(0), 4).map(nalType);
+    const types = [...nalUnits(picture?.data ?? Buffer.alloc(0), 4)].map(nalType);
     expect(types.filter((type) => type === NAL.sps)).toHaveLength(1);
   });
 
@@ -120,7 +119,7 @@ describe('a sequence parameter set', () => {
     'of %s says its cropped size and its rate',
     async (size) => {
       const { sps } = parseAvcConfiguration(headerOf(await encode('-pix_fmt yuv420p', size)));
-      const parameters = parseSps(sps[0] ?? Buffer.alloc(0));
+      const parameters = acceptSps(sps[0] ?? Buffer.alloc(0));
       expect(`${parameters.width}x${parameters.height}`).toBe(size);
       expect(parameters).toMatchObject({ fps: 30, sar: { x: 1, y: 1 } });
     },
@@ -129,7 +128,7 @@ describe('a sequence parameter set', () => {
   test('of an anamorphic picture says the shape of its pixels', async () => {
     const tags = await encode('-vf setsar=16/11', '720x576');
     const { sps } = parseAvcConfiguration(headerOf(tags));
-    expect(parseSps(sps[0] ?? Buffer.alloc(0))).toMatchObject({ sar: { x: 16, y: 11 } });
+    expect(acceptSps(sps[0] ?? Buffer.alloc(0))).toMatchObject({ sar: { x: 16, y: 11 } });
   });
 
   test('of a picture that is too large is refused', () => {
@@ -141,7 +140,7 @@ describe('a sequence parameter set', () => {
     const head = '01100111' + '01000010' + '00000000' + '00101000';
     const bits = `${head}${[0, 0, 0, 0, 1].map(ue).join('')}0${ue(1023)}${ue(1023)}11001`;
     const bytes = bits.match(/.{1,8}/g)?.map((byte) => Number.parseInt(byte.padEnd(8, '0'), 2));
-    expect(() => parseSps(Uint8Array.from(bytes ?? []))).toThrow(
+    expect(() => acceptSps(Uint8Array.from(bytes ?? []))).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_MEDIA' }),
     );
   });

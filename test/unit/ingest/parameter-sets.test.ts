@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { H264Track } from '../../../ingest/media/h264-track.ts';
-import { joinSample, nalType, splitSample } from '../../../ingest/media/nal.ts';
+import { joinSample, nalType, nalUnits } from '#common/codec/h264/nal-units';
 import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../../helpers/bits.ts';
 
 const IDR = writeSlice(7);
@@ -14,7 +14,7 @@ const trackOf = (sps: readonly Buffer[], pps: readonly Buffer[]): H264Track => {
   return track;
 };
 const typesOf = (data: Buffer | undefined): number[] =>
-  splitSample(data ?? Buffer.alloc(0), 4).map(nalType);
+  [...nalUnits(data ?? Buffer.alloc(0), 4)].map(nalType);
 
 describe('decoding starts only where everything is there', () => {
   test('not at an IDR that names a picture parameter set that never came', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeCommand } from '../../../ingest/rtmp/amf0.ts';
 import { KeyGuesses } from '../../../ingest/rtmp/key-guesses.ts';
-import { sourceOf } from '../../../ingest/rtmp/source-address.ts';
 import { SparseLog } from '../../../ingest/rtmp/sparse-log.ts';
 import { WireBudget } from '../../../ingest/rtmp/wire-budget.ts';
 import { encodeAmf } from '../../helpers/amf0.ts';
@@ -122,18 +121,6 @@ describe('the budget of a connection', () => {
         budget.message();
       }
     }).toThrow(OVERLOADED);
-  });
-});
-
-describe('a source', () => {
-  test('is an IPv4 address, mapped or not, or the first half of an IPv6 address', () => {
-    expect(sourceOf('192.0.2.7')).toBe('192.0.2.7');
-    expect(sourceOf('::ffff:192.0.2.7')).toBe('192.0.2.7');
-    expect(sourceOf('2001:db8:0:1:a:b:c:d')).toBe('2001:db8:0:1::/64');
-    expect(sourceOf('2001:0db8::1')).toBe('2001:db8:0:0::/64');
-    expect(sourceOf('fe80::1%eth0')).toBe('fe80:0:0:0::/64');
-    expect(sourceOf('::1')).toBe('0:0:0:0::/64');
-    expect(sourceOf('')).toBe('');
   });
 });
 

@@ -115,6 +115,72 @@ describe('frames in decode order', () => {
   });
 });
 
+describe('a feed at a whole part of the grid’s rate', () => {
+  const halves: readonly (readonly [FpsName, number, number])[] = [
+    ['30', 15, 2],
+    ['30000/1001', 15_000 / 1001, 2],
+    ['50', 25, 2],
+    ['60000/1001', 30_000 / 1001, 2],
+    ['25', 12.5, 2],
+    ['30', 10, 3],
+  ];
+  const stepsOf = (shown: readonly number[]): number[] =>
+    shown.slice(1).map((index, i) => index - (shown[i] ?? 0));
+
+  test.each(halves)(
+    'takes evenly spaced places of %s at %d, at five phases',
+    (name, fps, stride) => {
+      for (const bFrames of [0, 2]) {
+        for (const phase of PHASES) {
+          const shape = atPhase(phase, { fps, seconds: 120, jitter: 8, bFrames });
+          const packets = feedPackets(shape);
+          const { shown } = placesOf(mapFeed(name, packets).mapped);
+          expect(new Set(stepsOf(shown))).toEqual(new Set([stride]));
+          expect(shown.length).toBe(packets.length);
+        }
+      }
+    },
+  );
+
+  test.each(halves)('with drift gives up one place now and then: %s at %d', (name, fps, stride) => {
+    for (const ppm of [-200, 200]) {
+      const shape = atPhase(0.4, { fps, seconds: 600, jitter: 5, ppm });
+      const steps = stepsOf(placesOf(mapFeed(name, feedPackets(shape)).mapped).shown);
+      const uneven = steps.filter((step) => step !== stride);
+      expect(uneven.every((step) => step === stride + Math.sign(ppm))).toBe(true);
+      expect(uneven.length).toBeLessThanOrEqual(Math.ceil(600 * fps * stride * 200e-6));
+    }
+  });
+
+  test('leaves holes of whole frames where some are missing', () => {
+    const isMissing = (n: number): boolean => n % 50 === 40 || (n >= 300 && n < 320);
+    const shape = atPhase(0.6, { fps: 25, seconds: 60, jitter: 8, isMissing });
+    const { shown, lost } = placesOf(mapFeed('50', feedPackets(shape)).mapped);
+    expect(lost).toBe(0);
+    expect(stepsOf(shown).every((step) => step % 2 === 0)).toBe(true);
+  });
+
+  test('that changes to the whole rate and back loses at most three frames', () => {
+    const first = feedPackets({ fps: 25, seconds: 20, start: START });
+    const dts = 20_000;
+    const later = (packets: typeof first, by: number): typeof first =>
+      packets.map((packet) => ({
+        ...packet,
+        dts: packet.dts + by,
+        arrival: packet.arrival + by,
+        ...(packet.kind === 'video' && { pts: packet.pts + by }),
+      })) as typeof first;
+    const second = later(feedPackets({ fps: 50, seconds: 20, start: START }), dts);
+    const third = later(first, 2 * dts);
+    const { shown, lost } = placesOf(mapFeed('50', [...first, ...second, ...third]).mapped);
+    expect(lost).toBeLessThanOrEqual(3);
+    const steps = stepsOf(shown);
+    expect(new Set(steps.slice(10, 480))).toEqual(new Set([2]));
+    expect(new Set(steps.slice(520, 1480))).toEqual(new Set([1]));
+    expect(new Set(steps.slice(1520))).toEqual(new Set([2]));
+  });
+});
+
 describe('a feed at another rate than the grid', () => {
   const convert = (name: FpsName, fps: number): { lost: number; repeated: number }[] =>
     PHASES.map((phase) =>

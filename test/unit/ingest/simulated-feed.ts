@@ -1,5 +1,5 @@
 /** Feeds as their timestamps and arrivals: no bytes, only time. */
-import { parseAacConfig } from '../../../ingest/media/aac-config.ts';
+import { acceptAacConfig } from '../../../ingest/media/aac-policy.ts';
 import {
   SessionMap,
   type MappedPacket,
@@ -9,8 +9,8 @@ import { gridOf, type FpsName } from '#common/grid';
 import { frameIndex } from '#common/time';
 import { seeded } from '../../helpers/seeded.ts';
 
-const AAC_48K = parseAacConfig(Uint8Array.of(0x11, 0x90));
-const AAC_44K = parseAacConfig(Uint8Array.of(0x12, 0x10));
+const AAC_48K = acceptAacConfig(Uint8Array.of(0x11, 0x90));
+const AAC_44K = acceptAacConfig(Uint8Array.of(0x12, 0x10));
 const NOTHING = Buffer.alloc(0);
 
 /** How a feed is made. Times in milliseconds. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseSps, shownSize } from '../../../ingest/media/sps.ts';
-import { readSourcePicture } from '../../../transcoder/sps.ts';
+import { acceptSps, shownSize } from '../../../ingest/media/sps-policy.ts';
+import { readSourcePicture } from '../../../transcoder/source-picture.ts';
 import { writeSps, type SpsFields } from '../../helpers/bits.ts';
 import { seeded } from '../../helpers/seeded.ts';
 
@@ -30,7 +30,7 @@ describe('a sequence parameter set that is taken', () => {
 
   test.each(taken)('%s', (_name, fields, expected) => {
     const nal = writeSps(fields);
-    const parsed = parseSps(nal);
+    const parsed = acceptSps(nal);
     expect(parsed).toMatchObject(expected);
     // The worker reads it alike, or its pictures would have another size than their ladder.
     const { width, height, sar } = parsed;
@@ -46,7 +46,7 @@ test.each<[string, SpsFields, { width: number; height: number }]>([
   ['needles', { sar: [65_535, 1] }, { width: 320, height: 192 }],
   ['boards', { sar: [1, 65_535] }, { width: 320, height: 192 }],
 ])('a picture of %s is shown as wide as its pixels make it', (_name, fields, size) => {
-  expect(shownSize(parseSps(writeSps(fields)))).toEqual(size);
+  expect(shownSize(acceptSps(writeSps(fields)))).toEqual(size);
 });
 
 describe('a sequence parameter set that is refused', () => {
@@ -75,7 +75,7 @@ describe('a sequence parameter set that is refused', () => {
   ];
 
   test.each(refused)('because it %s', (_name, fields, message) => {
-    expect(() => parseSps(writeSps(fields))).toThrow(message);
+    expect(() => acceptSps(writeSps(fields))).toThrow(message);
   });
 
   test('costs nothing but an error of ours, whatever its bits are', () => {
@@ -88,7 +88,7 @@ describe('a sequence parameter set that is refused', () => {
         nal[1 + Math.floor(random() * (nal.length - 1))] = Math.floor(random() * 256);
       }
       try {
-        const { width, height } = parseSps(nal);
+        const { width, height } = acceptSps(nal);
         expect({ seed: SEED, round, ...readSourcePicture(nal) }).toMatchObject({ width, height });
         expect(width * height).toBeLessThanOrEqual(8192 * 4352);
       } catch (error) {

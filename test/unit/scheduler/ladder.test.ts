@@ -5,7 +5,30 @@ import { renditionSchema } from '#common/contracts/rendition';
 import { levelOf, renditionsOf } from '../../../scheduler/plan/ladder.ts';
 
 describe('a ladder', () => {
-  test('is cut at the height of the source and ends with the sound', () => {
+  test.each([
+    ['standing', 1080, 1920, ['1080x1920', '720x1280', '480x854', '360x640']],
+    ['lying', 1920, 1080, ['1920x1080', '1280x720', '854x480', '640x360']],
+    ['square', 1080, 1080, ['1080x1080', '720x720', '480x480', '360x360']],
+    ['very wide', 2560, 1080, ['2560x1080', '1706x720', '1138x480', '854x360']],
+    ['a small phone, standing', 480, 854, ['480x854', '360x640']],
+  ] as const)('counts the shorter edge of a picture that is %s', (_, width, height, sizes) => {
+    const video = renditionsOf(DEFAULT_LADDER, { width, height }, gridOf('30')).filter(
+      (rendition) => rendition.kind === 'video',
+    );
+    expect(video.map((rendition) => `${rendition.width}x${rendition.height}`)).toEqual(sizes);
+    expect(video.map(({ id }) => id)).toEqual(
+      ['v1080', 'v720', 'v480', 'v360'].slice(-sizes.length),
+    );
+    const [best] = video;
+    expect(best?.maxBitrateBps).toBe(sizes.length === 4 ? 6_000_000 : 1_600_000);
+  });
+
+  test('is the shorter edge of the source where all its rungs are above, also of one that stands', () => {
+    const renditions = renditionsOf(DEFAULT_LADDER, { width: 181, height: 321 }, gridOf('25'));
+    expect(renditions[0]).toMatchObject({ id: 'v182', width: 182, height: 322 });
+  });
+
+  test('is cut at the shorter edge of the source and ends with the sound', () => {
     const renditions = renditionsOf(DEFAULT_LADDER, { width: 1280, height: 720 }, gridOf('30'));
     expect(renditions.map(({ id }) => id)).toEqual(['v720', 'v480', 'v360', 'a128']);
     expect(renditions[0]).toMatchObject({ width: 1280, height: 720, codecs: 'avc1.64001f' });
@@ -46,6 +69,10 @@ test.each([
   [1920, 1080, '60', 42],
   [3840, 2160, '30', 51],
   [3840, 2160, '60', 52],
+  [720, 1280, '30', 31],
+  [1080, 1920, '30', 40],
+  // Few macroblocks, but a side longer than level 3.0 allows.
+  [1856, 208, '25', 31],
 ] as const)('a picture of %i × %i at %s fps needs level_idc %i', (width, height, fps, level) => {
   expect(levelOf({ width, height, bitrateBps: 1_000_000 }, gridOf(fps))).toBe(level);
 });

@@ -111,6 +111,7 @@ describe('judgeRedis', () => {
       ...['log:{soak}', 'hot:{soak}:in:abc', 'hot:{soak}:out:v180', 'published:{soak}'],
       ...['accepted:{soak}', 'declared:{soak}', 'plan:{soak}', 'channels', 'channel-fps'],
       ...['feeds', 'origin', 'services', 'scheduler:air', 'scheduler:lease', 'scheduler:epoch'],
+      ...['scheduler:status', 'scheduler:end-asked', 'chunks-stored', 'control:sessions-ended'],
       ...['{touchline}:segments:events', '{touchline}:transcode:prioritized'],
     ];
     for (const key of keys) {

@@ -46,6 +46,7 @@ describe('the plan of services', () => {
 
   test('has one process a service, and as many transcoders as asked for', () => {
     expect(plans().map((plan) => plan.name)).toEqual([
+      'control',
       'scheduler',
       'aggregator',
       'ingest',
@@ -57,13 +58,13 @@ describe('the plan of services', () => {
     ]);
   });
 
-  test('gives the admin token to the scheduler alone', () => {
-    expect(holders('admin-secret')).toEqual(['scheduler']);
+  test('gives the admin token to control alone', () => {
+    expect(holders('admin-secret')).toEqual(['control']);
   });
 
   test('keeps the store from the edge, which viewers reach', () => {
     expect(holders('s3-secret')).not.toContain('edge');
-    expect(holders('s3-secret')).toHaveLength(4);
+    expect(holders('s3-secret')).toHaveLength(5);
   });
 
   test('passes nothing on that no service asks for', () => {
@@ -86,7 +87,7 @@ describe('the plan of services', () => {
       EDGE_UPSTREAM: 'http://127.0.0.1:4',
       EDGE_ID: 'local.host.01b',
     });
-    expect(byName.get('scheduler')).toMatchObject({
+    expect(byName.get('control')).toMatchObject({
       CONTROL_PORT: '3',
       BOOT_CHANNELS: 'main,demo',
     });

@@ -5,7 +5,7 @@ import { composeArguments, joinCommands } from '../../../transcoder/ffmpeg/compo
 import { globalOptions } from '../../../transcoder/ffmpeg/options.ts';
 import { pictureCommand } from '../../../transcoder/ffmpeg/picture-command.ts';
 import { soundCommand } from '../../../transcoder/ffmpeg/sound-command.ts';
-import type { SourcePicture } from '../../../transcoder/sps.ts';
+import type { SourcePicture } from '../../../transcoder/source-picture.ts';
 
 const LADDER: readonly VideoRendition[] = [
   ['v360', 640, 360, '1e'],

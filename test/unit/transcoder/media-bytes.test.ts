@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { adtsFrames } from '../../../transcoder/adts.ts';
-import { isDisposable, nalUnits, parameterSets } from '../../../transcoder/nal.ts';
-import { readSourcePicture } from '../../../transcoder/sps.ts';
+import { adtsFrames } from '#common/codec/aac/adts';
+import { isDisposable, nalUnits } from '#common/codec/h264/nal-units';
+import { parameterSets } from '../../../transcoder/picture-input.ts';
+import { readSourcePicture } from '../../../transcoder/source-picture.ts';
 
 const adts = (payload: readonly number[]): Buffer => {
   const size = 7 + payload.length;
@@ -30,7 +31,7 @@ describe('NAL units', () => {
     const sample = Uint8Array.of(0, 0, 0, 2, 0x67, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0x68);
     expect([...nalUnits(sample)].map((unit) => [...unit])).toEqual([[0x67, 1], [0x68]]);
     expect(parameterSets(sample).pps).toEqual(Uint8Array.of(0x68));
-    expect(() => [...nalUnits(sample.subarray(0, -1))]).toThrow('NAL unit at 10 of 14');
+    expect(() => [...nalUnits(sample.subarray(0, -1))]).toThrow('NAL unit of 1 bytes at 14 of 14');
   });
 
   test('of a picture tell whether others may refer to it', () => {
@@ -57,6 +58,6 @@ describe('an SPS', () => {
   });
 
   test('that is cut short is an error', () => {
-    expect(() => readSourcePicture(Buffer.from(hd.slice(0, 12), 'hex'))).toThrow('SPS ends');
+    expect(() => readSourcePicture(Buffer.from(hd.slice(0, 12), 'hex'))).toThrow('bits end');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { AudioFrame } from '#common/contracts/frame';
 import { aacFramesOf, gridOf } from '#common/grid';
 import { samplePosition, segmentNumber } from '#common/time';
-import { decodedSound } from '../../../transcoder/aac-config.ts';
+import { decodedSound } from '../../../transcoder/decoded-sound.ts';
 import { planSound, type SoundSource, type SpanPiece } from '../../../transcoder/sound-plan.ts';
 
 const grid = gridOf('30000/1001');
@@ -111,8 +111,8 @@ describe('an AudioSpecificConfig', () => {
   });
 
   test('that is cut short is an error with its place', () => {
-    expect(() => decodedSound(Uint8Array.of(0x11))).toThrow(/ends at bit 8/);
-    expect(() => decodedSound(Uint8Array.of(0x16, 0x90))).toThrow(/frequency index 13/);
+    expect(() => decodedSound(Uint8Array.of(0x11))).toThrow(/bits end at 8/);
+    expect(() => decodedSound(Uint8Array.of(0x16, 0x90))).toThrow(/an unknown number of Hz/);
   });
 
   test.each([

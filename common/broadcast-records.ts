@@ -1,0 +1,37 @@
+/** The store's records of broadcasts, read: the scheduler's leader writes them. */
+import { storeKeys } from './contracts/names.ts';
+import { broadcastSchema, type Broadcast } from './contracts/segment.ts';
+import type { ObjectStore } from './store/store.ts';
+import { segmentNumber } from './time.ts';
+
+/** Every broadcast of a channel that the store knows, newest first. */
+export async function readBroadcasts(
+  store: ObjectStore,
+  channel: string,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Broadcast[]> {
+  const numbers: number[] = [];
+  for await (const key of store.list(storeKeys.broadcastPrefix(channel))) {
+    const number = /\/(\d+)\.json$/.exec(key)?.[1];
+    if (number !== undefined) {
+      numbers.push(Number(number));
+    }
+  }
+  const records: Broadcast[] = [];
+  for (const number of numbers.toSorted((a, b) => b - a).slice(0, most)) {
+    const body = await store.get(storeKeys.broadcast(channel, segmentNumber(number)));
+    const record = body && broadcastSchema.safeParse(parseJson(body.toString('utf8')));
+    if (record?.success === true) {
+      records.push(record.data);
+    }
+  }
+  return records;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,25 @@
+/** Heads of coded slices (Rec. ITU-T H.264 §7.3.3). */
+import { BitReader, rawPayload } from '../bit-reader.ts';
+
+/** The head of a coded slice (types 1 and 5; H.264 §7.3.3). */
+export interface SliceHead {
+  /** An I or SI slice (table 7-6). */
+  readonly isIntra: boolean;
+  /** pic_parameter_set_id. */
+  readonly ppsId: number;
+}
+
+/** Reads a slice's head; undefined if there is none. */
+export function readSliceHead(unit: Uint8Array): SliceHead | undefined {
+  const reader = new BitReader(rawPayload(unit.subarray(1), 16));
+  try {
+    reader.unsigned(); // first_mb_in_slice
+    const type = reader.unsigned() % 5;
+    return { isIntra: type === 2 || type === 4, ppsId: reader.unsigned() };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a coded slice is an I or SI slice. */
+export const isIntraSlice = (unit: Uint8Array): boolean => readSliceHead(unit)?.isIntra === true;

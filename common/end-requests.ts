@@ -1,0 +1,26 @@
+/**
+ * Operators' wishes to end a broadcast: control asks, the scheduler's leader does it. A wish names its broadcast, so
+ * that it waits for the next leader where there is none, and never ends another broadcast than the one it was meant for.
+ */
+import { redisKeys } from './contracts/names.ts';
+import type { Broadcast } from './contracts/segment.ts';
+import type { Redis } from './redis.ts';
+
+type Named = Pick<Broadcast, 'channel' | 'broadcast'>;
+
+/** Asks, and wakes the leader. May be repeated. */
+export async function askForEnd(redis: Redis, { channel, broadcast }: Named): Promise<void> {
+  await redis.hset(redisKeys.endAsked, channel, broadcast);
+  await redis.publish(redisKeys.endNews, channel);
+}
+
+/** What is asked for: by channel, the number of the broadcast to be ended. */
+export async function readEndsAsked(redis: Redis): Promise<ReadonlyMap<string, number>> {
+  const wishes = await redis.hgetall(redisKeys.endAsked);
+  return new Map(Object.entries(wishes).map(([channel, number]) => [channel, Number(number)]));
+}
+
+/** The broadcast is over: what was asked is done, however it came to its end. */
+export async function forgetEndAsked(redis: Redis, channel: string): Promise<void> {
+  await redis.hdel(redisKeys.endAsked, channel);
+}

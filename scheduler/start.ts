@@ -1,0 +1,96 @@
+/** The scheduler service, put together: the channels it follows, leadership, in_MQ. */
+import { Gauge } from 'prom-client';
+import { redisKeys } from '#common/contracts/names';
+import type { ServiceContext } from '#common/service';
+import { openChannels } from './channels.ts';
+import { takeChunkJobs } from './chunk-jobs.ts';
+import type { SchedulerConfig } from './config.ts';
+import { ChannelMemory } from './leader/channel-memory.ts';
+import { startLeader, type Leader } from './leader/leader.ts';
+import { keepLease } from './leader/lease.ts';
+
+/** What the service uses of its context. */
+export type SchedulerContext = Pick<
+  ServiceContext<SchedulerConfig>,
+  | 'config'
+  | 'logger'
+  | 'clock'
+  | 'redis'
+  | 'connect'
+  | 'store'
+  | 'metrics'
+  | 'lifecycle'
+  | 'id'
+  | 'setReady'
+>;
+
+/** Starts the service: ready as soon as it can lead, whether it does or stands by. */
+export async function startScheduler(context: SchedulerContext): Promise<void> {
+  const { config, connect, logger, clock, redis, store, lifecycle } = context;
+  const subscriber = connect('channels');
+  const channels = lifecycle.own(
+    'channels',
+    await openChannels({ redis, subscriber, store, logger }),
+  );
+
+  let leader: Leader | undefined;
+  const logRedis = connect('log');
+  const memory = new ChannelMemory();
+  const lease = keepLease({
+    redis,
+    holder: context.id,
+    logger,
+    lead: (held) => {
+      const { closeAfter } = config;
+      const started = startLeader(
+        { redis, logRedis, store, clock, logger, closeAfter, channels, memory },
+        held,
+      );
+      leader = started;
+      return Promise.resolve({
+        close: async () => {
+          leader = undefined;
+          await started.close();
+        },
+      });
+    },
+  });
+  lifecycle.own('leadership', lease);
+  lifecycle.own('chunks', takeChunkJobs(redis, logger));
+
+  const news = connect('news');
+  news.on('message', () => {
+    leader?.lookForEnds();
+  });
+  // A notice that came while the connection was gone is made up for.
+  news.on('ready', () => {
+    leader?.lookForEnds();
+  });
+  await news.subscribe(redisKeys.endNews);
+  gauges(context, () => leader);
+  context.setReady(true);
+}
+
+function gauges({ metrics }: SchedulerContext, leader: () => Leader | undefined): void {
+  const registers = [metrics];
+  new Gauge({
+    name: 'touchline_scheduler_leader',
+    help: '1 on the scheduler that leads',
+    registers,
+    collect() {
+      this.set(leader() === undefined ? 0 : 1);
+    },
+  });
+  new Gauge({
+    name: 'touchline_transcode_unfinished',
+    help: 'Tasks given out and not finished',
+    labelNames: ['channel'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [channel, count] of leader()?.unfinished() ?? []) {
+        this.set({ channel }, count);
+      }
+    },
+  });
+}

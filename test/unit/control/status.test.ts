@@ -1,0 +1,93 @@
+import { describe, expect, test } from '@jest/globals';
+import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
+import type { Broadcast } from '#common/contracts/segment';
+import { FEED_REFUSED, type FeedStatus } from '#common/contracts/status';
+import { statusOf, type Known } from '../../../control/api/status.ts';
+
+const N = 897_500_000;
+/** When segment {@link N} begins at 30 frames a second, milliseconds. */
+const NOW = N * 2000;
+const channel: Channel = {
+  ...{ id: 'final', name: 'final', fps: null, profile: 'standard', ladder: DEFAULT_LADDER },
+  fixedLadder: false,
+  ...{ dvrSeconds: 60, reconnectSeconds: 60, streamKeyHash: '', createdAt: '' },
+};
+const air: Broadcast = {
+  ...{ channel: 'final', broadcast: N - 100, fps: '30', renditions: [], dvrSeconds: 60 },
+  ...{ startedAt: 0, last: null },
+};
+const feed: FeedStatus = {
+  ...{ slot: 'primary', connected: true, session: 's', at: NOW, bitrateBps: 1, fps: 30 },
+  ...{ keyframeSeconds: 2, width: 64, height: 64, encoder: '', warnings: [] },
+};
+const warningsOf = (known: Partial<Known>): { code: string; message: string }[] =>
+  statusOf({
+    ...{ channel, air, feed, origin: undefined, isLed: true, unfinished: 0, fillers: [] },
+    ...{ rawStored: undefined, disk: 'ok', now: NOW, ...known },
+  }).warnings;
+
+describe('the status of a channel', () => {
+  test('has no warnings when all is well', () => {
+    expect(warningsOf({})).toEqual([]);
+  });
+
+  test('tells for a minute which segments became filler, and why', () => {
+    const fillers = [
+      { n: N - 3, reason: 'ffmpeg ended with 1' },
+      { n: N - 4, reason: 'x' },
+      // A second note of the same, one of long ago, and one of the broadcast before.
+      { n: N - 4, reason: 'y' },
+      { n: N - 60, reason: 'z' },
+      { n: N - 200, reason: 'z' },
+    ];
+    expect(warningsOf({ fillers })).toEqual([
+      {
+        code: 'SEGMENTS_FILLED',
+        message: expect.stringMatching(
+          /^2 of the last minute's segments .* 897499997 the newest \(ffmpeg ended with 1\)/,
+        ),
+      },
+    ]);
+    const later = warningsOf({ fillers, now: NOW + 60_000, feed: { ...feed, at: NOW + 60_000 } });
+    expect(later).toEqual([]);
+    expect(warningsOf({ fillers, air: undefined })).toEqual([]);
+  });
+
+  test('tells for ten minutes why a publisher was sent away, and nothing else of what it was like', () => {
+    const warnings = [
+      { code: 'NO_AUDIO', message: 'the feed has no sound' },
+      { code: FEED_REFUSED, message: 'only H.264 + AAC' },
+    ];
+    const gone = { ...feed, connected: false, warnings };
+    const told = (later: number): string[] =>
+      warningsOf({ air: undefined, feed: gone, now: NOW + later }).map(({ code }) => code);
+    expect(told(1000)).toEqual([FEED_REFUSED]);
+    expect(told(599_000)).toEqual([FEED_REFUSED]);
+    expect(told(601_000)).toEqual([]);
+  });
+});
+
+test('a lag grows once the next segment is later than the last one was', () => {
+  const sound = { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' } as const;
+  const lagAt = (now: number): number | null | undefined =>
+    statusOf({
+      ...{
+        channel,
+        feed,
+        isLed: true,
+        unfinished: 0,
+        fillers: [],
+        rawStored: undefined,
+        disk: 'ok',
+        now,
+      },
+      air: { ...air, renditions: [sound] },
+      origin: {
+        broadcast: air.broadcast,
+        renditions: [{ id: 'a96', published: N - 2, lagMs: 2_100 }],
+      },
+    }).renditions[0]?.lagMs;
+  expect(lagAt(NOW)).toBe(2_100);
+  expect(lagAt(NOW + 2_100)).toBe(2_100);
+  expect(lagAt(NOW + 9_000)).toBe(9_000);
+});
