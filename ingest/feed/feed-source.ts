@@ -6,6 +6,7 @@ import { parseAudioTag, parseVideoTag, TimestampClock } from '../media/flv-tag.t
 import { H264Track } from '../media/h264-track.ts';
 import { parseMetadata } from '../media/script-data.ts';
 import type { MediaPacket } from '../mapping/session-map.ts';
+import type { FeedHeaders } from './feed-arrivals.ts';
 
 /** Composition times beyond this are a mistake, milliseconds: the frame is shown when it is decoded. Two B-frames at 1 fps need as much. */
 const MAX_COMPOSITION_TIME = 3000;
@@ -25,6 +26,15 @@ export class FeedSource {
   /** The sound's configuration, once it came. */
   get aac(): AacConfig | undefined {
     return this.#aac;
+  }
+
+  /** Which tracks can be decoded by what has come: pictures also need that no keyframe has named other sets. */
+  get headers(): FeedHeaders {
+    const { parameters, sets, undecodable } = this.track;
+    return {
+      picture: sets !== undefined || (parameters !== undefined && undecodable === 0),
+      sound: this.#aac !== undefined,
+    };
   }
 
   /** Messages with a picture, decodable or not. */

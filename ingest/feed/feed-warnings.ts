@@ -42,17 +42,26 @@ export interface FeedFacts extends FeedCounts {
 
 const NONE_YET: FeedCounts = { steps: 0, soundBreaks: 0, oddCompositionTimes: 0, undecodable: 0 };
 
-/** The warning about keyframes that are `seconds` apart, if that is long. */
-export function keyframeWarnings(seconds: number): Warning[] {
+/**
+ * The warning about keyframes that are too far apart, if they are.
+ * @param measured seconds between the last two
+ * @param open seconds since the last one, or since the first picture
+ */
+export function keyframeWarnings(measured: number, open: number): Warning[] {
   const advice = "set the encoder's keyframe interval to 2 s";
-  const apart = seconds.toFixed(1);
-  if (seconds > LONGEST_SEARCH) {
-    const message = `no keyframe for ${apart} s: pictures more than ${LONGEST_SEARCH} s after one cannot be shown, viewers see the slate; ${advice}`;
+  const interval = Math.max(measured, open);
+  if (interval > LONGEST_SEARCH) {
+    const message = `no keyframe for ${interval.toFixed(1)} s: pictures more than ${LONGEST_SEARCH} s after one cannot be shown, viewers see the slate; ${advice}`;
     return [{ code: 'KEYFRAME_TOO_FAR', message }];
   }
-  return seconds > LONG_INTERVAL
-    ? [{ code: 'KEYFRAME_INTERVAL_LONG', message: `keyframes are ${apart} s apart: ${advice}` }]
-    : [];
+  if (interval > LONG_INTERVAL) {
+    const found =
+      open > measured
+        ? `no keyframe for ${open.toFixed(1)} s`
+        : `keyframes are ${measured.toFixed(1)} s apart`;
+    return [{ code: 'KEYFRAME_INTERVAL_LONG', message: `${found}: ${advice}` }];
+  }
+  return [];
 }
 
 /** See the head of this file. */

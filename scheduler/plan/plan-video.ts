@@ -2,7 +2,7 @@
 import type { VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, type Grid } from '#common/grid';
 import { segmentNumber } from '#common/time';
-import { stretchesOf } from './sources.ts';
+import { shownStretches } from './sources.ts';
 import {
   firstShowable,
   frameBefore,
@@ -23,7 +23,7 @@ export function planVideo(state: ChannelState, air: AirState, n: number): VideoS
   const end = firstFrame(grid, segmentNumber(n + 1));
   const spans: VideoSpan[] = [];
   let shown: SessionState | undefined;
-  for (const stretch of stretchesOf(air)) {
+  for (const stretch of shownStretches(air)) {
     const { source } = stretch;
     if (source.kind === 'session') {
       shown = sessionOf(state, source.session);

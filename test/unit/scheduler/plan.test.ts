@@ -6,7 +6,7 @@ import { segmentNumber } from '#common/time';
 import { canonicalJson } from '../../../scheduler/plan/canonical-json.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planFiller, planSegment } from '../../../scheduler/plan/plan.ts';
-import { emptyChannel } from '../../../scheduler/plan/state.ts';
+import { emptyChannel, nextSegment } from '../../../scheduler/plan/state.ts';
 import { EPOCH, SimulatedLog } from './simulated-feed.ts';
 
 const grid = gridOf('30');
@@ -56,9 +56,9 @@ function tasksOf(log: SimulatedLog): Task[] {
   const state = emptyChannel();
   const tasks: Task[] = [];
   for (const entry of log.entries) {
-    const n = state.air?.next;
+    const n = state.air === null ? undefined : nextSegment(state.air);
     fold(state, entry);
-    if (entry.t === 'closed' && n !== undefined) {
+    if (n !== undefined && state.air !== null && nextSegment(state.air) > n) {
       tasks.push(planSegment('final', state, n));
     }
   }
