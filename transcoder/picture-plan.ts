@@ -48,7 +48,15 @@ export interface PicturePlan {
    * timestamps are whole multiples of this, and no others.
    */
   readonly fieldTicks: number | undefined;
+  /**
+   * Second fields before a gap: the deinterlacer puts them half-way into it. Where it does, and where they belong, in
+   * half ticks.
+   */
+  readonly secondFields: readonly { readonly from: number; readonly to: number }[];
 }
+
+/** Places from a picture of two fields to the next, beyond which there is a gap between them. */
+const LONGEST_STRIDE = 3;
 
 /**
  * The segment's first place. Before it lie pictures that are only decoded, and those whose second field or repetition
@@ -120,7 +128,26 @@ export function planPictures(
     fieldTicks: presented.some((picture) => picture.hasFields && picture.place !== undefined)
       ? placeTicks
       : undefined,
+    secondFields: secondFieldsBeforeGaps(presented, placeTicks),
   };
+}
+
+function secondFieldsBeforeGaps(
+  presented: readonly Candidate[],
+  placeTicks: number,
+): PicturePlan['secondFields'] {
+  let before: Candidate | undefined;
+  return presented.flatMap((picture) => {
+    const { place } = picture;
+    if (place === undefined) {
+      return [];
+    }
+    const last = before;
+    before = picture;
+    return last?.place !== undefined && last.hasFields && place - last.place > LONGEST_STRIDE
+      ? [{ from: (last.place + place) * placeTicks, to: 2 * (last.place + 1) * placeTicks }]
+      : [];
+  });
 }
 
 /**

@@ -214,6 +214,27 @@ describe('pictures of two fields', () => {
     }
   });
 
+  test('are held by their second field until another session begins within a later segment', async () => {
+    const first = SEGMENT * 100;
+    const moments = drawn(140);
+    const file = await makeFields('resumed', 140, true, 'keyint=60:min-keyint=60:bframes=0');
+    // Fields 18 and 19 are the last before the gap; those from 80 on come 10 places into the segment.
+    const before: PictureSource = {
+      ...{ kind: 'session', from: first - 40, to: first - 38, late: [] },
+      frames: codedVideo(file, first - 58, (n) => 2 * n).slice(0, 10),
+    };
+    const after: PictureSource = {
+      ...{ kind: 'session', from: first + 10, to: first + 100, late: [] },
+      frames: codedVideo(file, first - 110, (n) => 2 * n).slice(60),
+    };
+    const luma = await lumaOfSegments(await make('50', SEGMENT, [before, after]));
+    const held = luma
+      .slice(0, 10)
+      .map((picture) => recognise(picture, SIZE, moments, numbers(14, 12)).moment);
+    expect(held).toEqual(Array.from({ length: 10 }, () => 19));
+    expect(recognised(luma.slice(10, 30), moments, 120).shown).toEqual(numbers(120, 20));
+  });
+
   test.each([
     ['of the same size', SIZE],
     ['of another size', { width: 160, height: 96 }],

@@ -56,17 +56,26 @@ function fit(sources: readonly SourcePicture[], frame: { width: number; height: 
  * rules of its kind). It is given neighbours only, so that what it makes of a picture does not depend on where decoding
  * began. It reads memory by its first picture's size: others are scaled to that before, each field by itself.
  */
-function deinterlace(fieldTicks: number, sources: readonly SourcePicture[]): string[] {
+function deinterlace(
+  fieldTicks: number,
+  secondFields: PicturePlan['secondFields'],
+  sources: readonly SourcePicture[],
+): string[] {
   const { width = 0, height = 0 } = sources[0] ?? {};
   return [
     `select='not(mod(pts,${fieldTicks}))'`,
     `scale=w=${width}:h=${height}:eval=frame:interl=-1:${SCALER_FLAGS}`,
     'bwdif=mode=send_field:parity=auto:deint=interlaced',
+    ...(secondFields.length === 0
+      ? []
+      : [
+          `setpts='${secondFields.reduce((rest, { from, to }) => `if(eq(PTS,${from}),${to},${rest})`, 'PTS')}'`,
+        ]),
   ];
 }
 
 /** When the input's pictures are shown. */
-export type PictureTiming = Pick<PicturePlan, 'startSeconds' | 'fieldTicks'>;
+export type PictureTiming = Pick<PicturePlan, 'startSeconds' | 'fieldTicks' | 'secondFields'>;
 
 /**
  * The graph: exactly `G` pictures from `startSeconds` on, holes and the end filled by repeating, timestamps counted
@@ -74,13 +83,13 @@ export type PictureTiming = Pick<PicturePlan, 'startSeconds' | 'fieldTicks'>;
  */
 export function pictureGraph(
   grid: Grid,
-  { startSeconds, fieldTicks }: PictureTiming,
+  { startSeconds, fieldTicks, secondFields }: PictureTiming,
   sources: readonly SourcePicture[],
   renditions: readonly VideoRendition[],
 ): string {
   const sorted = renditions.toSorted((a, b) => b.height - a.height);
   const timed = [
-    ...(fieldTicks === undefined ? [] : deinterlace(fieldTicks, sources)),
+    ...(fieldTicks === undefined ? [] : deinterlace(fieldTicks, secondFields, sources)),
     `fps=${grid.num}/${grid.den}:start_time=${startSeconds}:round=near`,
     'tpad=stop=-1:stop_mode=clone',
     `trim=end_frame=${grid.segmentFrames}`,

@@ -24,7 +24,7 @@ const HD: SourcePicture = {
   ...{ isPlain: true, isFullRange: false, matrix: 1 },
 };
 
-const timing = { startSeconds: '0.0667', fieldTicks: undefined };
+const timing = { startSeconds: '0.0667', fieldTicks: undefined, secondFields: [] };
 
 function picture(sources: readonly SourcePicture[]): { args: string[]; graph: string } {
   const { command } = pictureCommand(gridOf('30000/1001'), timing, sources, LADDER);
