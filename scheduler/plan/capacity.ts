@@ -5,8 +5,8 @@ import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 const CORES_OF_A_WORKER = 1;
 /** What ingest, Redis, origin and edge take of a machine for one more broadcast, should they run there. */
 const REST_CORES = 0.25;
-/** Cores are never used to the last: work comes in lumps, and a segment that waits is late. */
-const USABLE = 0.85;
+/** Cores are never used to the last: work comes in lumps, and a segment that waits for a worker is late. */
+const USABLE = 0.75;
 
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
