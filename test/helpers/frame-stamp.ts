@@ -5,6 +5,8 @@
  * White is 1, black is 0, most significant bit first: 24 bits of frame number, then 8 bits of checksum (the XOR of
  * the number's three bytes and 0xA5).
  */
+// Looked up once: within jest every look-up of a global costs more than the sine itself.
+const { abs, floor, max, min, round } = Math;
 
 const COLUMNS = 16;
 const CELL_UNITS = 32;
@@ -49,11 +51,11 @@ export function drawStamp(plane: GrayPlane, frame: number): void {
   const unit = unitOf(plane);
   const bits = stampBits(frame);
   for (let cell = 0; cell < 2 * COLUMNS; cell++) {
-    const left = Math.round((MARGIN_UNITS + (cell % COLUMNS) * CELL_UNITS) * unit);
-    const right = Math.round((MARGIN_UNITS + ((cell % COLUMNS) + 1) * CELL_UNITS) * unit);
-    const row = Math.floor(cell / COLUMNS);
-    const top = Math.round((MARGIN_UNITS + row * CELL_UNITS) * unit);
-    const bottom = Math.round((MARGIN_UNITS + (row + 1) * CELL_UNITS) * unit);
+    const left = round((MARGIN_UNITS + (cell % COLUMNS) * CELL_UNITS) * unit);
+    const right = round((MARGIN_UNITS + ((cell % COLUMNS) + 1) * CELL_UNITS) * unit);
+    const row = floor(cell / COLUMNS);
+    const top = round((MARGIN_UNITS + row * CELL_UNITS) * unit);
+    const bottom = round((MARGIN_UNITS + (row + 1) * CELL_UNITS) * unit);
     const value = (bits >>> (31 - cell)) & 1 ? WHITE : BLACK;
     for (let y = top; y < bottom; y++) {
       plane.data.fill(value, y * plane.width + left, y * plane.width + right);
@@ -73,22 +75,22 @@ export function readStamp(plane: GrayPlane, area: PictureArea): number | undefin
   let unevenness = 0;
   for (let cell = 0; cell < 2 * COLUMNS; cell++) {
     const x = area.x + (MARGIN_UNITS + ((cell % COLUMNS) + 0.25) * CELL_UNITS) * unit;
-    const y = area.y + (MARGIN_UNITS + (Math.floor(cell / COLUMNS) + 0.25) * CELL_UNITS) * unit;
+    const y = area.y + (MARGIN_UNITS + (floor(cell / COLUMNS) + 0.25) * CELL_UNITS) * unit;
     const size = (CELL_UNITS / 2) * unit;
     const cellArea = { x, y, width: size, height: size };
     const mean = meanOf(plane, cellArea);
     means.push(mean);
-    unevenness = Math.max(unevenness, meanOf(plane, cellArea, mean));
+    unevenness = max(unevenness, meanOf(plane, cellArea, mean));
   }
-  const high = Math.max(...means);
-  const low = Math.min(...means);
+  const high = max(...means);
+  const low = min(...means);
   const middle = (high + low) / 2;
   if (high - low < MIN_CONTRAST || unevenness > MAX_UNEVENNESS * (high - low)) {
     return undefined;
   }
   let bits = 0;
   for (const mean of means) {
-    if (Math.abs(mean - middle) < MIN_CERTAINTY * (high - low)) {
+    if (abs(mean - middle) < MIN_CERTAINTY * (high - low)) {
       return undefined;
     }
     bits = ((bits << 1) | (mean > middle ? 1 : 0)) >>> 0;
@@ -102,28 +104,28 @@ export function readStamp(plane: GrayPlane, area: PictureArea): number | undefin
  * @param from what is averaged is each pixel's distance from this
  */
 export function meanOf(plane: GrayPlane, area: PictureArea, from = 0): number {
-  const left = Math.max(0, Math.round(area.x));
-  const right = Math.min(plane.width, Math.max(left + 1, Math.round(area.x + area.width)));
-  const top = Math.max(0, Math.round(area.y));
-  const bottom = Math.min(plane.height, Math.max(top + 1, Math.round(area.y + area.height)));
+  const left = max(0, round(area.x));
+  const right = min(plane.width, max(left + 1, round(area.x + area.width)));
+  const top = max(0, round(area.y));
+  const bottom = min(plane.height, max(top + 1, round(area.y + area.height)));
   let sum = 0;
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) {
-      sum += Math.abs((plane.data[y * plane.width + x] ?? 0) - from);
+      sum += abs((plane.data[y * plane.width + x] ?? 0) - from);
     }
   }
-  return sum / Math.max(1, (right - left) * (bottom - top));
+  return sum / max(1, (right - left) * (bottom - top));
 }
 
 /** A patch right of the stamp, level with it: nothing but picture, where a flash shows. */
 export function flashPatch(area: PictureArea): PictureArea {
   const unit = unitOf(area);
   const x = (MARGIN_UNITS * 2 + COLUMNS * CELL_UNITS) * unit;
-  const room = Math.max(4, area.width - x - MARGIN_UNITS * unit);
+  const room = max(4, area.width - x - MARGIN_UNITS * unit);
   return {
     x: area.x + x,
     y: area.y + MARGIN_UNITS * unit,
-    width: Math.min(room, 256 * unit),
+    width: min(room, 256 * unit),
     height: 2 * CELL_UNITS * unit,
   };
 }
@@ -151,7 +153,7 @@ export function letterboxArea(
   source: { readonly width: number; readonly height: number },
   frame: { readonly width: number; readonly height: number },
 ): PictureArea {
-  const scale = Math.min(frame.width / source.width, frame.height / source.height);
+  const scale = min(frame.width / source.width, frame.height / source.height);
   const width = source.width * scale;
   const height = source.height * scale;
   return { x: (frame.width - width) / 2, y: (frame.height - height) / 2, width, height };

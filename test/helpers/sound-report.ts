@@ -1,6 +1,9 @@
 /** Measurements on decoded sound: when beeps begin, and how clean it is at joins and away from them. */
 import { BEEP_HZ, BEEP_SECONDS, TONE_HZ } from './sound.ts';
 
+// Looked up once: within jest every look-up of a global costs more than the sine itself.
+const { PI, abs, cos, floor, log10, max, min, round, sin, sqrt } = Math;
+
 /** Half of the stretch around a join that is measured, in samples. */
 export const JOIN_REACH = 2048;
 
@@ -17,9 +20,9 @@ export interface NoiseReport {
  * An encoder's smearing is symmetric to this, so it is good to well under a millisecond.
  */
 export function beepOnsets(pcm: Float32Array, rate: number): number[] {
-  const length = Math.round(BEEP_SECONDS * rate);
-  const energies = windowEnergies(pcm, (2 * Math.PI * BEEP_HZ) / rate, length);
-  const loudest = energies.reduce((a, b) => Math.max(a, b), 0);
+  const length = round(BEEP_SECONDS * rate);
+  const energies = windowEnergies(pcm, (2 * PI * BEEP_HZ) / rate, length);
+  const loudest = energies.reduce((a, b) => max(a, b), 0);
   const onsets: number[] = [];
   if (loudest < 1) {
     return onsets;
@@ -40,14 +43,14 @@ export function beepOnsets(pcm: Float32Array, rate: number): number[] {
 
 /** For each start, the energy at angular frequency `step` in the `length` samples from there. */
 function windowEnergies(pcm: Float32Array, step: number, length: number): Float64Array {
-  const energies = new Float64Array(Math.max(0, pcm.length - length));
+  const energies = new Float64Array(max(0, pcm.length - length));
   let [re, im] = [0, 0];
   for (let i = 0; i < pcm.length; i++) {
-    re += (pcm[i] ?? 0) * Math.cos(step * i);
-    im += (pcm[i] ?? 0) * Math.sin(step * i);
+    re += (pcm[i] ?? 0) * cos(step * i);
+    im += (pcm[i] ?? 0) * sin(step * i);
     if (i >= length) {
-      re -= (pcm[i - length] ?? 0) * Math.cos(step * (i - length));
-      im -= (pcm[i - length] ?? 0) * Math.sin(step * (i - length));
+      re -= (pcm[i - length] ?? 0) * cos(step * (i - length));
+      im -= (pcm[i - length] ?? 0) * sin(step * (i - length));
     }
     if (i + 1 >= length && i + 1 - length < energies.length) {
       energies[i + 1 - length] = re * re + im * im;
@@ -58,10 +61,10 @@ function windowEnergies(pcm: Float32Array, step: number, length: number): Float6
 
 /** The steady tone that fits `pcm` best between two samples: one amplitude and phase for all of it. */
 export function fitTone(pcm: Float32Array, rate: number, from: number, to: number): Float32Array {
-  const step = (2 * Math.PI * TONE_HZ) / rate;
+  const step = (2 * PI * TONE_HZ) / rate;
   let [cc, ss, cs, xc, xs] = [0, 0, 0, 0, 0];
   for (let i = from; i < to; i++) {
-    const [c, s, x] = [Math.cos(step * i), Math.sin(step * i), pcm[i] ?? 0];
+    const [c, s, x] = [cos(step * i), sin(step * i), pcm[i] ?? 0];
     cc += c * c;
     ss += s * s;
     cs += c * s;
@@ -71,7 +74,7 @@ export function fitTone(pcm: Float32Array, rate: number, from: number, to: numbe
   const determinant = cc * ss - cs * cs;
   const a = (xc * ss - xs * cs) / determinant;
   const b = (xs * cc - xc * cs) / determinant;
-  return Float32Array.from(pcm, (_, i) => a * Math.cos(step * i) + b * Math.sin(step * i));
+  return Float32Array.from(pcm, (_, i) => a * cos(step * i) + b * sin(step * i));
 }
 
 /**
@@ -87,7 +90,7 @@ export function noiseAround(
   let [signals, noises] = [0, 0];
   for (const place of places) {
     let [signal, noise] = [0, 0];
-    if (place < JOIN_REACH || place + JOIN_REACH > Math.min(pcm.length, reference.length)) {
+    if (place < JOIN_REACH || place + JOIN_REACH > min(pcm.length, reference.length)) {
       continue;
     }
     for (let i = place - JOIN_REACH; i < place + JOIN_REACH; i++) {
@@ -103,7 +106,7 @@ export function noiseAround(
   return {
     places: ratios.length,
     overallDb: decibel(signals, noises),
-    medianDb: ratios[Math.floor(ratios.length / 2)] ?? Number.NaN,
+    medianDb: ratios[floor(ratios.length / 2)] ?? Number.NaN,
     worstDb: ratios[0] ?? Number.NaN,
   };
 }
@@ -136,7 +139,7 @@ export function equalPlaces(join: number, { joins, period, from, to }: Joined): 
     (place) =>
       place >= from + JOIN_REACH &&
       place <= to - JOIN_REACH &&
-      joins.every((other) => Math.abs(place - other) >= 2 * JOIN_REACH),
+      joins.every((other) => abs(place - other) >= 2 * JOIN_REACH),
   );
 }
 
@@ -152,16 +155,15 @@ export function joinLoss(pcm: Float32Array, reference: Float32Array, joined: Joi
   });
   const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
   const variance =
-    losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / Math.max(1, losses.length - 1);
+    losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / max(1, losses.length - 1);
   return {
     joins: losses.length,
     meanDb: mean,
-    errorDb: Math.sqrt(variance / Math.max(1, losses.length)),
+    errorDb: sqrt(variance / max(1, losses.length)),
   };
 }
 
-const decibel = (signal: number, noise: number): number =>
-  10 * Math.log10(signal / Math.max(noise, 1e-12));
+const decibel = (signal: number, noise: number): number => 10 * log10(signal / max(noise, 1e-12));
 
 /**
  * How many samples later `reference` appears in `pcm`, the best within `reach` of a guess.
@@ -175,12 +177,12 @@ export function findLag(
   const half = 12_000;
   const scoreOf = (lag: number, step: number): number => {
     let [product, energy] = [0, 1e-9];
-    for (let i = Math.max(0, at - half); i < at + half; i += step) {
+    for (let i = max(0, at - half); i < at + half; i += step) {
       const value = pcm[i + lag] ?? 0;
       product += value * (reference[i] ?? 0);
       energy += value * value;
     }
-    return product / Math.sqrt(energy);
+    return product / sqrt(energy);
   };
   let best = { lag: guess, score: -Infinity };
   for (let lag = guess - reach; lag <= guess + reach; lag++) {
