@@ -6,6 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
 import type { Clock } from '#common/clock';
+import { initHash } from '#common/contracts/delivery';
 import { storeKeys } from '#common/contracts/names';
 import type { Published, Result } from '#common/contracts/segment';
 import { toPipelineError } from '#common/errors';
@@ -13,7 +14,6 @@ import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
 import { milliseconds, segmentNumber } from '#common/time';
 import type { SegmentMemory } from './memory.ts';
-import { initName } from './names.ts';
 import { readStoredSegment } from './segment-bytes.ts';
 import { differencesFrom } from './verify.ts';
 
@@ -194,7 +194,7 @@ export class Committer {
       }
       const { rendition, initSha256 } = item;
       puts.push(
-        put(storeKeys.init(channel, rendition, initName(initSha256)), bytes.init),
+        put(storeKeys.init(channel, rendition, initHash(initSha256)), bytes.init),
         put(storeKeys.segment(channel, rendition, n), bytes.data),
       );
     }

@@ -11,22 +11,34 @@
  *   One that is held is no error, one 404 would freeze the player.
  * - The delay must therefore cover lateness, a segment that is being fetched and some more in the buffer: three
  *   segments, and the segments of lateness that `declared.ts` has measured, two before any were.
- * - `@availabilityStartTime` stays the epoch and `Period@start` the broadcast's grid time, so that every service and
- *   player computes the same number from the same clock; neither is shifted to hide lateness.
+ * - `@availabilityStartTime` stays the epoch and `Period@start` the broadcast's grid time (less a millisecond, see
+ *   `PERIOD_LEAD`), so that every service and player computes the same number from the same clock; neither is shifted
+ *   to hide lateness.
+ * - ffmpeg's reader (libavformat/dashdec.c, 4 to 8) takes no account of `Period@start` when it asks whether a number
+ *   has left the window: to it every number of ours has, and it begins again at the live edge after each segment, for
+ *   ever. It is given values of its own, by which its arithmetic comes out right: see {@link forFfmpeg}.
  * - When the MPD becomes static dash.js stops fetching at once (`mediaHasFinished`). So a broadcast that has ended
  *   first gets its `Period@duration`, and turns static once players have had time to fetch the rest.
  */
+import { PATHS, SEGMENT_TEMPLATE, initTemplate } from '#common/contracts/delivery';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
 import { SAMPLE_RATE, firstFrame, firstSample, segmentSeconds, type Grid } from '#common/grid';
+import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber } from '#common/time';
-import { initFile } from './names.ts';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
 /** Live players reload this often at most; a 304 nearly always. */
 export const UPDATE_SECONDS = 2;
-/** Segments between the newest that should exist and where playback begins. */
-const DELAY_SEGMENTS = 3;
+
+/**
+ * How long before its first sample a live Period begins, in samples: a millisecond, a whole number of every grid's
+ * ticks. dash.js joins a young broadcast at the start of its window. Were that exactly where the media begins, the
+ * element would be there already (Chromium puts it at the start of the live seekable range), dash.js would leave out
+ * its seek, and the element, which waits for one, would never show a picture. So the media begins a little later, and
+ * dash.js seeks there, as it does wherever segments deviate from their template (§5.3.9.5.3 allows half a segment).
+ */
+const PERIOD_LEAD = SAMPLE_RATE / 1000;
 
 /** §5.3.1.2 `@profiles`. */
 const PROFILES = 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019';
@@ -64,6 +76,8 @@ export interface Run {
 }
 
 interface Addressing extends Run {
+  /** Samples between the Period's start and its first segment. */
+  readonly lead: number;
   /** ffmpeg (5.1) asks for one number too many of a finished template with a constant duration, and calls its 404 an error. */
   readonly hasOwnDurations: boolean;
 }
@@ -92,24 +106,25 @@ function segmentTimeline(grid: Grid, rendition: Rendition, first: number, last: 
 function segmentTemplate(
   { grid, inits }: Timeline,
   rendition: Rendition,
-  { first, last, hasOwnDurations }: Addressing,
+  { first, last, lead, hasOwnDurations }: Addressing,
 ): string {
   const n = segmentNumber(first);
   const isVideo = rendition.kind === 'video';
   const init = inits.get(rendition.id);
+  const timescale = isVideo ? grid.timescale : SAMPLE_RATE;
   const duration = isVideo ? grid.segmentFrames * grid.frameTicks : grid.segmentSamples;
   const isListed = hasOwnDurations && last !== undefined;
   return element(
     'SegmentTemplate',
     {
-      timescale: isVideo ? grid.timescale : SAMPLE_RATE,
+      timescale,
       duration: isListed ? undefined : duration,
       startNumber: first,
-      presentationTimeOffset: isVideo
-        ? firstFrame(grid, n) * grid.frameTicks
-        : firstSample(grid, n),
-      initialization: init === undefined ? undefined : `$RepresentationID$/${initFile(init)}`,
-      media: '$RepresentationID$/$Number$.m4s',
+      presentationTimeOffset:
+        (isVideo ? firstFrame(grid, n) * grid.frameTicks : firstSample(grid, n)) -
+        (lead * timescale) / SAMPLE_RATE,
+      initialization: init === undefined ? undefined : initTemplate(init),
+      media: SEGMENT_TEMPLATE,
     },
     isListed ? [segmentTimeline(grid, rendition, first, last)] : [],
   );
@@ -196,7 +211,11 @@ function audioSet(timeline: Timeline, run: Addressing): string | undefined {
   );
 }
 
-/** §5.3.2. */
+/**
+ * §5.3.2.
+ * @param startSamples where its first segment is in the presentation
+ * @returns its text, and how long its segments are together, once the end is known
+ */
 function period(
   timeline: Timeline,
   run: Addressing,
@@ -209,8 +228,8 @@ function period(
     'Period',
     {
       id: `n${run.first}`,
-      start: durationOf(startSamples),
-      duration: samples === undefined ? undefined : durationOf(samples),
+      start: durationOf(startSamples - run.lead),
+      duration: samples === undefined ? undefined : durationOf(samples + run.lead),
     },
     sets.filter((set) => set !== undefined),
   );
@@ -227,6 +246,57 @@ const document = (attributes: Attributes, children: readonly string[]): string =
 /** Nominal length; sound's segments are up to one AAC frame longer. */
 const longestSegment = (grid: Grid): string => secondsOf(segmentSeconds(grid) + 1024 / SAMPLE_RATE);
 
+/** Days and seconds, whole: ffmpeg reads each number of a duration as a float, which cannot hold the seconds since 1970. */
+const longDuration = (seconds: number): string =>
+  `P${Math.floor(seconds / 86_400)}DT${Math.floor(seconds % 86_400)}S`;
+
+/** What only ffmpeg's reader is told: seconds of window, and whole segments to begin behind the clock's. */
+interface FfmpegStart {
+  readonly window: number;
+  readonly behind: number;
+}
+
+/**
+ * Attributes of a namespace of their own, as the schema allows on `MPD` (§5.2.1), that only ffmpeg's reader heeds: it
+ * matches local names without case, and the last one wins. With `s` the seconds of the Period's start, `N` its first
+ * number and `d` a segment's length, it begins with number `N + (now - s) / d - minBufferTime`, and takes a number for
+ * gone that is not above `N + (now - timeShiftBufferDepth) / d`, in whole seconds and unsigned. So the depth it is
+ * told is `s` and a window together, no longer than the broadcast is old: a young one's grows with its segments.
+ */
+function forFfmpeg(timeline: Timeline, start: number, longest: number): Attributes {
+  const { window, behind } = ffmpegStart(timeline, start, longest);
+  return {
+    'xmlns:ffmpeg': 'urn:touchline:dash:ffmpeg',
+    'ffmpeg:timeshiftbufferdepth': longDuration(start + window),
+    'ffmpeg:minbuffertime': secondsOf(behind),
+  };
+}
+
+/**
+ * It reads a live MPD once, every rendition's first segment in turn, and then the renditions in turn again.
+ * @param start of the Period, seconds since the epoch
+ * @param longest window that is enough for any lateness, seconds
+ */
+function ffmpegStart(
+  { grid, broadcast, declared, segments }: Timeline,
+  start: number,
+  longest: number,
+): FfmpegStart {
+  const duration = segmentSeconds(grid);
+  const newest = segments.at(-1);
+  const age = newest === undefined ? 0 : Math.max(0, newest.at / 1000 - start);
+  if (newest === undefined || newest.n === broadcast.broadcast) {
+    // The window it needs lasts until a moment after now: it begins with what will be there only then.
+    return { window: age + 1, behind: Math.max(0, Math.floor(age / duration) - 1) };
+  }
+  return {
+    // A second for clocks that are behind.
+    window: Math.min(longest, Math.max(0, age - 1)),
+    // What is surely published, so that it does not wait once for each rendition.
+    behind: Math.min(declared.lateSegments + 1, Math.floor(age / duration)),
+  };
+}
+
 /**
  * The MPD of `/live`: one Period on the epoch's timeline. Dynamic while on air; once the end is known with its
  * duration; static at last, on the same timeline, so that players go on where they are.
@@ -236,14 +306,16 @@ export function liveManifest(timeline: Timeline): string {
   const last = broadcast.last ?? undefined;
   const first = broadcast.broadcast;
   const start = first * grid.segmentSamples;
-  const run = { first, last, hasOwnDurations: timeline.isStatic };
+  const run = { first, last, lead: PERIOD_LEAD, hasOwnDurations: timeline.isStatic };
   const { text, samples } = period(timeline, run, start);
-  const delay = (DELAY_SEGMENTS + declared.lateSegments) * segmentSeconds(grid);
+  const delay = (PLAYERS_BEHIND_SEGMENTS.standard + declared.lateSegments) * segmentSeconds(grid);
+  // The window must hold where playback begins.
+  const depth = Math.max(broadcast.dvrSeconds, delay + segmentSeconds(grid));
   const live: Attributes = {
     minimumUpdatePeriod: secondsOf(UPDATE_SECONDS),
-    // The window must hold where playback begins.
-    timeShiftBufferDepth: secondsOf(Math.max(broadcast.dvrSeconds, delay + segmentSeconds(grid))),
+    timeShiftBufferDepth: secondsOf(depth),
     suggestedPresentationDelay: secondsOf(delay),
+    ...forFfmpeg(timeline, start / SAMPLE_RATE, delay + segmentSeconds(grid)),
   };
   return document(
     {
@@ -258,7 +330,7 @@ export function liveManifest(timeline: Timeline): string {
     },
     [
       text,
-      element('UTCTiming', { schemeIdUri: 'urn:mpeg:dash:utc:http-iso:2014', value: '/time' }),
+      element('UTCTiming', { schemeIdUri: 'urn:mpeg:dash:utc:http-iso:2014', value: PATHS.time }),
     ],
   );
 }
@@ -271,7 +343,11 @@ export function liveManifest(timeline: Timeline): string {
 export function recordingManifest(timeline: Timeline, base: string, runs: readonly Run[]): string {
   let start = 0;
   const periods = runs.map((run) => {
-    const { text, samples = 0 } = period(timeline, { ...run, hasOwnDurations: true }, start);
+    const { text, samples = 0 } = period(
+      timeline,
+      { ...run, lead: 0, hasOwnDurations: true },
+      start,
+    );
     start += samples;
     return text;
   });

@@ -2,12 +2,12 @@
  * HLS playlists, written. draft-pantos-hls-rfc8216bis; section numbers below are its. Pure: what a playlist says is
  * a function of the records it is given.
  */
+import { initFile, segmentFile } from '#common/contracts/delivery';
 import type { Published } from '#common/contracts/segment';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
 import { SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
-import { initFile, segmentFile } from './names.ts';
 
 /** §4.4.1.2: 7 is what `EXT-X-MAP` with fragmented MP4 needs, 8 what `EXT-X-GAP` needs. */
 const VERSION = 7;

@@ -1,9 +1,9 @@
 /** Init segments: few, small, wanted by every player at its start. Kept in memory, else read from the store. */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { initHash } from '#common/contracts/delivery';
 import { storeKeys } from '#common/contracts/names';
 import type { ObjectStore } from '#common/store/store';
-import { initName } from './names.ts';
 
 /** Some kilobytes each. */
 const MAX_KEPT = 1_000;
@@ -19,7 +19,7 @@ export class InitSegments {
 
   /** Keeps one that belongs to a published segment. */
   keep(channel: string, rendition: string, sha256: string, bytes: Buffer): void {
-    this.#kept.set(`${channel}/${rendition}/${initName(sha256)}`, bytes);
+    this.#kept.set(`${channel}/${rendition}/${initHash(sha256)}`, bytes);
   }
 
   /** The init segment whose hash begins so; its bytes prove the name. */
@@ -32,7 +32,7 @@ export class InitSegments {
     const bytes = await this.#store.get(storeKeys.init(channel, rendition, hash));
     if (
       bytes === undefined ||
-      initName(createHash('sha256').update(bytes).digest('hex')) !== hash
+      initHash(createHash('sha256').update(bytes).digest('hex')) !== hash
     ) {
       return undefined;
     }

@@ -1,6 +1,11 @@
 /** Playlist and manifest texts, made once per change and not per request. */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import {
+  liveFolderFromRecording,
+  mediaPlaylistFile,
+  recordingPlaylistFile,
+} from '#common/contracts/delivery';
 import type { Rendition } from '#common/contracts/rendition';
 import { liveManifest, recordingManifest, type Run } from './dash.ts';
 import { mediaPlaylist, multivariantPlaylist } from './hls.ts';
@@ -32,9 +37,6 @@ function documentOf(text: string, type: string, maxAge: number): Document {
   return { body, type, etag: etagOf(body), maxAge };
 }
 
-/** Where a recording's objects are, from its folder. */
-const baseOf = (channel: string): string => `../../../live/${channel}/`;
-
 /** See the head of this file. */
 export class Playlists {
   readonly #live = new WeakMap<
@@ -50,7 +52,8 @@ export class Playlists {
   multivariant(live: LiveBroadcast): Document {
     return this.#of(live, 'multivariant', () => {
       const { timeline } = live;
-      const uriOf = ({ id }: Rendition): string => `${id}/${timeline.broadcast.broadcast}.m3u8`;
+      const uriOf = ({ id }: Rendition): string =>
+        mediaPlaylistFile(id, timeline.broadcast.broadcast);
       return documentOf(multivariantPlaylist(timeline, uriOf), HLS_TYPE, MAX_AGE.live);
     });
   }
@@ -83,7 +86,7 @@ export class Playlists {
   endedMultivariant(timeline: Timeline): Document {
     const { broadcast } = timeline.broadcast;
     return this.#ofRecording(timeline, 'live/multivariant', () =>
-      multivariantPlaylist(timeline, ({ id }) => `${id}/${broadcast}.m3u8`),
+      multivariantPlaylist(timeline, ({ id }) => mediaPlaylistFile(id, broadcast)),
     );
   }
 
@@ -111,7 +114,7 @@ export class Playlists {
   /** `/vod/<channel>/<broadcast>/index.m3u8` */
   recordingMultivariant(timeline: Timeline): Document {
     return this.#ofRecording(timeline, 'multivariant', () =>
-      multivariantPlaylist(timeline, ({ id }) => `${id}.m3u8`),
+      multivariantPlaylist(timeline, ({ id }) => recordingPlaylistFile(id)),
     );
   }
 
@@ -126,7 +129,7 @@ export class Playlists {
         first: broadcast.broadcast,
         isEnded: true,
         isRecording: true,
-        base: `${baseOf(broadcast.channel)}${rendition.id}/`,
+        base: `${liveFolderFromRecording(broadcast.channel)}${rendition.id}/`,
       });
     });
   }
@@ -136,7 +139,12 @@ export class Playlists {
     return this.#ofRecording(
       timeline,
       'manifest',
-      () => recordingManifest(timeline, baseOf(timeline.broadcast.channel), runsOf(timeline)),
+      () =>
+        recordingManifest(
+          timeline,
+          liveFolderFromRecording(timeline.broadcast.channel),
+          runsOf(timeline),
+        ),
       DASH_TYPE,
     );
   }

@@ -1,5 +1,6 @@
 /** Where a result's bytes are: in the hot stream, else in the store. */
 import { createHash } from 'node:crypto';
+import { initHash } from '#common/contracts/delivery';
 import { redisKeys, storeKeys } from '#common/contracts/names';
 import type { Made, Published, Result } from '#common/contracts/segment';
 import { PipelineError } from '#common/errors';
@@ -8,7 +9,6 @@ import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import { segmentNumber } from '#common/time';
 import type { SegmentObjects } from './memory.ts';
-import { initName } from './names.ts';
 import type { SegmentBytes } from './verify.ts';
 
 /** What reading needs. */
@@ -25,7 +25,7 @@ async function readStored(
 ): Promise<SegmentBytes | undefined> {
   const [data, init] = await Promise.all([
     store.get(storeKeys.segment(channel, item.rendition, segmentNumber(n))),
-    store.get(storeKeys.init(channel, item.rendition, initName(item.initSha256))),
+    store.get(storeKeys.init(channel, item.rendition, initHash(item.initSha256))),
   ]);
   return data === undefined || init === undefined ? undefined : { init, data };
 }

@@ -112,7 +112,8 @@ export class Segments {
   }
 
   /**
-   * Up to two ahead of the newest; and, however late the pipeline is, what the clock says players of DASH ask for.
+   * Up to two ahead of the newest; and, however late the pipeline is, what the clock says players of DASH ask for, and
+   * one more, for players whose clock is ahead of ours.
    * Just beyond the end requests are held too, while players play to the end: a 404 is an error to dash.js.
    */
   #isAboutToBe(live: LiveBroadcast, n: number, last: number | null): boolean {
@@ -121,7 +122,7 @@ export class Segments {
     if (last !== null && n > last) {
       return n <= last + AHEAD && now < timeOfSegment(grid, segmentNumber(last + 1)) + PLAYED_OUT;
     }
-    return n <= live.newest + AHEAD || n < segmentOfTime(grid, now);
+    return n <= live.newest + AHEAD || n <= segmentOfTime(grid, now);
   }
 
   /** A segment of which the commit record says that it is stored. */

@@ -1,7 +1,8 @@
 /** Puts the origin together: what was published before, out_MQ, the server. */
 import { QUEUES } from '#common/contracts/names';
 import { segmentJobSchema } from '#common/contracts/segment';
-import { closesServer, listen } from '#common/listen';
+import { drainsServer } from '#common/drain';
+import { listen } from '#common/listen';
 import { openWorker, URGENT_LOCKS } from '#common/queues';
 import { watchRedisLife } from '#common/redis-life';
 import type { ServiceContext } from '#common/service';
@@ -114,8 +115,8 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
     previews: new Previews(store),
   });
   const server = createOriginServer({ origin, health, logger, metrics });
+  const draining = drainsServer(server);
   await listen(server, config.ORIGIN_PORT, config.BIND_HOST, 'ORIGIN_PORT');
-  lifecycle.own('server', closesServer(server));
   const worker = openWorker(
     QUEUES.segments,
     context.connect('segments'),
@@ -129,5 +130,7 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
     watchRedisLife(redis, logger, () => intake.noteAgain()),
   );
   lifecycle.own('segments', { close: () => worker.close() });
+  // Closed first: what held requests wait for still comes in while they are answered.
+  lifecycle.own('server', draining);
   context.setReady(true);
 }

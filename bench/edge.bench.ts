@@ -199,6 +199,8 @@ async function startEdge(
     NODE_ENV: 'production',
     HTTP_PORT: String(port),
     EDGE_UPSTREAM: upstream,
+    // The load is one client that asks for the same over and over.
+    REPEAT_PAUSE_MS: '0',
     REDIS_URL: redis,
     DATA_DIR: path.join(folder, 'data'),
     LOG_LEVEL: 'warn',

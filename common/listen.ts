@@ -1,9 +1,7 @@
-/** Servers: listening with an error that helps, and closing without waiting for idle clients. */
-import type { Server } from 'node:http';
+/** Servers: listening with an error that helps, and how URLs name the host. */
 import { isIPv6, type Server as NetServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { PipelineError } from './errors.ts';
-import type { Closable } from './lifecycle.ts';
 
 /**
  * Listens, or says which setting to change.
@@ -60,25 +58,6 @@ export function reachableHost(bindHost: string): string {
     default:
       return isIPv6(bindHost) ? `[${bindHost}]` : bindHost;
   }
-}
-
-/** Stops accepting, ends idle connections, and ends the rest after a second. */
-export function closesServer(server: Server): Closable {
-  return {
-    close: async () => {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
-      server.closeIdleConnections();
-      const timer = setTimeout(() => {
-        server.closeAllConnections();
-      }, 1_000);
-      await closed;
-      clearTimeout(timer);
-    },
-  };
 }
 
 /** How a URL for others names it: this machine's first outside address where it listens on all. */

@@ -1,7 +1,15 @@
 /** BullMQ, set up once: prefix, retention, listeners, fast recovery. */
-import { DelayedError, Queue, Worker, type Job, type JobsOptions } from 'bullmq';
+import {
+  DelayedError,
+  Queue,
+  UnrecoverableError,
+  Worker,
+  type Job,
+  type JobsOptions,
+} from 'bullmq';
 import type { z } from 'zod';
 import { QUEUE_PREFIX } from './contracts/names.ts';
+import { PipelineError, isRetryable } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { Redis } from './redis.ts';
 
@@ -60,7 +68,8 @@ export interface WorkerSettings {
 
 /**
  * Opens a worker. Job data is parsed by `schema` before the handler sees it; the handler's signal aborts when the
- * job's lock is lost or the worker closes by force.
+ * job's lock is lost or the worker closes by force. A job whose error cannot go away by doing it again, by the table of
+ * `errors.ts`, fails at once, whatever attempts it has left; foreign errors are tried again.
  */
 export function openWorker<S extends z.ZodType>(
   name: string,
@@ -79,6 +88,10 @@ export function openWorker<S extends z.ZodType>(
       running.set(id, controller);
       try {
         return await handler(schema.parse(job.data), job, controller.signal);
+      } catch (error) {
+        throw error instanceof PipelineError && !isRetryable(error.code)
+          ? new UnrecoverableError(error.message)
+          : error;
       } finally {
         running.delete(id);
       }

@@ -10,10 +10,11 @@ import { createClock, type Clock } from './clock.ts';
 import { parseConfig, type BaseConfig } from './config.ts';
 import { redisKeys } from './contracts/names.ts';
 import type { ServiceRecord } from './contracts/status.ts';
+import { drainsServer } from './drain.ts';
 import { toPipelineError } from './errors.ts';
 import { createHealthAnswer, type HealthAnswer } from './health.ts';
 import { Lifecycle, type Closable } from './lifecycle.ts';
-import { closesServer, listen, reachableHost } from './listen.ts';
+import { listen, reachableHost } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { connectRedis, type Redis } from './redis.ts';
 import { openStore } from './store/open.ts';
@@ -76,8 +77,9 @@ export async function runService<S extends z.ZodType<BaseConfig>>(
   const lifecycle = new Lifecycle(logger);
   const stopped = stopOnSignals(logger);
   try {
-    await start(options, config, logger, lifecycle);
+    const leave = await start(options, config, logger, lifecycle);
     await stopped;
+    leave();
   } catch (error) {
     logger.fatal({ error: toPipelineError(error) }, 'service cannot start');
     process.exitCode = 1;
@@ -118,12 +120,13 @@ const closesRedis = (redis: Redis): Closable => ({
   },
 });
 
+/** @returns makes it say from then on, to whoever asks and in the directory, that it is not ready */
 async function start<S extends z.ZodType<BaseConfig>>(
   options: ServiceOptions<S>,
   config: z.output<S>,
   logger: Logger,
   lifecycle: Lifecycle,
-): Promise<void> {
+): Promise<() => void> {
   const { service } = options;
   const id = options.id?.(config) ?? `${service}-${process.pid.toString(36)}`;
   const clock = createClock({ rate: config.CLOCK_RATE, origin: config.CLOCK_ORIGIN });
@@ -144,12 +147,13 @@ async function start<S extends z.ZodType<BaseConfig>>(
   });
 
   let isReady = false;
+  let isLeaving = false;
   let detail: Detail = {};
-  const health = createHealthAnswer(metrics, () => isReady);
+  const health = createHealthAnswer(metrics, () => isReady && !isLeaving);
   let port = options.publicPort?.(config);
   if (port === undefined) {
     const server = await listenForHealth(config, health);
-    lifecycle.own('health', closesServer(server));
+    lifecycle.own('health', drainsServer(server));
     port = (server.address() as AddressInfo).port;
   }
   const url = `http://${reachableHost(config.BIND_HOST)}:${port}`;
@@ -158,7 +162,7 @@ async function start<S extends z.ZodType<BaseConfig>>(
     service,
     url,
     pid: process.pid,
-    ready: isReady,
+    ready: isReady && !isLeaving,
     startedAt: performance.timeOrigin,
     at: Date.now(),
     detail,
@@ -188,6 +192,10 @@ async function start<S extends z.ZodType<BaseConfig>>(
     health,
   });
   logger.info({ id, url }, 'service started');
+  return () => {
+    isLeaving = true;
+    heartbeat.beat();
+  };
 }
 
 function startHeartbeat(

@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { QUEUES, storeKeys } from '#common/contracts/names';
 import { diskStateOf, freeBytesIn, type DiskState } from '#common/disk';
+import { drainsServer } from '#common/drain';
 import { readLeader } from '#common/leader-status';
 import { withDeadline } from '#common/lifecycle';
-import { closesServer, listen } from '#common/listen';
+import { listen } from '#common/listen';
 import { openQueue } from '#common/queues';
 import { watchRedisLife } from '#common/redis-life';
 import type { ServiceContext } from '#common/service';
@@ -145,7 +146,7 @@ export async function startControl(context: ControlContext): Promise<{ port: num
     }
   });
   await listen(server, config.CONTROL_PORT, config.BIND_HOST, 'CONTROL_PORT');
-  lifecycle.own('control api', closesServer(server));
+  lifecycle.own('control api', drainsServer(server));
   // Streams without an end would keep the server from closing.
   lifecycle.own('listeners', room.events);
   context.setReady(true);

@@ -14,6 +14,8 @@ export const edgeSettings = baseSettings
     EDGE_PUBLIC_URL: httpUrl('https://live.example.com').optional(),
     /** Bound of the memory cache in bytes. */
     CACHE_BYTES: wholeNumber(1024 ** 2, 64 * 1024 ** 3).default(256 * 1024 ** 2),
+    /** What a client waits that asks for the same over and over, in milliseconds; 0: nothing, for load tests. */
+    REPEAT_PAUSE_MS: wholeNumber(0, 1_000).default(150),
   })
   .transform((settings) => ({
     ...settings,

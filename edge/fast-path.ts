@@ -6,11 +6,13 @@
  * What may pass is a strict subset of RFC 9112: one whole request a read, HTTP/1.1, no body, no range. So there is
  * nothing that this reader and node:http could understand differently.
  */
-import type { Server } from 'node:http';
+import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { DRAIN_MS, LEAVING_HEADERS } from '#common/drain';
 import type { Closable } from '#common/lifecycle';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
+import { RecentTargets, type Pace } from './pace.ts';
 import { judgeHeaders, type Wishes } from './plain-request.ts';
 
 /** An answer ready to be written. */
@@ -43,38 +45,118 @@ const END = '\r\n\r\n';
 /** Larger requests are refused by node:http. */
 const MAX_REQUEST_BYTES = 8 * 1024;
 
+/** A connection on the fast path, while the server drains. */
+interface Leaving {
+  /** Hears no more requests, and ends once the answer under way is written. */
+  readonly drain: () => void;
+  /** The time is up: says so where no answer has begun; others have the rest of their bytes for as long as they may. */
+  readonly giveUpHeld: () => void;
+}
+
+/** For the last bytes of what was ended at the deadline. */
+const LAST_BYTES_MS = 250;
+const LEAVING = Buffer.from(
+  `HTTP/1.1 503 ${STATUS_CODES[503] ?? ''}\r\n${Object.entries(LEAVING_HEADERS)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')}\r\n`,
+);
+
 /**
  * Puts the fast path in front of a server's own handling of connections.
- * @returns closes connections that node:http has not been given
+ * @returns drains connections that node:http has not been given; the server is to stop listening at the same time
  */
-export function installFastPath(server: Server, answer: Answerer, times: FastPathTimes): Closable {
+export function installFastPath(
+  server: Server,
+  answer: Answerer,
+  times: FastPathTimes,
+  pace: Pace,
+  drainMs = DRAIN_MS,
+): Closable {
   const handlers = server.listeners('connection');
-  const open = new Set<Socket>();
+  const open = new Map<Socket, Leaving>();
+  let isDraining = false;
+  let onEmpty = (): void => undefined;
+  const forget = (socket: Socket): void => {
+    open.delete(socket);
+    if (open.size === 0) {
+      onEmpty();
+    }
+  };
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    serve(socket, answer, times, () => {
-      open.delete(socket);
+    const handOver = (): void => {
+      forget(socket);
       for (const handler of handlers) {
         handler.call(server, socket);
       }
-    });
+    };
+    if (isDraining) {
+      handOver();
+      return;
+    }
+    open.set(socket, serve(socket, paced(socket, answer, pace), times, handOver));
     socket.once('close', () => {
-      open.delete(socket);
+      forget(socket);
     });
   });
   return {
-    close: () => {
-      for (const socket of open) {
-        socket.destroy();
+    close: async () => {
+      isDraining = true;
+      const empty = new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
+      for (const connection of [...open.values()]) {
+        connection.drain();
       }
-      return Promise.resolve();
+      if (open.size === 0) {
+        return;
+      }
+      const deadline = setTimeout(() => {
+        for (const connection of [...open.values()]) {
+          connection.giveUpHeld();
+        }
+      }, drainMs);
+      const end = setTimeout(() => {
+        for (const socket of open.keys()) {
+          socket.destroy();
+        }
+      }, drainMs + LAST_BYTES_MS);
+      await empty;
+      clearTimeout(deadline);
+      clearTimeout(end);
     },
   };
 }
 
+type PacedAnswerer = (target: string, wishes: Wishes, headers: string) => ReturnType<Answerer>;
+
+/** The answerer for one connection, with a pause before what is asked over and over. */
+function paced(socket: Socket, answer: Answerer, pace: Pace): PacedAnswerer {
+  const recent = new RecentTargets();
+  return (target, wishes, headers) => {
+    const pause = recent.isSuspect(target)
+      ? pace.pauseFor(socket.remoteAddress, headers, target)
+      : 0;
+    return pause === 0
+      ? answer(target, wishes)
+      : new Promise((resolve) => {
+          setTimeout(() => {
+            resolve(answer(target, wishes));
+          }, pause);
+        });
+  };
+}
+
 /** Answers on one connection until something is not for this path; `handOver` then takes the connection as it is. */
-function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver: () => void): void {
+function serve(
+  socket: Socket,
+  answer: PacedAnswerer,
+  times: FastPathTimes,
+  handOver: () => void,
+): Leaving {
+  /** An answer is awaited, or follows an object that is still arriving. */
+  let underWay: 'nothing' | 'waiting' | 'following' = 'nothing';
+  let isDraining = false;
   let lastHeaders = '';
   let lastWishes: Wishes | undefined;
   let impatience: NodeJS.Timeout | undefined;
@@ -82,6 +164,12 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
   const giveUp = (): void => {
     clearTimeout(impatience);
     socket.destroy();
+  };
+  /** Ends as soon as what is written has gone out, if the server drains and no answer is under way. */
+  const endIfDraining = (): void => {
+    if (isDraining && underWay === 'nothing') {
+      socket.destroySoon();
+    }
   };
   /** Listens for the next request. */
   const listen = (): void => {
@@ -122,7 +210,7 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
       lastHeaders = headers;
       lastWishes = judgeHeaders(headers);
     }
-    return lastWishes && answer(text.slice(GET.length, lineEnd), lastWishes);
+    return lastWishes && answer(text.slice(GET.length, lineEnd), lastWishes, headers);
   };
   /** Who asks on without reading is not heard until he has read, and not waited for much longer than that takes. */
   const holdBack = (bytes: number): void => {
@@ -136,8 +224,11 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
       socket.write(head);
       socket.off('drain', onDrain);
       holdBack(body.length ?? 0);
+      underWay = 'following';
       follow(socket, body, 0, body.length, () => {
+        underWay = 'nothing';
         socket.on('drain', onDrain);
+        endIfDraining();
         if (!socket.writableNeedDrain) {
           listen();
         }
@@ -156,22 +247,28 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
     }
   };
   const onData = (chunk: Buffer): void => {
+    if (isDraining) {
+      return;
+    }
     const found = ask(chunk);
     if (found === undefined) {
       leave(chunk);
     } else if (found instanceof Promise) {
       socket.setTimeout(times.stallMs);
       socket.pause();
+      underWay = 'waiting';
       void found.then((late) => {
-        if (socket.destroyed) {
+        if (socket.destroyed || socket.writableEnded) {
           return;
         }
+        underWay = 'nothing';
         if (late === undefined) {
           leave(chunk);
           return;
         }
         listen();
         write(late);
+        endIfDraining();
       });
     } else {
       write(found);
@@ -190,4 +287,16 @@ function serve(socket: Socket, answer: Answerer, times: FastPathTimes, handOver:
   socket.on('timeout', giveUp);
   socket.on('drain', onDrain);
   socket.on('data', onData);
+  return {
+    drain: () => {
+      isDraining = true;
+      endIfDraining();
+    },
+    giveUpHeld: () => {
+      if (underWay === 'waiting') {
+        socket.write(LEAVING);
+        socket.destroySoon();
+      }
+    },
+  };
 }

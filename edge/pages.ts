@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type Response } from 'express';
 import { channelIdSchema } from '#common/contracts/channel';
+import { pagePath } from '#common/contracts/delivery';
 import type { EdgeDirectory } from '#common/edge-directory';
 import { PipelineError, httpStatusOf, toPipelineError } from '#common/errors';
 import { withDeadline } from '#common/lifecycle';
@@ -105,7 +106,9 @@ async function answer(options: PagesOptions, request: Request, response: Respons
       return;
     }
     case 'home':
-      response.set('cache-control', 'no-store').redirect(302, '/watch/main');
+      response
+        .set('cache-control', 'no-store')
+        .redirect(302, pagePath({ page: 'watch', channel: 'main' }));
       return;
     case 'none':
       if (request.path === '/favicon.ico' && player !== undefined) {

@@ -1,7 +1,17 @@
 /**
- * What a request's path asks for. Every path is matched as a whole against key patterns and written anew from the
- * parts, so nothing a client sends reaches the upstream or a file system as it came.
+ * What a request's path asks for. Every path is matched as a whole and written anew from its parts, so nothing a client
+ * sends reaches the upstream or a file system as it came.
  */
+import {
+  PATHS,
+  deliveryPath,
+  isMediaPath,
+  parseDelivery,
+  parsePage,
+  pathOf,
+  type Delivery,
+  type PlayerPage,
+} from '#common/contracts/delivery';
 
 /** Media: answered from the cache. `key` is the canonical path, also asked of the upstream. */
 export interface MediaRoute {
@@ -16,89 +26,56 @@ export type MediaKind = 'segment' | 'init' | 'playlist' | 'manifest' | 'preview'
 /** Everything the edge answers. */
 export type Route =
   | MediaRoute
-  | { readonly kind: 'time' }
-  | { readonly kind: 'nearest' }
-  | { readonly kind: 'page'; readonly page: 'watch' | 'embed'; readonly channel: string }
+  | ({ readonly kind: 'page' } & PlayerPage)
   | { readonly kind: 'asset'; readonly name: string }
-  | { readonly kind: 'home' }
-  | { readonly kind: 'none' };
+  | { readonly kind: 'time' | 'nearest' | 'home' | 'none' };
 
 /** Longest request target read at all. */
 export const MAX_TARGET_LENGTH = 2048;
 
-const CHANNEL = '[a-z0-9][a-z0-9-]{0,62}';
-const NUMBER = '(?:0|[1-9][0-9]{0,15})';
-const RENDITION = '(?:v[0-9]{2,4}|a[0-9]{2,3})';
-const INIT = 'init-[0-9a-f]{16}\\.mp4';
-
-const MEDIA: readonly (readonly [RegExp, MediaKind])[] = [
-  [pattern(`/live/${CHANNEL}/${RENDITION}/${NUMBER}\\.m4s`), 'segment'],
-  [pattern(`/live/${CHANNEL}/${RENDITION}/${NUMBER}\\.m3u8`), 'playlist'],
-  [pattern(`/live/${CHANNEL}/${RENDITION}/${INIT}`), 'init'],
-  [pattern(`/live/${CHANNEL}/index\\.m3u8`), 'playlist'],
-  [pattern(`/live/${CHANNEL}/index\\.mpd`), 'manifest'],
-  [pattern(`/live/${CHANNEL}/preview\\.jpg`), 'preview'],
-  [pattern(`/vod/${CHANNEL}/${NUMBER}/(?:index|${RENDITION})\\.m3u8`), 'playlist'],
-  [pattern(`/vod/${CHANNEL}/${NUMBER}/index\\.mpd`), 'manifest'],
-];
-/** The playlists that may be asked for ahead of time. */
-const LIVE_LIST = /^\/live\/[^/]+\/[^/]+\/[0-9]+\.m3u8$/;
-const PAGE = new RegExp(`^/(watch|embed)/(${CHANNEL})$`);
 const ASSET = /^\/assets\/([A-Za-z0-9][A-Za-z0-9_-]{0,79}(?:\.[a-z0-9]{1,8}){1,2})$/;
 
-function pattern(source: string): RegExp {
-  return new RegExp(`^${source}$`);
-}
-
-/** What a client of low-latency HLS asks a media playlist for (RFC 8216bis §6.2.5); the rest of a query is no part of a key. */
-const DELIVERY: readonly (readonly [string, RegExp])[] = [
-  ['_HLS_msn', /^(?:0|[1-9][0-9]{0,15})$/],
-  ['_HLS_part', /^(?:0|[1-9][0-9]{0,3})$/],
-  ['_HLS_skip', /^(?:YES|v2)$/],
-];
-
-/** The delivery directives of a query, in one order; empty when there are none or one of them is malformed. */
-function deliveryOf(query: string): string {
-  const asked = new URLSearchParams(query);
-  const found = DELIVERY.flatMap(([name, expression]) => {
-    const value = asked.get(name);
-    return value === null ? [] : [{ text: `${name}=${value}`, isValid: expression.test(value) }];
-  });
-  return found.every(({ isValid }) => isValid) && found.length > 0
-    ? `?${found.map(({ text }) => text).join('&')}`
-    : '';
+function mediaKindOf({ kind }: Delivery): MediaKind {
+  switch (kind) {
+    case 'segment':
+    case 'init':
+    case 'manifest':
+    case 'preview':
+      return kind;
+    case 'recording-manifest':
+      return 'manifest';
+    case 'multivariant':
+    case 'media-playlist':
+    case 'recording-multivariant':
+    case 'recording-playlist':
+      return 'playlist';
+  }
 }
 
 /**
- * The route of a request target. Of the query only the directives of low-latency HLS are part of it: session ids,
- * tokens and player reports in a key would give every viewer an object of his own.
+ * The route of a request target. Of a query nothing is part of a key: what the origin heeds of one is for
+ * `common/contracts/delivery.ts` to say.
  * @param target as received, origin form (`/live/…?…`); anything else is `none`
  */
 export function parseRoute(target: string): Route {
-  const end = target.indexOf('?');
-  const path = end === -1 ? target : target.slice(0, end);
-  if (path.startsWith('/live/') || path.startsWith('/vod/')) {
-    const found = MEDIA.find(([expression]) => expression.test(path));
-    if (found === undefined) {
-      return { kind: 'none' };
-    }
-    const [, media] = found;
-    const isLiveList = media === 'playlist' && end !== -1 && LIVE_LIST.test(path);
-    return {
-      kind: 'media',
-      key: isLiveList ? `${path}${deliveryOf(target.slice(end))}` : path,
-      media,
-    };
+  const path = pathOf(target);
+  if (isMediaPath(path)) {
+    const delivery = parseDelivery(target);
+    return delivery === undefined
+      ? { kind: 'none' }
+      : { kind: 'media', key: deliveryPath(delivery), media: mediaKindOf(delivery) };
   }
-  if (path === '/time' || path === '/') {
-    return { kind: path === '/' ? 'home' : 'time' };
+  switch (path) {
+    case '/':
+      return { kind: 'home' };
+    case PATHS.time:
+      return { kind: 'time' };
+    case PATHS.nearestEdges:
+      return { kind: 'nearest' };
   }
-  if (path === '/v1/edges/nearest') {
-    return { kind: 'nearest' };
-  }
-  const page = PAGE.exec(path);
-  if (page?.[1] !== undefined && page[2] !== undefined) {
-    return { kind: 'page', page: page[1] === 'embed' ? 'embed' : 'watch', channel: page[2] };
+  const page = parsePage(target);
+  if (page !== undefined) {
+    return { kind: 'page', ...page };
   }
   const name = ASSET.exec(path)?.[1];
   return name === undefined ? { kind: 'none' } : { kind: 'asset', name };

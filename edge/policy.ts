@@ -1,4 +1,5 @@
 /** How long an answer of the upstream is good, and what viewers are told about it: pure functions. */
+import { isRecordingPath, isSoundPath } from '#common/contracts/delivery';
 import { milliseconds, type Milliseconds } from '#common/time';
 import type { MediaKind } from './paths.ts';
 
@@ -67,7 +68,7 @@ export function freshnessOf(
     case 'playlist':
     case 'manifest':
     case 'preview': {
-      const most = key.startsWith('/vod/') ? RECORDING_MAX : LIVE_MAX;
+      const most = isRecordingPath(key) ? RECORDING_MAX : LIVE_MAX;
       return milliseconds(said === undefined ? LIVE_DEFAULT : Math.min(most, said * 1000));
     }
   }
@@ -91,7 +92,7 @@ export function contentTypeOf(media: MediaKind, key: string): string {
   switch (media) {
     case 'segment':
     case 'init':
-      return /\/a[0-9]{2,3}\//.test(key) ? 'audio/mp4' : 'video/mp4';
+      return isSoundPath(key) ? 'audio/mp4' : 'video/mp4';
     case 'playlist':
       return 'application/vnd.apple.mpegurl';
     case 'manifest':

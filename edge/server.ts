@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { isMediaPath } from '#common/contracts/delivery';
 import type { Clock } from '#common/clock';
 import type { HealthAnswer } from '#common/health';
 import type { Closable } from '#common/lifecycle';
@@ -14,6 +15,7 @@ import { installFastPath } from './fast-path.ts';
 import type { MediaCache } from './media-cache.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import { MAX_TARGET_LENGTH, parseRoute, type MediaRoute } from './paths.ts';
+import { Pace } from './pace.ts';
 import { MEDIA_HEADERS, sendMedia, sendStatus } from './send.ts';
 
 /** What the server needs. */
@@ -22,6 +24,8 @@ export interface EdgeServerOptions {
   readonly clock: Clock;
   readonly health: HealthAnswer;
   readonly metrics: EdgeMetrics;
+  /** What a client waits that asks for the same over and over, milliseconds. */
+  readonly repeatPauseMs: number;
   /** Answers what is neither media nor health. */
   readonly pages: RequestListener;
   /** A connection without progress for this long ends; above the longest held request. */
@@ -43,6 +47,7 @@ export interface EdgeServer {
 /** Makes the server: media at the socket where a request is plain, by node:http where it is not. */
 export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
   const { cache, metrics, stallMs = STALL_MS } = options;
+  const pace = new Pace(options.repeatPauseMs);
   const server = createServer(
     {
       headersTimeout: HEADERS_MS,
@@ -53,7 +58,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
       noDelay: true,
     },
     (request, response) => {
-      handle(options, request, response);
+      handle({ ...options, pace }, request, response);
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
@@ -62,15 +67,16 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     server,
     createFastAnswers({ cache, metrics, keepAliveSeconds: KEEP_ALIVE_MS / 1000 }),
     { firstMs: HEADERS_MS, idleMs: KEEP_ALIVE_MS, stallMs },
+    pace,
   );
   return { server, fastPath };
 }
 
-function handle(
-  options: EdgeServerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
+interface Answering extends EdgeServerOptions {
+  readonly pace: Pace;
+}
+
+function handle(options: Answering, request: IncomingMessage, response: ServerResponse): void {
   const target = request.url ?? '';
   if (target.length > MAX_TARGET_LENGTH) {
     sendStatus(request, response, 414);
@@ -90,13 +96,13 @@ function handle(
   const route = parseRoute(target);
   switch (route.kind) {
     case 'media':
-      sendFromCache(options, request, response, route);
+      paceMedia(options, request, response, route);
       return;
     case 'time':
       sendTime(options.clock, request, response);
       return;
     case 'none':
-      if (target.startsWith('/live/') || target.startsWith('/vod/')) {
+      if (isMediaPath(target)) {
         sendStatus(request, response, 404);
         return;
       }
@@ -110,8 +116,28 @@ function handle(
   }
 }
 
+/** What is not for the fast path, ranges for one, with the same pause. */
+function paceMedia(
+  options: Answering,
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: MediaRoute,
+): void {
+  const { socket, rawHeaders, url = '' } = request;
+  const pause = options.pace.pauseFor(socket.remoteAddress, rawHeaders.join('\n'), url);
+  if (pause === 0) {
+    sendFromCache(options, request, response, route);
+    return;
+  }
+  setTimeout(() => {
+    if (!response.destroyed && !response.headersSent) {
+      sendFromCache(options, request, response, route);
+    }
+  }, pause);
+}
+
 function sendFromCache(
-  options: EdgeServerOptions,
+  options: Answering,
   request: IncomingMessage,
   response: ServerResponse,
   route: MediaRoute,
@@ -122,7 +148,7 @@ function sendFromCache(
     return;
   }
   void answer.then((found) => {
-    if (!response.destroyed) {
+    if (!response.destroyed && !response.headersSent) {
       options.metrics.onAnswer(route.media, sendMedia(request, response, route, found));
     }
   });

@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { redisKeys } from '#common/contracts/names';
+import { drainsServer } from '#common/drain';
 import { nearestEdges, type EdgeDirectory } from '#common/edge-directory';
 import { withDeadline, type Closable } from '#common/lifecycle';
-import { closesServer, listen, publicHost } from '#common/listen';
+import { listen, publicHost } from '#common/listen';
 import type { Logger } from '#common/logger';
 import type { ServiceContext } from '#common/service';
 import type { EdgeConfig } from './config.ts';
@@ -68,11 +69,16 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     health: context.health,
     metrics,
     pages,
+    repeatPauseMs: config.REPEAT_PAUSE_MS,
   });
   metrics.count(countTraffic(server));
+  const draining = drainsServer(server);
   await listen(server, config.HTTP_PORT, config.BIND_HOST, 'HTTP_PORT');
-  lifecycle.own('server', closesServer(server));
-  lifecycle.own('fast path', fastPath);
+  lifecycle.own('server', {
+    close: async () => {
+      await Promise.all([draining.close(), fastPath.close()]);
+    },
+  });
   const { port } = server.address() as AddressInfo;
   lifecycle.own('detail', tellDetail(context, port, metrics));
   lifecycle.own('readiness', watchUpstream(upstream, logger, context.setReady));

@@ -1,4 +1,5 @@
 /** What is on a channel, told by its playlists: nothing, a broadcast on air, or one that has ended. */
+import { broadcastOfPlaylist } from '#common/contracts/delivery';
 
 /**
  * See the head of this file. `beginning` is on air, but too short to play without stalling; `unreachable` says
@@ -35,11 +36,9 @@ export function firstVariant(
 ): { readonly uri: string; readonly broadcast: number } | undefined {
   for (const line of text.split('\n')) {
     const uri = line.trim();
-    const number = uri.startsWith('#')
-      ? undefined
-      : /(?:^|\/)([0-9]+)\.m3u8(?:\?|$)/.exec(uri)?.[1];
-    if (number !== undefined) {
-      return { uri, broadcast: Number(number) };
+    const broadcast = uri.startsWith('#') ? undefined : broadcastOfPlaylist(uri);
+    if (broadcast !== undefined) {
+      return { uri, broadcast };
     }
   }
   return undefined;

@@ -2,6 +2,7 @@
  * The edge this viewer uses. The directory is asked once; its answer is kept in the browser and used, visit after
  * visit, until it expires or its edge fails. Then the next edge takes over in the middle of whatever plays.
  */
+import { PATHS } from '#common/contracts/delivery';
 import { choose, locateAt, moveFrom, parseDirectory, parseKept } from './edge-choice.ts';
 import type { EdgeChoice } from './edge-choice.ts';
 import { keptEdges, keepEdges } from './preferences.ts';
@@ -58,7 +59,7 @@ export function createEdges(channel: string): Edges {
   };
   const askDirectory = async (): Promise<void> => {
     lastAsked = performance.now();
-    const address = `${choice.current}/v1/edges/nearest?channel=${channel}`;
+    const address = `${choice.current}${PATHS.nearestEdges}?channel=${channel}`;
     const response = await fetch(address, { signal: AbortSignal.timeout(DIRECTORY_MS) });
     const answer = response.ok ? parseDirectory(await response.text()) : undefined;
     if (answer !== undefined) {

@@ -1,4 +1,5 @@
 /** The watch page and the embed: finds the channel in the address and puts the parts together. */
+import { PATHS, parsePage } from '#common/contracts/delivery';
 import { createChromeStore } from './chrome-store.ts';
 import { createControls } from './controls.ts';
 import { exposeDiagnostics } from './diagnostics.ts';
@@ -18,13 +19,13 @@ import { titleOf } from './timeline.ts';
 const REDRAW_MS = 250;
 
 function run(): void {
-  const channel = location.pathname.split('/')[2] ?? '';
+  const channel = parsePage(location.pathname)?.channel ?? '';
   const root = part(document, 'player', HTMLElement);
   const video = part(root, 'video', HTMLVideoElement);
   const edges = createEdges(channel);
   const clock = startServerClock(async () => {
     await edges.ready;
-    return edges.fetch('/time', { cache: 'no-store' });
+    return edges.fetch(PATHS.time, { cache: 'no-store' });
   });
   const sound = createSound(video);
   const session = new Session({

@@ -1,4 +1,5 @@
 /** A picture of the broadcast while the first frames are on their way. */
+import { deliveryPath } from '#common/contracts/delivery';
 import type { EdgeRoute } from './edges.ts';
 import type { Session } from './session.ts';
 
@@ -23,7 +24,9 @@ export function createPoster(
       }
       shown = broadcast;
       const image = new Image();
-      image.src = edges.locate(`/live/${channel}/preview.jpg?broadcast=${broadcast}`);
+      image.src = edges.locate(
+        `${deliveryPath({ kind: 'preview', channel })}?broadcast=${broadcast}`,
+      );
       image.addEventListener('load', () => {
         if (shown === broadcast) {
           video.poster = image.src;

@@ -2,6 +2,7 @@
  * What the page is doing about its channel: waiting for a broadcast, playing it, mending what broke, offering the
  * recording, and going over to the next broadcast by itself.
  */
+import { deliveryPath, presentationPath } from '#common/contracts/delivery';
 import { lookForBroadcast, readFrom } from './broadcast.ts';
 import type { Edges } from './edges.ts';
 import type { Engine, EngineName } from './engine.ts';
@@ -113,7 +114,7 @@ export class Session {
   watchRecording(): void {
     if (this.#broadcast !== undefined) {
       const { channel } = this.#options;
-      void this.#play(`/vod/${channel}/${this.#broadcast}/index`, 'recording');
+      void this.#play(presentationPath(channel, this.#broadcast), 'recording');
     }
   }
 
@@ -139,7 +140,10 @@ export class Session {
   async #look(): Promise<void> {
     clearTimeout(this.#timer);
     const turn = this.#turn;
-    const playlist = new URL(`/live/${this.#options.channel}/index.m3u8`, location.href).href;
+    const playlist = new URL(
+      deliveryPath({ kind: 'multivariant', channel: this.#options.channel }),
+      location.href,
+    ).href;
     const known = this.#isOver ? this.#broadcast : undefined;
     const { edges } = this.#options;
     const read = readFrom((path) => edges.fetch(path, { cache: 'no-cache' }));
@@ -158,7 +162,7 @@ export class Session {
           return;
         }
         this.#broadcast = onAir.broadcast;
-        await this.#play(`/live/${this.#options.channel}/index`, 'starting');
+        await this.#play(presentationPath(this.#options.channel), 'starting');
         return;
       case 'ended':
         if (!isWatching) {

@@ -1,5 +1,6 @@
 /** Names shared by every border: queues, Redis keys and store keys. Redis keys carry `{channel}` as their hash tag. */
 import type { SegmentNumber } from '../time.ts';
+import { initFile, segmentFile } from './delivery.ts';
 
 /** BullMQ queues: in_MQ, the work, and out_MQ. */
 export const QUEUES = { chunks: 'chunks', transcode: 'transcode', segments: 'segments' } as const;
@@ -66,9 +67,9 @@ export const storeKeys = {
   rawRecord: (channel: string, session: string, n: SegmentNumber): string =>
     `raw/${channel}/${session}/${n}.json`,
   segment: (channel: string, rendition: string, n: SegmentNumber): string =>
-    `media/${channel}/${rendition}/${n}.m4s`,
+    `media/${channel}/${rendition}/${segmentFile(n)}`,
   init: (channel: string, rendition: string, hash: string): string =>
-    `media/${channel}/${rendition}/init-${hash}.mp4`,
+    `media/${channel}/${rendition}/${initFile(hash)}`,
   preview: (channel: string, n: SegmentNumber): string => `media/${channel}/preview/${n}.jpg`,
   commit: (channel: string, broadcast: SegmentNumber, n: SegmentNumber): string =>
     `commits/${channel}/${broadcast}/${n}.json`,

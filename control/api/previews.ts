@@ -1,6 +1,7 @@
 /** Preview pictures, fetched from the origin for the control room: its pages then need to load from nowhere else. */
 import { LRUCache } from 'lru-cache';
 import { PipelineError } from '#common/errors';
+import { deliveryPath } from '#common/contracts/delivery';
 import type { ServiceRecord } from '#common/contracts/status';
 
 /** Real milliseconds for which one answer serves everybody who looks. */
@@ -36,7 +37,7 @@ export class Previews {
     const missing = (cause?: unknown): PipelineError =>
       new PipelineError('NOT_FOUND', `channel ${channel} has no preview`, { cause });
     try {
-      const answer = await fetch(new URL(`/live/${channel}/preview.jpg`, origin.url), {
+      const answer = await fetch(new URL(deliveryPath({ kind: 'preview', channel }), origin.url), {
         signal: AbortSignal.timeout(DEADLINE_MS),
         redirect: 'error',
       });

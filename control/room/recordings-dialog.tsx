@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { RoomChannel } from '#common/contracts/control-room';
+import { presentationPath } from '#common/contracts/delivery';
 import type { Broadcast } from '#common/contracts/segment';
 import { gridOf, segmentSeconds } from '#common/grid';
 import { listBroadcasts } from './api.ts';
@@ -67,7 +68,7 @@ export function RecordingsDialog({ entry, edgeUrl, onClose }: RecordingsDialogPr
                     {edgeUrl === undefined ? (
                       <span class="quiet">no edge is running</span>
                     ) : (
-                      <Addresses base={`${edgeUrl}/vod/${id}/${broadcast.broadcast}/index`} />
+                      <Addresses base={`${edgeUrl}${presentationPath(id, broadcast.broadcast)}`} />
                     )}
                   </td>
                 </tr>

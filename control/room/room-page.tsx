@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { RoomChannel, Snapshot } from '#common/contracts/control-room';
+import { pagePath } from '#common/contracts/delivery';
 import type { ChannelAction } from './channel-actions.tsx';
 import { ChannelDialog } from './channel-dialog.tsx';
 import { DeleteDialog, EndDialog } from './confirm-dialogs.tsx';
@@ -67,7 +68,7 @@ function Content({ state, snapshot, setOpen }: ContentProps): JSX.Element {
   const edge = edgeUrlOf(snapshot);
   const common = (entry: RoomChannel) => ({
     entry,
-    watchUrl: edge && `${edge}/watch/${entry.channel.id}`,
+    watchUrl: edge && `${edge}${pagePath({ page: 'watch', channel: entry.channel.id })}`,
     onAction: (kind: ChannelAction) => {
       setOpen({ kind, id: entry.channel.id });
     },

@@ -1,6 +1,7 @@
 /** What one publisher sends, message by message, as packets and facts: codecs, metadata, running timestamps. */
 import { PipelineError } from '#common/errors';
 import { acceptAacConfig, type AacConfig } from '../media/aac-policy.ts';
+import { FieldPair } from '../media/field-pair.ts';
 import { parseAudioTag, parseVideoTag, TimestampClock } from '../media/flv-tag.ts';
 import { H264Track } from '../media/h264-track.ts';
 import { parseMetadata } from '../media/script-data.ts';
@@ -15,6 +16,7 @@ const MAX_AAC_FRAME = 6144;
 /** See the head of this file. */
 export class FeedSource {
   readonly track = new H264Track();
+  readonly #fields = new FieldPair();
   readonly #time = new TimestampClock();
   #aac: AacConfig | undefined;
   #pictures = 0;
@@ -106,7 +108,8 @@ export class FeedSource {
         const isSane = Math.abs(compositionTime) <= MAX_COMPOSITION_TIME;
         this.#oddCompositionTimes += Number(!isSane);
         const pts = isSane ? dts + compositionTime : dts;
-        return { kind: 'video', dts, pts, arrival, ...picture };
+        const { flags, data: bytes } = picture;
+        return this.#fields.take({ kind: 'video', dts, pts, arrival, flags, data: bytes }, picture);
       }
     }
   }

@@ -34,6 +34,7 @@ export interface FeedFacts extends FeedCounts {
   readonly sourceFps: number | undefined;
   /** Share of frames that follow the grid one by one. */
   readonly inStep: number;
+  /** Its pictures are two fields each. */
   readonly isInterlaced: boolean;
   /** Declared rate of the sound. */
   readonly soundRate: number | undefined;
@@ -128,6 +129,13 @@ function timestampWarnings(facts: FeedFacts, before: FeedCounts): Warning[] {
   return warnings;
 }
 
+function interlacedMessage({ grid, sourceFps }: FeedFacts): string {
+  const perSource = sourceFps === undefined ? 2 : grid.num / grid.den / sourceFps;
+  return perSource < 1.5
+    ? `the feed is interlaced and the channel has ${grid.name} frames a second, so that every second field is not shown: set the channel to twice as many, or the encoder to progressive`
+    : `the feed is interlaced: its fields are made into ${grid.name} frames a second; a progressive feed looks better`;
+}
+
 function pictureWarnings(facts: FeedFacts, before: FeedCounts): Warning[] {
   const warnings: Warning[] = [];
   if (facts.undecodable > before.undecodable) {
@@ -136,9 +144,7 @@ function pictureWarnings(facts: FeedFacts, before: FeedCounts): Warning[] {
     warnings.push({ code: 'PARAMETER_SETS_MISSING', message });
   }
   if (facts.isInterlaced) {
-    const message =
-      'the feed may be interlaced, and is shown as it is: set the encoder to progressive';
-    warnings.push({ code: 'INTERLACED', message });
+    warnings.push({ code: 'INTERLACED', message: interlacedMessage(facts) });
   }
   return warnings;
 }

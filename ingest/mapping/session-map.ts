@@ -64,6 +64,19 @@ const WINDOW = 4000;
 /** Nothing for so long is a stall, and the window begins after it. */
 const STALL = 1000;
 
+/** The packets in the newest one's time: those that no step parts from it, however long they have been held. */
+function currentOf(packets: readonly MediaPacket[]): ReadonlySet<MediaPacket> {
+  const current = new Set<MediaPacket>();
+  let time = packets.at(-1)?.dts ?? 0;
+  for (const packet of packets.toReversed()) {
+    if (Math.abs(packet.dts - time) <= STEP) {
+      current.add(packet);
+      time = packet.dts;
+    }
+  }
+  return current;
+}
+
 /** See the head of this file. */
 export class SessionMap {
   readonly #grid: Grid;
@@ -71,6 +84,7 @@ export class SessionMap {
   readonly #order: PresentationOrder<VideoPacket>;
   readonly #sound = new SoundRuns();
   #held: MediaPacket[] | undefined;
+  #hasPicture = false;
   #offset = 0;
   #lastTimestamp = 0;
   #lastDts = Number.NEGATIVE_INFINITY;
@@ -78,6 +92,8 @@ export class SessionMap {
   #windowStart = Number.NEGATIVE_INFINITY;
   #leastBehind = Number.POSITIVE_INFINITY;
   #steps = 0;
+  /** Steps that are none: see {@link steps}. */
+  #holes = 0;
 
   /**
    * @param packets what was held since the session's beginning
@@ -89,9 +105,9 @@ export class SessionMap {
     this.#order = new PresentationOrder((packet) => this.#frames.place(this.#position(packet.pts)));
   }
 
-  /** How often the source's clock was mapped anew. */
+  /** How often the source's clock stepped. After a stall it is mapped anew as well, but has gone on as ours has. */
   get steps(): number {
-    return this.#steps;
+    return this.#steps - this.#holes;
   }
 
   /** How often sound did not go on where it was. */
@@ -106,10 +122,10 @@ export class SessionMap {
 
   /** Fixes the offset from the packets held at the beginning and maps them. */
   begin(packets: readonly MediaPacket[]): MappedPacket[] {
-    const last = packets.at(-1)?.dts ?? 0;
     // Also a clock that stepped before it was first mapped has stepped.
-    this.#steps += Number(packets.some(({ dts }) => Math.abs(dts - last) > STEP));
+    this.#steps += Number(currentOf(packets).size < packets.length);
     this.#held = [...packets];
+    this.#hasPicture = packets.some(({ kind }) => kind === 'video');
     return this.#settle();
   }
 
@@ -120,10 +136,16 @@ export class SessionMap {
       const since = packet.arrival - (this.#held[0]?.arrival ?? 0);
       return since >= STEP_HOLD ? this.#settle() : [];
     }
+    if (!this.#hasPicture && packet.kind === 'video') {
+      // Pictures after sound alone: where they fall between the borders of places is yet to be seen.
+      this.#hasPicture = true;
+      this.#held = [packet];
+      return [];
+    }
     if (this.#isStep(packet)) {
       this.#steps += 1;
       this.#held = [packet];
-      return this.#ordered(this.#order.flush());
+      return this.#ordered(this.#order.restart());
     }
     return this.#map(packet);
   }
@@ -135,13 +157,15 @@ export class SessionMap {
   }
 
   #isStep(packet: MediaPacket): boolean {
-    const step = Math.abs(packet.dts - this.#lastTimestamp);
+    const step = packet.dts - this.#lastTimestamp;
+    const passed = packet.arrival - this.#lastArrival;
     this.#lastTimestamp = packet.dts;
     const behind = packet.arrival - packet.dts - this.#offset;
-    if (step > STEP || behind < -OFF_CLOCK) {
+    if (Math.abs(step) > STEP || behind < -OFF_CLOCK) {
+      this.#holes += Number(passed > STALL && Math.abs(step - passed) <= STEP);
       return true;
     }
-    if (packet.arrival - this.#lastArrival > STALL) {
+    if (passed > STALL) {
       this.#windowStart = packet.arrival;
       this.#leastBehind = Number.POSITIVE_INFINITY;
     }
@@ -165,7 +189,8 @@ export class SessionMap {
       return [];
     }
     // Around a step the two tracks may still alternate between old and new time; the newest packet's time counts.
-    const isCurrent = (packet: MediaPacket): boolean => Math.abs(packet.dts - last.dts) <= STEP;
+    const currents = currentOf(held);
+    const isCurrent = (packet: MediaPacket): boolean => currents.has(packet);
     const current = held.filter(isCurrent);
     const pictures = current.flatMap((packet) => (packet.kind === 'video' ? [packet] : []));
     // Beyond the last decode time B-frames are still to come: those are not all there.
@@ -203,7 +228,10 @@ export class SessionMap {
   #map(packet: MediaPacket): MappedPacket[] {
     return packet.kind === 'video'
       ? this.#ordered(this.#order.push(packet))
-      : this.#mapSound(packet, this.#samplePosition(packet.dts));
+      : [
+          ...this.#ordered(this.#order.hear(packet.dts)),
+          ...this.#mapSound(packet, this.#samplePosition(packet.dts)),
+        ];
   }
 
   #mapSound(packet: AudioPacket, position: number): MappedPacket[] {

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { workerCapacitySchema } from '#common/contracts/worker-capacity';
 import { waitForAir } from '../helpers/broadcast-run.ts';
 import { endChild, runOk, words } from '../helpers/child.ts';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
@@ -137,6 +138,18 @@ async function cpuSeconds(pipeline: Pipeline): Promise<ReadonlyMap<string, reado
   return found;
 }
 
+/** What the workers told of the machine when the broadcast began, or soon after. */
+async function machineTold(pipeline: Pipeline): Promise<string> {
+  const { services } = z
+    .object({ services: z.array(z.object({ service: z.string(), detail: z.unknown() })) })
+    .parse(await pipeline.api.call('GET', '/v1/services', 200));
+  return services
+    .filter(({ service }) => service === 'transcoder')
+    .map(({ detail }) => workerCapacitySchema.parse(detail))
+    .map(({ otherCores, slowness }) => `${otherCores?.toFixed(2)} (${slowness?.toFixed(2)})`)
+    .join(', ');
+}
+
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '100' },
@@ -167,6 +180,7 @@ try {
   await waitForAir(pipeline, 'main');
   const { renditions, warnings } = await pipeline.api.status('main');
   console.log(`on air with ${renditions.map(({ id }) => id).join(', ')}`);
+  console.log(`cores that others took, by worker (slowness): ${await machineTold(pipeline)}`);
   for (const { code, message } of warnings) {
     console.log(`${code}: ${message}`);
   }

@@ -50,6 +50,7 @@ const RULES: Readonly<
   FFMPEG_MEMORY_MIB: number('from 512 to 65536'),
   MEMORY_BYTES: number('from 16777216'),
   CACHE_BYTES: number('from 1048576'),
+  REPEAT_PAUSE_MS: number('from 0'),
   ADMIN_TOKEN: {
     wrong: ['too-short-secret'.slice(1), 'a secret with spaces', 's'.repeat(513)],
     says: '16 to 512',

@@ -41,7 +41,7 @@ const picture = (width: number, height: number): string[] =>
   words`-f lavfi -i testsrc2=size=${width}x${height}:rate=30:duration=${SECONDS}`;
 
 async function makeVideo(height: number, bitrateBps: number): Promise<MediaRendition> {
-  const width = (height * 16) / 9;
+  const width = 2 * Math.round((height * 8) / 9);
   const bytes = await ffmpeg([
     ...picture(width, height),
     ...words`-c:v libx264 -preset ultrafast -profile:v baseline -level 3.1 -pix_fmt yuv420p
@@ -108,10 +108,21 @@ async function makeAudio(): Promise<MediaRendition> {
   };
 }
 
+const LADDER = [
+  { height: 720, bitrateBps: 1_500_000 },
+  { height: 360, bitrateBps: 500_000 },
+] as const;
+
 /** Encodes it: about a second of work. */
-export async function makeWatchMedia(): Promise<WatchMedia> {
+export async function makeWatchMedia(
+  ladder: readonly { readonly height: number; readonly bitrateBps: number }[] = LADDER,
+): Promise<WatchMedia> {
+  const pictures: MediaRendition[] = [];
+  for (const { height, bitrateBps } of ladder) {
+    pictures.push(await makeVideo(height, bitrateBps));
+  }
   return {
-    renditions: [await makeVideo(720, 1_500_000), await makeVideo(360, 500_000), await makeAudio()],
+    renditions: [...pictures, await makeAudio()],
     still: await ffmpeg([...picture(640, 360), ...words`-frames:v 1 -f mjpeg`]),
   };
 }

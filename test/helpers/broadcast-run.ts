@@ -24,6 +24,7 @@ export interface RunOptions {
   readonly channel: string;
   readonly fps?: FpsName;
   readonly ladder?: Ladder;
+  readonly reconnectSeconds?: number;
   readonly pace?: Pace;
 }
 
@@ -38,6 +39,9 @@ export async function recordClip(
     id: channel,
     ladder: options.ladder ?? SMALL_LADDER,
     ...(options.fps === undefined ? {} : { fps: options.fps }),
+    ...(options.reconnectSeconds === undefined
+      ? {}
+      : { reconnectSeconds: options.reconnectSeconds }),
   });
   const target = { port: pipeline.rtmpPort, key };
   const publication = await publishClip(clip.path, target, { patienceMs: KEY_MS, ...pace });

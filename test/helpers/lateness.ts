@@ -26,7 +26,7 @@ export function latenessOf(entries: readonly TimedEntry[], fps: FpsName): Latene
   const grid = gridOf(fps);
   let [worstMs, afterClosing, closed] = [0, 0, 0];
   for (const { at, entry } of entries) {
-    if (entry.t === 'closed') {
+    if (entry.t === 'picture-closed') {
       closed = Math.max(closed, entry.frame);
     } else if (entry.t === 'frames') {
       for (const [, index] of entry.v) {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:http';
 import { installFastPath, type WireAnswer } from '../../edge/fast-path.ts';
+import { FREE, Pace } from '../../edge/pace.ts';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
 import { runEdge, type RunningEdge } from './edge-run.ts';
 
@@ -128,17 +129,70 @@ describe('one connection', () => {
   });
 });
 
-test('of a query only the directives of low-latency HLS make another object', async () => {
+test('a query makes no object of its own, the directives of low-latency HLS included', async () => {
   const before = origin.asked.length;
   const { ask, socket } = open();
   const path = '/live/main/v480/897500000.m3u8';
   await ask(get(`${path}?session=1&token=secret`));
-  await ask(get(`${path}?session=2`));
-  await ask(get(`${path}?_HLS_part=3&x=1&_HLS_msn=897500001`));
-  await ask(get(`${path}?_HLS_msn=897500001&_HLS_part=3&session=4`));
-  await ask(get(`${path}?_HLS_msn=../x`));
+  for (let msn = 897_500_001; msn < 897_500_021; msn += 1) {
+    await ask(get(`${path}?_HLS_msn=${msn}&_HLS_part=3&session=4`));
+  }
   socket.destroy();
-  expect(origin.asked.slice(before)).toEqual([path, `${path}?_HLS_msn=897500001&_HLS_part=3`]);
+  expect(origin.asked.slice(before)).toEqual([path]);
+});
+
+describe('who asks for the same over and over', () => {
+  let pausing: RunningEdge;
+  beforeAll(async () => {
+    pausing = await runEdge(origin.url, { env: { REPEAT_PAUSE_MS: '1000' } });
+  });
+  afterAll(async () => {
+    await pausing.close();
+  });
+  /** Whether the answer comes only after a pause: what is asked a moment later on another connection overtakes it. */
+  const waits = async (request: string): Promise<boolean> => {
+    const repeated = open(pausing.url);
+    const other = open(pausing.url);
+    let isAnswered = false;
+    const answered = repeated.ask(request).then(() => {
+      isAnswered = true;
+    });
+    for (let i = 0; i < 20 && !isAnswered; i += 1) {
+      await other.ask(get(PLAYLIST, `x-another: ${i}\r\n`));
+    }
+    const hasWaited = !isAnswered;
+    await answered;
+    repeated.socket.destroy();
+    other.socket.destroy();
+    return hasWaited;
+  };
+
+  test('waits for each answer, on one connection or on many, and others behind his address do not', async () => {
+    const { ask, socket } = open(pausing.url);
+    for (let i = 0; i < FREE / 2; i += 1) {
+      const { head } = await ask(get(SEGMENT));
+      expect(head).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    socket.destroy();
+    for (let i = 0; i < FREE / 2; i += 1) {
+      const again = open(pausing.url);
+      await again.ask(get(SEGMENT));
+      again.socket.destroy();
+    }
+    expect(await waits(get(SEGMENT))).toBe(true);
+    expect(await waits(get(SEGMENT, 'user-agent: another\r\n'))).toBe(false);
+    expect(await waits(get(PLAYLIST))).toBe(false);
+  });
+
+  test('waits with ranges, too', async () => {
+    const range = get(SEGMENT, 'range: bytes=0-99\r\n');
+    for (let i = 0; i < FREE; i += 1) {
+      const { ask, socket } = open(pausing.url);
+      expect((await ask(range)).head).toMatch(/^HTTP\/1\.1 206 /);
+      socket.destroy();
+    }
+    expect(await waits(range)).toBe(true);
+  });
 });
 
 describe('who is slow', () => {
@@ -156,7 +210,7 @@ describe('who is slow', () => {
     const server = createServer({ connectionsCheckingInterval: 20, headersTimeout: 100 });
     let accepted: Socket | undefined;
     server.on('request', (_request, response) => response.end('by node:http'));
-    installFastPath(server, answer, times);
+    installFastPath(server, answer, times, new Pace(0));
     server.on('connection', (socket) => {
       accepted = socket;
     });

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createClock } from '#common/clock';
 import { createHealthAnswer } from '#common/health';
-import { closesServer } from '#common/listen';
+import { drainsServer } from '#common/drain';
 import { MediaCache } from '../../edge/media-cache.ts';
 import { createEdgeMetrics } from '../../edge/metrics.ts';
 import { createEdgeServer } from '../../edge/server.ts';
@@ -216,6 +216,7 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
     health: createHealthAnswer(registry, () => true),
     metrics,
     pages: () => undefined,
+    repeatPauseMs: 0,
     stallMs: 300,
   });
   let buffered = 0;
@@ -241,7 +242,7 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
   expect(buffered).toBeLessThan(size / 10);
   viewer.destroy();
   await fastPath.close();
-  await closesServer(server).close();
+  await drainsServer(server).close();
   await upstream.close();
   await large.close();
 });

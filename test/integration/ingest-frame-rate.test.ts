@@ -15,6 +15,10 @@ afterAll(async () => {
   await harness.close();
 });
 
+/** Frames of two fields, and progressive ones in a sequence that allows fields. */
+const FIELDS = '-flags +ilme+ildct';
+const ALLOWED = '-x264-params fake-interlaced=1';
+
 interface Case {
   /** As ffmpeg takes it. */
   readonly rate: string;
@@ -68,6 +72,10 @@ describe('the frame rate of a channel', () => {
     { rate: '15000/1001', declared: 30, fps: '30000/1001', stride: 2 },
     { rate: '25/2', declared: undefined, fps: '25', stride: 2 },
     { rate: '10', declared: 10, fps: '30', stride: 3 },
+    { rate: '25', declared: 25, options: FIELDS, fps: '50', stride: 2 },
+    { rate: '25', declared: 50, options: FIELDS, fps: '50', stride: 2 },
+    { rate: '30000/1001', declared: 29.97, options: FIELDS, fps: '60000/1001', stride: 2 },
+    { rate: '50', declared: 50, options: ALLOWED, fps: '50', stride: 1 },
   ];
 
   test('follows from the first feed’s timestamps, whatever its metadata say, and slow ones are repeated evenly', async () => {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { QUEUES } from '#common/contracts/names';
 import { segmentJobSchema, type Result } from '#common/contracts/segment';
 import { taskSchema, type Task } from '#common/contracts/task';
+import { PipelineError } from '#common/errors';
 import { createLogger } from '#common/logger';
 import { openQueue, openWorker } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
@@ -110,6 +111,39 @@ describe('the transcode queue', () => {
     connection.disconnect();
     await queue.close();
   }, 30_000);
+
+  test.each([
+    ['BAD_MEDIA', 1],
+    ['ENCODER_FAILED', 3],
+  ] as const)(
+    'tries a task that fails with %s %i times before it becomes filler',
+    async (code, tries) => {
+      const queue = await openTranscodeQueue(redis, logger);
+      const connection = connectRedis(server.url, 'worker', logger);
+      const taken: string[] = [];
+      const worker = openWorker(
+        QUEUES.transcode,
+        connection,
+        logger,
+        taskSchema,
+        (task, job) => {
+          taken.push(job.name);
+          return job.name === 'filler'
+            ? Promise.resolve()
+            : Promise.reject(new PipelineError(code, `no picture of ${task.n}`));
+        },
+        { concurrency: 1 },
+      );
+      await queue.add(slateTask('bad', 1));
+      await eventually('the filler', () =>
+        Promise.resolve(taken.includes('filler') ? true : undefined),
+      );
+      expect(taken).toEqual([...Array.from({ length: tries }, () => 'segment'), 'filler']);
+      await worker.close();
+      connection.disconnect();
+      await queue.close();
+    },
+  );
 
   test('turns a task that kills every worker into filler after four deaths', async () => {
     const frames = await codedFrames();

@@ -2,16 +2,19 @@ import { describe, expect, test } from '@jest/globals';
 import { liveManifest, recordingManifest } from '../../../aggregator/dash.ts';
 import { startTimeline, withSegment, type Timeline } from '../../../aggregator/timeline.ts';
 import { publishedOf } from '../../../aggregator/verify.ts';
-import { FPS_NAMES, gridOf } from '#common/grid';
+import { FPS_NAMES, gridOf, timeOfSegment } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import type { Broadcast } from '#common/contracts/segment';
 import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 
-function timelineOf(broadcast: Broadcast, count = 2): Timeline {
+function timelineOf(broadcast: Broadcast, count = 2, lateness = 1_000): Timeline {
+  const at = (n: number): number =>
+    timeOfSegment(gridOf(broadcast.fps), segmentNumber(n + 1)) + lateness;
   let timeline = startTimeline(broadcast);
   for (let n = broadcast.broadcast; n < broadcast.broadcast + count; n += 1) {
     timeline = withSegment(
       timeline,
-      publishedOf(resultOf(broadcast, n, objectsOf(broadcast, n)), 0),
+      publishedOf(resultOf(broadcast, n, objectsOf(broadcast, n)), at(n)),
     );
   }
   return timeline;
@@ -35,8 +38,9 @@ describe('the live manifest', () => {
       const n = broadcast.broadcast;
       expect(attribute(text, 'MPD', 'type')).toBe('dynamic');
       expect(attribute(text, 'MPD', 'availabilityStartTime')).toBe('1970-01-01T00:00:00Z');
+      // A millisecond before the first sample, so that dash.js seeks to it.
       const start = secondsOf(attribute(text, 'Period', 'start'));
-      expect(Math.round(start * 48_000)).toBe(n * grid.segmentSamples);
+      expect(Math.round(start * 48_000)).toBe(n * grid.segmentSamples - 48);
       for (const [nth, timescale] of [
         [0, grid.timescale],
         [1, grid.timescale],
@@ -47,16 +51,51 @@ describe('the live manifest', () => {
         expect(number('timescale')).toBe(timescale);
         expect(number('startNumber')).toBe(n);
         // Number n's media time is n times the duration: the template addresses the grid itself.
-        expect(number('presentationTimeOffset')).toBe(n * number('duration'));
+        expect(number('presentationTimeOffset')).toBe(n * number('duration') - timescale / 1000);
         expect(number('duration') * 48_000).toBe(grid.segmentSamples * timescale);
       }
     },
   );
 
-  test('says nothing that grows with every segment', () => {
+  test('says nothing that grows with every segment once it is some segments old', () => {
     const broadcast = broadcastOf();
-    expect(liveManifest(timelineOf(broadcast, 3))).toBe(liveManifest(timelineOf(broadcast, 9)));
+    expect(liveManifest(timelineOf(broadcast, 9))).toBe(liveManifest(timelineOf(broadcast, 30)));
   });
+
+  test.each([
+    [500, 1],
+    [500, 2],
+    [2_500, 1],
+    [2_500, 2],
+    [2_500, 40],
+    [7_900, 3],
+    [7_900, 40],
+  ])(
+    'tells ffmpeg where to begin, whose arithmetic never calls a number gone (%i ms late, %i published)',
+    (lateness, count) => {
+      const broadcast = broadcastOf();
+      const first = broadcast.broadcast;
+      const text = liveManifest(timelineOf(broadcast, count, lateness));
+      const [, days, seconds] =
+        /^P(\d+)DT(\d+)S$/.exec(attribute(text, 'MPD', 'ffmpeg:timeshiftbufferdepth') ?? '') ?? [];
+      const depth = Number(days) * 86_400 + Number(seconds);
+      const behind = secondsOf(attribute(text, 'MPD', 'ffmpeg:minbuffertime'));
+      const start = first * 2;
+      // libavformat/dashdec.c, calc_cur_seg_no and calc_min_seg_no, in seconds since the epoch.
+      const begin = (now: number): number => first + Math.floor((now - start) / 2) - behind;
+      const gone = (now: number): number => first + Math.floor((Math.floor(now) - depth) / 2);
+      const opened = start + 2 * count + lateness / 1000;
+      expect(begin(opened)).toBeGreaterThanOrEqual(first);
+      expect(begin(opened)).toBeLessThanOrEqual(first + count);
+      // Read to the end of what is published, every number is asked for as soon as the one before has come.
+      for (let n = Math.max(first + count, begin(opened) + 1); n < first + count + 50; n += 1) {
+        const now = start + 2 * (n - first) + lateness / 1000 + 0.3;
+        expect(depth).toBeLessThanOrEqual(now);
+        // The second rendition still wants the number that has just come.
+        expect(n - 1).toBeGreaterThan(gone(now));
+      }
+    },
+  );
 
   test('begins playback at least three segments behind what the clock says exists', () => {
     const text = liveManifest(timelineOf(broadcastOf()));
@@ -74,14 +113,14 @@ describe('the live manifest', () => {
     const ended = timelineOf({ ...broadcast, last: broadcast.broadcast + 1 });
     const known = liveManifest(ended);
     expect(attribute(known, 'MPD', 'type')).toBe('dynamic');
-    expect(attribute(known, 'Period', 'duration')).toBe('PT4S');
+    expect(attribute(known, 'Period', 'duration')).toBe('PT4.001S');
     const text = liveManifest({ ...ended, isStatic: true });
     expect(attribute(text, 'MPD', 'type')).toBe('static');
     expect(attribute(text, 'MPD', 'minimumUpdatePeriod')).toBeUndefined();
     expect(attribute(text, 'MPD', 'suggestedPresentationDelay')).toBeUndefined();
     expect(attribute(text, 'Period', 'start')).toBe(attribute(known, 'Period', 'start'));
     expect(secondsOf(attribute(text, 'MPD', 'mediaPresentationDuration'))).toBe(
-      secondsOf(attribute(text, 'Period', 'start')) + 4,
+      secondsOf(attribute(text, 'Period', 'start')) + 4.001,
     );
   });
 });

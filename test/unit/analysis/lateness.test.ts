@@ -11,7 +11,7 @@ function frames(at: number, ...indices: number[]): TimedEntry {
 }
 
 test('lateness is told by the picture that came longest after its time, and by those that came after closing', () => {
-  const closed: LogEntry = { t: 'closed', epoch: 1, frame: second + 3, sample: 0 };
+  const closed: LogEntry = { t: 'picture-closed', epoch: 1, frame: second + 3 };
   expect(
     latenessOf(
       [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { gridOf } from '#common/grid';
+import { gridOf, type Grid } from '#common/grid';
 import { Allowance } from '../../../ingest/feed/allowance.ts';
 import { FeedWarnings, type FeedFacts } from '../../../ingest/feed/feed-warnings.ts';
 import { WarningLog } from '../../../ingest/feed/warning-log.ts';
@@ -60,6 +60,13 @@ describe('warnings about a feed', () => {
   test.each([29.97, 25, 60, 20])('tell that %d frames a second are converted', (fps) => {
     const told = codes(new FeedWarnings().read(0, { ...FINE, sourceFps: fps }));
     expect(told).toEqual(['FRAME_RATE_CONVERTED']);
+  });
+
+  test('tell an interlaced feed what becomes of its fields', () => {
+    const told = (sourceFps: number, grid: Grid): string | undefined =>
+      new FeedWarnings().read(0, { ...FINE, isInterlaced: true, sourceFps, grid })[0]?.message;
+    expect(told(25, gridOf('50'))).toMatch(/its fields are made into 50 frames a second/);
+    expect(told(25, gridOf('25'))).toMatch(/every second field is not shown: set the channel to/);
   });
 
   test('are logged when they come up, then once a minute, and when they are over, however often they are read', () => {

@@ -64,6 +64,18 @@ describe('a clean feed', () => {
     }
   });
 
+  test('whose pictures begin after sound alone loses and repeats nothing, at five phases', () => {
+    for (const phase of PHASES) {
+      const isMissing = (n: number): boolean => n < 150;
+      const shape = atPhase(phase, { fps: 30, seconds: 30, jitter: 10, bFrames: 2, isMissing });
+      const { mapped, map } = mapFeed('30', feedPackets({ ...shape, sound: 48_000 }));
+      const { lost, repeated } = placesOf(mapped);
+      expect({ phase, lost, repeated }).toEqual({ phase, lost: 0, repeated: 0 });
+      expect(map.soundBreaks).toBe(0);
+      expect(map.steps).toBe(0);
+    }
+  });
+
   test('lies within a frame of its arrival, also when it began with a burst', () => {
     const burst = (seconds: number): number => Math.max(0, 2000 - seconds * 1000);
     for (const delay of [undefined, burst]) {
@@ -222,7 +234,31 @@ describe('a feed at another rate than the grid', () => {
   });
 });
 
+describe('a feed that begins with a burst of nine seconds', () => {
+  test('has not stepped, and loses and repeats nothing', () => {
+    const shape = atPhase(0, { fps: 30, seconds: 20, jitter: 3, sound: 48_000 });
+    const delay = (seconds: number): number => Math.max(0, 9 - seconds) * 980;
+    const { map, mapped } = mapFeed('30', feedPackets({ ...shape, delay }));
+    const { lost, repeated } = placesOf(mapped);
+    expect({ steps: map.steps, breaks: map.soundBreaks, lost, repeated }).toEqual({
+      ...{ steps: 0, breaks: 0, lost: 0, repeated: 0 },
+    });
+  });
+});
+
 describe('a feed that breaks', () => {
+  test('has not stepped when it comes back from a stall, but has when its clock jumps', () => {
+    const shape = atPhase(0, { fps: 30, seconds: 40, jitter: 3, sound: 48_000 });
+    const whole = feedPackets(shape);
+    const at = (seconds: number): number => shape.start + seconds * 1000;
+    const stalled = whole.filter(({ arrival }) => arrival < at(10) || arrival > at(22));
+    expect(mapFeed('30', stalled).map.steps).toBe(0);
+    const jumps = feedPackets({ ...shape, shift: (seconds) => (seconds > 20 ? 12_000 : 0) });
+    expect(mapFeed('30', jumps).map.steps).toBe(1);
+    const jumpsInStall = jumps.filter(({ arrival }) => arrival < at(19) || arrival > at(21));
+    expect(mapFeed('30', jumpsInStall).map.steps).toBe(1);
+  });
+
   test('leaves a hole of exactly the frames that are missing', () => {
     const isMissing = (n: number): boolean => n >= 200 && n < 237;
     const { mapped } = mapFeed(

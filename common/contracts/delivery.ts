@@ -1,0 +1,237 @@
+/**
+ * The URLs that viewers see (DESIGN, section 6 "Watching"): built and parsed here and nowhere else. The origin parses
+ * them, the edge parses, writes anew and keys its cache by them, playlists, manifests and the player build them, and
+ * store keys of the same objects have the same file names.
+ */
+import { segmentNumber, type SegmentNumber } from '../time.ts';
+
+/** What a path under `/live` and `/vod` names. */
+export type Delivery =
+  | { readonly kind: 'multivariant'; readonly channel: string }
+  | { readonly kind: 'manifest'; readonly channel: string }
+  | { readonly kind: 'preview'; readonly channel: string }
+  | {
+      readonly kind: 'media-playlist';
+      readonly channel: string;
+      readonly rendition: string;
+      readonly broadcast: SegmentNumber;
+    }
+  | {
+      readonly kind: 'segment';
+      readonly channel: string;
+      readonly rendition: string;
+      readonly n: SegmentNumber;
+    }
+  | {
+      readonly kind: 'init';
+      readonly channel: string;
+      readonly rendition: string;
+      /** See {@link initHash}. */
+      readonly hash: string;
+    }
+  | {
+      readonly kind: 'recording-multivariant';
+      readonly channel: string;
+      readonly broadcast: SegmentNumber;
+    }
+  | {
+      readonly kind: 'recording-manifest';
+      readonly channel: string;
+      readonly broadcast: SegmentNumber;
+    }
+  | {
+      readonly kind: 'recording-playlist';
+      readonly channel: string;
+      readonly broadcast: SegmentNumber;
+      readonly rendition: string;
+    };
+
+/** A page of the player: `/watch/<channel>`, or `/embed/<channel>` for other sites' frames. */
+export interface PlayerPage {
+  readonly page: 'watch' | 'embed';
+  readonly channel: string;
+}
+
+/** The clock, and the directory of edges. */
+export const PATHS = { time: '/time', nearestEdges: '/v1/edges/nearest' } as const;
+
+/** Longest path of ours. */
+const MAX_LENGTH = 256;
+/** Hex digits of an init segment's SHA-256 that its name carries. */
+const INIT_HASH_DIGITS = 16;
+
+const CHANNEL = '(?<channel>[a-z0-9][a-z0-9-]{0,62})';
+const RENDITION = '(?<rendition>v[0-9]{2,4}|a[0-9]{2,3})';
+/** 15 digits: all are safe integers. Written in one way only, or one object would have many names. */
+const WHOLE_NUMBER = '0|[1-9][0-9]{0,14}';
+const BROADCAST = `(?<broadcast>${WHOLE_NUMBER})`;
+const NUMBER = `(?<n>${WHOLE_NUMBER})`;
+
+/** The part of an init segment's SHA-256 (hex) that names it. */
+export const initHash = (sha256: string): string => sha256.slice(0, INIT_HASH_DIGITS);
+/** File name of an init segment, by its SHA-256 or the part that names it. */
+export const initFile = (sha256: string): string => `init-${initHash(sha256)}.mp4`;
+/** File name of a segment. */
+export const segmentFile = (n: SegmentNumber | number): string => `${n}.m4s`;
+/** ISO/IEC 23009-1 §5.3.9.4.4: {@link segmentFile} as a DASH template, from the channel's folder. */
+export const SEGMENT_TEMPLATE = '$RepresentationID$/$Number$.m4s';
+/** The template's init segment. */
+export const initTemplate = (sha256: string): string => `$RepresentationID$/${initFile(sha256)}`;
+/** A live media playlist from the channel's folder: one broadcast each, so that an ended one stays ended. */
+export const mediaPlaylistFile = (rendition: string, broadcast: number): string =>
+  `${rendition}/${broadcast}.m3u8`;
+/** A recording's media playlist from its own folder. */
+export const recordingPlaylistFile = (rendition: string): string => `${rendition}.m3u8`;
+/** Where a recording's objects are, from its folder; ends in a slash. */
+export const liveFolderFromRecording = (channel: string): string => `../../../live/${channel}/`;
+
+/** The path of HLS's multivariant playlist, and of DASH's manifest, without `.m3u8` and `.mpd`: of the current broadcast, or a recording. */
+export const presentationPath = (channel: string, recording?: number): string =>
+  recording === undefined ? `/live/${channel}/index` : `/vod/${channel}/${recording}/index`;
+
+/** The one path of it. */
+export function deliveryPath(delivery: Delivery): string {
+  const { channel } = delivery;
+  switch (delivery.kind) {
+    case 'multivariant':
+      return `${presentationPath(channel)}.m3u8`;
+    case 'manifest':
+      return `${presentationPath(channel)}.mpd`;
+    case 'preview':
+      return `/live/${channel}/preview.jpg`;
+    case 'media-playlist':
+      return `/live/${channel}/${mediaPlaylistFile(delivery.rendition, delivery.broadcast)}`;
+    case 'segment':
+      return `/live/${channel}/${delivery.rendition}/${segmentFile(delivery.n)}`;
+    case 'init':
+      return `/live/${channel}/${delivery.rendition}/${initFile(delivery.hash)}`;
+    case 'recording-multivariant':
+      return `${presentationPath(channel, delivery.broadcast)}.m3u8`;
+    case 'recording-manifest':
+      return `${presentationPath(channel, delivery.broadcast)}.mpd`;
+    case 'recording-playlist':
+      return `/vod/${channel}/${delivery.broadcast}/${recordingPlaylistFile(delivery.rendition)}`;
+  }
+}
+
+type Groups = Readonly<Record<string, string>>;
+
+const text = (groups: Groups, name: string): string => groups[name] ?? '';
+const channelOf = (groups: Groups): string => text(groups, 'channel');
+const renditionOf = (groups: Groups): string => text(groups, 'rendition');
+const broadcastOf = (groups: Groups): SegmentNumber =>
+  segmentNumber(Number(text(groups, 'broadcast')));
+
+const rule = (pattern: string, parse: (groups: Groups) => Delivery) => ({
+  pattern: new RegExp(`^${pattern}$`),
+  parse,
+});
+
+/** One pattern each, the most frequent first. */
+const RULES = [
+  rule(`/live/${CHANNEL}/${RENDITION}/${NUMBER}\\.m4s`, (groups) => ({
+    kind: 'segment',
+    channel: channelOf(groups),
+    rendition: renditionOf(groups),
+    n: segmentNumber(Number(text(groups, 'n'))),
+  })),
+  rule(`/live/${CHANNEL}/${RENDITION}/${BROADCAST}\\.m3u8`, (groups) => ({
+    kind: 'media-playlist',
+    channel: channelOf(groups),
+    rendition: renditionOf(groups),
+    broadcast: broadcastOf(groups),
+  })),
+  rule(
+    `/live/${CHANNEL}/${RENDITION}/init-(?<hash>[0-9a-f]{${INIT_HASH_DIGITS}})\\.mp4`,
+    (groups) => ({
+      kind: 'init',
+      channel: channelOf(groups),
+      rendition: renditionOf(groups),
+      hash: text(groups, 'hash'),
+    }),
+  ),
+  rule(`/live/${CHANNEL}/index\\.m3u8`, (groups) => ({
+    kind: 'multivariant',
+    channel: channelOf(groups),
+  })),
+  rule(`/live/${CHANNEL}/index\\.mpd`, (groups) => ({
+    kind: 'manifest',
+    channel: channelOf(groups),
+  })),
+  rule(`/live/${CHANNEL}/preview\\.jpg`, (groups) => ({
+    kind: 'preview',
+    channel: channelOf(groups),
+  })),
+  rule(`/vod/${CHANNEL}/${BROADCAST}/index\\.m3u8`, (groups) => ({
+    kind: 'recording-multivariant',
+    channel: channelOf(groups),
+    broadcast: broadcastOf(groups),
+  })),
+  rule(`/vod/${CHANNEL}/${BROADCAST}/index\\.mpd`, (groups) => ({
+    kind: 'recording-manifest',
+    channel: channelOf(groups),
+    broadcast: broadcastOf(groups),
+  })),
+  rule(`/vod/${CHANNEL}/${BROADCAST}/${RENDITION}\\.m3u8`, (groups) => ({
+    kind: 'recording-playlist',
+    channel: channelOf(groups),
+    broadcast: broadcastOf(groups),
+    rendition: renditionOf(groups),
+  })),
+];
+
+/** The path of a request target in origin form: without its query, which names nothing of ours. */
+export function pathOf(target: string): string {
+  const end = target.indexOf('?');
+  return end === -1 ? target : target.slice(0, end);
+}
+
+/** Whether a path is of media at all, well-formed or not. */
+export const isMediaPath = (path: string): boolean =>
+  path.startsWith('/live/') || isRecordingPath(path);
+
+/** Whether one of our media paths is of a recording's playlists; they change less often than what is live. */
+export const isRecordingPath = (path: string): boolean => path.startsWith('/vod/');
+
+/** Whether one of our media paths is of sound. */
+export const isSoundPath = (path: string): boolean => /\/a[0-9]{2,3}\//.test(path);
+
+/**
+ * What a request target asks for; undefined: nothing of ours.
+ *
+ * The whole query is left out: tokens, session ids and players' reports must not give every viewer an object of his
+ * own, and the origin heeds no query. Once it reloads by blocking, the directives of RFC 8216bis §6.2.5 become part of
+ * `media-playlist`, here, so that {@link deliveryPath}, and with it the edge's key, has them in one form and order.
+ */
+export function parseDelivery(target: string): Delivery | undefined {
+  const path = pathOf(target);
+  if (!isMediaPath(path) || path.length > MAX_LENGTH) {
+    return undefined;
+  }
+  for (const { pattern, parse } of RULES) {
+    const match = pattern.exec(path);
+    if (match !== null) {
+      return parse(match.groups ?? {});
+    }
+  }
+  return undefined;
+}
+
+const PAGE = new RegExp(`^/(?<page>watch|embed)/${CHANNEL}$`);
+
+/** The path of a player's page. */
+export const pagePath = ({ page, channel }: PlayerPage): string => `/${page}/${channel}`;
+
+/** The page that a request target asks for. */
+export function parsePage(target: string): PlayerPage | undefined {
+  const groups = PAGE.exec(pathOf(target))?.groups;
+  return groups === undefined
+    ? undefined
+    : { page: groups['page'] === 'embed' ? 'embed' : 'watch', channel: channelOf(groups) };
+}
+
+/** The broadcast that a media playlist's address names, relative or not. */
+export function broadcastOfPlaylist(uri: string): number | undefined {
+  const number = new RegExp(`(?:^|/)(${WHOLE_NUMBER})\\.m3u8(?:\\?|$)`).exec(uri)?.[1];
+  return number === undefined ? undefined : Number(number);
+}

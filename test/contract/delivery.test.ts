@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  broadcastOfPlaylist,
+  deliveryPath,
+  initFile,
+  mediaPlaylistFile,
+  pagePath,
+  parseDelivery,
+  parsePage,
+  presentationPath,
+  type Delivery,
+} from '#common/contracts/delivery';
+import { storeKeys } from '#common/contracts/names';
+import { segmentNumber } from '#common/time';
+import { parseRoute as parseAtOrigin } from '../../aggregator/route.ts';
+import { parseRoute as parseAtEdge } from '../../edge/paths.ts';
+
+const n = segmentNumber(897_500_000);
+const HASH = '0123456789abcdef';
+
+const DELIVERIES: readonly (readonly [string, Delivery])[] = [
+  ['/live/final/index.m3u8', { kind: 'multivariant', channel: 'final' }],
+  ['/live/final/index.mpd', { kind: 'manifest', channel: 'final' }],
+  ['/live/final/preview.jpg', { kind: 'preview', channel: 'final' }],
+  [
+    '/live/final/v720/897500000.m3u8',
+    { kind: 'media-playlist', channel: 'final', rendition: 'v720', broadcast: n },
+  ],
+  ['/live/final/a128/897500000.m4s', { kind: 'segment', channel: 'final', rendition: 'a128', n }],
+  [
+    `/live/final/v720/init-${HASH}.mp4`,
+    { kind: 'init', channel: 'final', rendition: 'v720', hash: HASH },
+  ],
+  [
+    '/vod/final/897500000/index.m3u8',
+    { kind: 'recording-multivariant', channel: 'final', broadcast: n },
+  ],
+  [
+    '/vod/final/897500000/index.mpd',
+    { kind: 'recording-manifest', channel: 'final', broadcast: n },
+  ],
+  [
+    '/vod/final/897500000/v720.m3u8',
+    { kind: 'recording-playlist', channel: 'final', broadcast: n, rendition: 'v720' },
+  ],
+];
+
+describe('the URLs that viewers see', () => {
+  test.each(DELIVERIES)('%s is built and parsed to the same', (path, delivery) => {
+    expect(parseDelivery(path)).toEqual(delivery);
+    expect(deliveryPath(delivery)).toBe(path);
+  });
+
+  test.each(DELIVERIES)(
+    '%s is the same to origin and edge, whatever its query',
+    (path, delivery) => {
+      for (const query of [
+        '',
+        '?token=x',
+        '?_HLS_msn=897500001&_HLS_part=2&_HLS_skip=YES',
+        '?a?b',
+      ]) {
+        expect(parseAtOrigin(path + query)).toEqual(delivery);
+        expect(parseAtEdge(path + query)).toMatchObject({ kind: 'media', key: path });
+      }
+    },
+  );
+
+  test.each([
+    '/live/final/v720/0897500000.m4s',
+    '/live/final/v720/1234567890123456.m4s',
+    '/live/final/v720/1234567890123456.m3u8',
+    '/vod/final/1234567890123456/index.mpd',
+    '/live/final/v72000/1.m4s',
+    '/live/final/v720/1.m4s/',
+    '/live/final/../final/index.mpd',
+    '/live/Final/index.mpd',
+    `/live/${'a'.repeat(64)}/index.mpd`,
+    '/live/final/v720/1.m4s\n',
+    '/time',
+  ])('%j is nothing to origin and edge alike', (path) => {
+    expect(parseDelivery(path)).toBeUndefined();
+    expect(parseAtEdge(path)).toEqual({ kind: path === '/time' ? 'time' : 'none' });
+  });
+
+  test('playlists name what is parsed', () => {
+    expect(broadcastOfPlaylist(mediaPlaylistFile('v720', n))).toBe(n);
+    expect(broadcastOfPlaylist('v720/index.m3u8')).toBeUndefined();
+    expect(presentationPath('final', n)).toBe('/vod/final/897500000/index');
+    expect(initFile(HASH + '0'.repeat(48))).toBe(`init-${HASH}.mp4`);
+  });
+
+  test('the store has the same file names', () => {
+    expect(storeKeys.segment('final', 'v720', n)).toBe('media/final/v720/897500000.m4s');
+    expect(storeKeys.init('final', 'v720', HASH)).toBe(`media/final/v720/init-${HASH}.mp4`);
+  });
+
+  test('pages are built and parsed to the same', () => {
+    for (const page of ['watch', 'embed'] as const) {
+      expect(parsePage(pagePath({ page, channel: 'final' }))).toEqual({ page, channel: 'final' });
+    }
+    expect(parsePage('/watch/<script>')).toBeUndefined();
+  });
+});
