@@ -18,6 +18,7 @@
  */
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
 import { SAMPLE_RATE, firstFrame, firstSample, segmentSeconds, type Grid } from '#common/grid';
+import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber } from '#common/time';
 import { initFile } from './names.ts';
 import type { Timeline } from './timeline.ts';
@@ -25,8 +26,6 @@ import { expectedOf } from './verify.ts';
 
 /** Live players reload this often at most; a 304 nearly always. */
 export const UPDATE_SECONDS = 2;
-/** Segments between the newest that should exist and where playback begins. */
-const DELAY_SEGMENTS = 3;
 
 /** §5.3.1.2 `@profiles`. */
 const PROFILES = 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019';
@@ -238,7 +237,7 @@ export function liveManifest(timeline: Timeline): string {
   const start = first * grid.segmentSamples;
   const run = { first, last, hasOwnDurations: timeline.isStatic };
   const { text, samples } = period(timeline, run, start);
-  const delay = (DELAY_SEGMENTS + declared.lateSegments) * segmentSeconds(grid);
+  const delay = (PLAYERS_BEHIND_SEGMENTS.standard + declared.lateSegments) * segmentSeconds(grid);
   const live: Attributes = {
     minimumUpdatePeriod: secondsOf(UPDATE_SECONDS),
     // The window must hold where playback begins.

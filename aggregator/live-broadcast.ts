@@ -9,6 +9,7 @@ import type { OriginStatus } from '#common/contracts/status';
 import { PipelineError, toPipelineError, type ErrorCode } from '#common/errors';
 import { timeOfSegment } from '#common/grid';
 import type { Logger } from '#common/logger';
+import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
 import { milliseconds, segmentNumber } from '#common/time';
 import { UPDATE_SECONDS } from './dash.ts';
@@ -33,11 +34,6 @@ const MISSING = { looks: 20, apart: milliseconds(500) } as const;
 /** Results that will never do; on any other error publishing is tried again. */
 const UNFIT: readonly ErrorCode[] = ['BAD_MEDIA', 'BAD_REQUEST', 'INPUT_MISSING'];
 const RETRY_AFTER = milliseconds(1_000);
-/** Entries kept beyond the window: the next broadcast's first must not push out what players still list. */
-const STREAM_MARGIN = 16;
-
-/** What a restart needs goes this long after the last segment, real seconds; a DVR window is at most a day. */
-const REMEMBERED_SECONDS = 7 * 86_400;
 
 /** What a broadcast needs. */
 export interface BroadcastDeps {
@@ -224,15 +220,10 @@ export class LiveBroadcast {
     const published = publishedOf(result, clock.now());
     const timeline = withSegment(this.#timeline, published);
     const { grid, broadcast, declared } = timeline;
-    const kept = windowLength(grid, broadcast.dvrSeconds) + STREAM_MARGIN;
-    const key = redisKeys.published(channel);
-    await execute(
-      redis
-        .multi()
-        .xadd(key, 'MAXLEN', '~', kept, '*', 'e', JSON.stringify(published))
-        .expire(key, REMEMBERED_SECONDS)
-        .set(declaredKey(channel), JSON.stringify(declared), 'EX', REMEMBERED_SECONDS),
-    );
+    const noting = redis.multi();
+    appendPublished(noting, channel, published, windowLength(grid, broadcast.dvrSeconds));
+    noting.set(declaredKey(channel), JSON.stringify(declared), 'EX', REMEMBERED_SECONDS);
+    await execute(noting);
     memory.pin(channel, n, objects);
     this.#sequence.advance();
     // The end may have become known while Redis answered.

@@ -1,5 +1,5 @@
 /** What Redis must hold of a broadcast in hand, written again when Redis has lost it. */
-import { redisKeys } from '#common/contracts/names';
+import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { acceptedKey, declaredKey } from './names.ts';
@@ -14,11 +14,13 @@ export async function noteAgain(redis: Redis, live: LiveBroadcast): Promise<void
   for (let at = 0; at < segments.length; at += BATCH) {
     const pipeline = redis.pipeline();
     for (const published of segments.slice(at, at + BATCH)) {
-      pipeline.xadd(redisKeys.published(channel), '*', 'e', JSON.stringify(published));
+      appendPublished(pipeline, channel, published, segments.length);
     }
     await execute(pipeline);
   }
-  const pipeline = redis.pipeline().set(declaredKey(channel), JSON.stringify(declared));
+  const pipeline = redis
+    .pipeline()
+    .set(declaredKey(channel), JSON.stringify(declared), 'EX', REMEMBERED_SECONDS);
   for (const result of live.waiting) {
     pipeline.hset(acceptedKey(channel), String(result.n), JSON.stringify(result));
   }

@@ -3,9 +3,8 @@
  * records and what out_MQ had delivered. Playlists go on where they were: what was listed is listed.
  */
 import type { z } from 'zod';
-import { redisKeys, storeKeys } from '#common/contracts/names';
+import { storeKeys } from '#common/contracts/names';
 import {
-  publishedSchema,
   resultSchema,
   type Broadcast,
   type Published,
@@ -15,6 +14,7 @@ import type { Clock } from '#common/clock';
 import { toPipelineError } from '#common/errors';
 import { gridOf, timeOfSegment } from '#common/grid';
 import type { Logger } from '#common/logger';
+import { readPublished } from '#common/published-stream';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import { segmentNumber } from '#common/time';
@@ -74,13 +74,11 @@ function parse<S extends z.ZodType>(schema: S, text: string | undefined): z.outp
   }
 }
 
-async function readPublished(redis: Redis, broadcast: Broadcast): Promise<Map<number, Published>> {
-  const entries = await redis.xrange(redisKeys.published(broadcast.channel), '-', '+');
+async function notedOf(redis: Redis, broadcast: Broadcast): Promise<Map<number, Published>> {
   const found = new Map<number, Published>();
-  for (const [, [, text]] of entries) {
-    const published = parse(publishedSchema, text);
+  for (const published of await readPublished(redis, broadcast.channel)) {
     // The first entry of a number is what was listed; a repeated append says the same.
-    if (published?.broadcast === broadcast.broadcast && !found.has(published.n)) {
+    if (published.broadcast === broadcast.broadcast && !found.has(published.n)) {
       found.set(published.n, published);
     }
   }
@@ -213,7 +211,7 @@ export async function rebuildBroadcast(
   const atMost = windowLength(gridOf(broadcast.fps), broadcast.dvrSeconds);
   const committed = await readCommitted(deps, broadcast, atMost).catch(unlessGiven([]));
   const isCommitted = new Set(committed.map(({ n }) => n));
-  const published = await readPublished(redis, broadcast);
+  const published = await notedOf(redis, broadcast);
   const records = new Map([
     ...committed.map((item): [number, Published] => [item.n, item]),
     ...published,

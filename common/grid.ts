@@ -150,6 +150,10 @@ export const sampleOfFrame = (grid: Grid, frame: FrameIndex): SamplePosition => 
   );
 };
 
+/** Wall-clock time of a 48 kHz position. */
+export const timeOfSample = (sample: SamplePosition): Milliseconds =>
+  milliseconds((sample * 1000) / SAMPLE_RATE);
+
 /** The AAC frames `[first, end)` that start inside segment `n`. */
 export function aacFramesOf(
   grid: Grid,

@@ -6,11 +6,15 @@ import { fromSeconds } from '#common/time';
 /** See the README of this folder. */
 export const schedulerSettings = baseSettings
   .extend({
-    CLOSE_AFTER_SECONDS: anyNumber(0.1, 30).default(2),
+    CLOSE_AFTER_SECONDS: anyNumber(0.1, 30).optional(),
   })
   .transform((settings) => ({
     ...settings,
-    closeAfter: fromSeconds(settings.CLOSE_AFTER_SECONDS),
+    /** Undefined: what the channel's profile promises. */
+    closeAfter:
+      settings.CLOSE_AFTER_SECONDS === undefined
+        ? undefined
+        : fromSeconds(settings.CLOSE_AFTER_SECONDS),
   }));
 /** See {@link schedulerSettings}. */
 export type SchedulerConfig = z.output<typeof schedulerSettings>;

@@ -5,8 +5,9 @@ import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, firstFrame, type Grid } from '#common/grid';
 import { readFragment, shiftDecodeTimes, splitInit } from '#common/mp4/read';
 import { initSegment, mediaFragment } from '#common/mp4/write';
+import { CONTEXT_FRAMES } from '#common/sound-grid';
 import type { SegmentNumber } from '#common/time';
-import { CONTEXT_FRAMES, type SoundPlan } from './sound-plan.ts';
+import type { SoundPlan } from './sound-plan.ts';
 
 /** A finished segment of one rendition. */
 export interface MadeSegment {

@@ -6,16 +6,9 @@ import type { AudioFrame } from '#common/contracts/frame';
 import type { SoundSpan } from '#common/contracts/task';
 import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, aacFramesOf, type Grid } from '#common/grid';
+import { CONTEXT_FRAMES, RESAMPLER_LEAD, encodedSamplesOf } from '#common/sound-grid';
 import type { SegmentNumber } from '#common/time';
 import { decodedSound } from './decoded-sound.ts';
-
-/** AAC frames of context that the encoder gets before and after a segment; two are needed, measured at the joins. */
-export const CONTEXT_FRAMES = 3;
-/**
- * Decoded samples given to the resampler before the first one used: more than its filter reaches back, so that what
- * it puts out does not depend on where it began.
- */
-const RESAMPLER_LEAD = 512;
 
 /** Sound out of one span. Counts of samples are exact; nothing downstream looks at timestamps. */
 export interface SpanPiece {
@@ -60,10 +53,9 @@ export function planSound(
   sources: readonly SoundSource[],
 ): SoundPlan {
   const { first, end } = aacFramesOf(grid, n);
-  const begin = AAC_FRAME_SAMPLES * (first - CONTEXT_FRAMES);
-  const stop = AAC_FRAME_SAMPLES * (end + CONTEXT_FRAMES);
+  const { from, to: stop } = encodedSamplesOf(grid, n);
   const pieces: SoundPiece[] = [];
-  let at = begin;
+  let at: number = from;
   for (const source of sources) {
     const placed = placeSpan(source, at, stop);
     if (placed === undefined) {

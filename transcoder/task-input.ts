@@ -19,7 +19,7 @@ export interface InputSources {
   readonly slate: () => Promise<Uint8Array>;
 }
 
-/** A stretch of a session that spans ask for. */
+/** A stretch of a session that spans ask for, picture and sound interleaved in one order. */
 interface Stretch {
   readonly session: string;
   readonly fromSeq: number;
@@ -29,17 +29,17 @@ interface Stretch {
 }
 
 /**
- * Reads what the task's spans name. Picture and sound of a session lie interleaved in one order, so each session is
- * read once, over everything its spans need.
+ * Reads what the task's spans name: stretches of a session that overlap once, and nothing of what lies between others,
+ * for a held picture may be far older than the sound that goes on under it.
  * @throws PipelineError `INPUT_MISSING` when a frame is neither hot nor in the store
  */
 export async function readTaskInput(task: Task, sources: InputSources): Promise<TaskInput> {
-  const sessions = new Map<string, CodedFrame[]>();
+  const read: { readonly stretch: Stretch; readonly frames: readonly CodedFrame[] }[] = [];
   for (const stretch of stretchesOf(task)) {
-    sessions.set(stretch.session, await readStretch(task.channel, stretch, sources));
+    read.push({ stretch, frames: await readStretch(task.channel, stretch, sources) });
   }
   const framesOf = (span: Stretch): CodedFrame[] =>
-    (sessions.get(span.session) ?? []).filter(
+    (read.find(({ stretch }) => holds(stretch, span))?.frames ?? []).filter(
       (frame) => frame.seq >= span.fromSeq && frame.seq <= span.toSeq,
     );
   const slate = task.video.some((span) => span.kind === 'slate')
@@ -64,24 +64,33 @@ export async function readTaskInput(task: Task, sources: InputSources): Promise<
   };
 }
 
-/** One stretch per session, over all spans of it. */
+/** The spans' stretches; those of one session that overlap are one. */
 function stretchesOf(task: Task): Stretch[] {
-  const found = new Map<string, Stretch>();
-  for (const span of [...task.video, ...task.sound]) {
-    if ('kind' in span && span.kind === 'slate') {
-      continue;
-    }
-    const before = found.get(span.session) ?? span;
-    found.set(span.session, {
+  const spans: Stretch[] = [
+    ...task.video.flatMap((span) => (span.kind === 'session' ? [span] : [])),
+    ...task.sound,
+  ];
+  const found: Stretch[] = [];
+  for (const span of spans.toSorted((a, b) => a.fromSeq - b.fromSeq)) {
+    const at = found.findIndex(
+      ({ session, toSeq }) => session === span.session && span.fromSeq <= toSeq + 1,
+    );
+    const before = found[at] ?? span;
+    found.splice(at === -1 ? found.length : at, 1, {
       session: span.session,
-      fromSeq: Math.min(before.fromSeq, span.fromSeq),
+      fromSeq: before.fromSeq,
       toSeq: Math.max(before.toSeq, span.toSeq),
       fromChunk: Math.min(before.fromChunk, span.fromChunk),
       toChunk: Math.max(before.toChunk, span.toChunk),
     });
   }
-  return [...found.values()];
+  return found;
 }
+
+const holds = (stretch: Stretch, span: Stretch): boolean =>
+  stretch.session === span.session &&
+  stretch.fromSeq <= span.fromSeq &&
+  span.toSeq <= stretch.toSeq;
 
 async function readStretch(
   channel: string,

@@ -100,7 +100,7 @@ function picturePart(
 ): Part {
   const plan = planPictures(grid, firstFrame(grid, n), sources);
   const input = writePictureInput(plan);
-  const made = pictureCommand(grid, plan.startSeconds, input.pictures, renditions);
+  const made = pictureCommand(grid, plan, input.pictures, renditions);
   return {
     command: made.command,
     inputs: new Map([[0, input.bytes]]),

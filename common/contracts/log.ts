@@ -1,6 +1,7 @@
 /**
  * The channel's log: one Redis Stream, one order that decides. Ingest appends what arrived; the scheduler's
- * leader appends marks. A segment is a pure function of this log, the raw frames and the settings.
+ * leader appends marks, for picture and for sound each on its own. A segment is a pure function of this log, the raw
+ * frames and the settings.
  */
 import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
@@ -15,17 +16,22 @@ export const FRAME_FLAGS = {
   start: 1,
   /** The start point is an IDR: no picture after it refers to one before. */
   idr: 2,
+  /** The picture is two fields, a field's time apart: the first is shown in its place, the second half-way to the next picture's. */
+  fields: 4,
 } as const;
 
-/** Sessions begin with this: the feed is mapped to the grid from here on. */
+/**
+ * Sessions begin with this: the feed is mapped to the grid from here on. One that began with sound alone is told again,
+ * with its picture, before the first one.
+ */
 export const sessionEntrySchema = z.strictObject({
   t: z.literal('session'),
   session: z.string().regex(/^[0-9a-z]{1,40}$/),
   slot: z.literal('primary'),
   fps: fpsSchema,
   at: z.number(),
-  /** In square pixels. */
-  video: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
+  /** In square pixels. Null: no picture came yet. */
+  video: z.strictObject({ width: z.int().positive(), height: z.int().positive() }).nullable(),
   /** Null: no sound came in the first second. */
   audio: z.strictObject({ rate: z.int().positive(), channels: z.int().positive() }).nullable(),
 });
@@ -53,7 +59,7 @@ export const endEntrySchema = z.strictObject({
 
 const mark = { epoch: index };
 
-/** What a stretch of the broadcast is made of. */
+/** What a stretch of the broadcast shows. */
 export const sourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('session'), session: z.string() }),
   z.strictObject({ kind: z.literal('hold') }),
@@ -72,18 +78,32 @@ export const onAirMarkSchema = z.strictObject({
 });
 
 /** Mark: from frame `from` on, the broadcast shows `source`. */
-export const sourceMarkSchema = z.strictObject({
-  t: z.literal('source'),
+export const pictureMarkSchema = z.strictObject({
+  t: z.literal('picture'),
   ...mark,
   from: index,
   source: sourceSchema,
 });
 
-/** Mark: frames below `frame` and sound below `sample` are closed; what comes later is late. */
-export const closedMarkSchema = z.strictObject({
-  t: z.literal('closed'),
+/** Mark: from 48 kHz position `from` on, the broadcast's sound is that of `session`, and silence where it has none. */
+export const soundMarkSchema = z.strictObject({
+  t: z.literal('sound'),
+  ...mark,
+  from: index,
+  session: z.string(),
+});
+
+/** Mark: frames below `frame` are closed; what comes later is late. */
+export const pictureClosedMarkSchema = z.strictObject({
+  t: z.literal('picture-closed'),
   ...mark,
   frame: index,
+});
+
+/** Mark: sound below 48 kHz position `sample` is closed; what comes later is late. */
+export const soundClosedMarkSchema = z.strictObject({
+  t: z.literal('sound-closed'),
+  ...mark,
   sample: index,
 });
 
@@ -101,8 +121,10 @@ export const logEntrySchema = z.discriminatedUnion('t', [
   framesEntrySchema,
   endEntrySchema,
   onAirMarkSchema,
-  sourceMarkSchema,
-  closedMarkSchema,
+  pictureMarkSchema,
+  soundMarkSchema,
+  pictureClosedMarkSchema,
+  soundClosedMarkSchema,
   offAirMarkSchema,
 ]);
 /** See {@link logEntrySchema}. */

@@ -1,7 +1,9 @@
 /**
  * A feed's first packets, held until its frame rate can be told and the earliest arrival of its first second is known.
- * Pure; bounded in time and bytes. It is over at the first picture that can be decoded, plus a second or what the rate needs.
+ * Pure; bounded in time and bytes. It is over at the first picture that can be decoded, plus a second or what the rate needs;
+ * where the channel's rate is known, also after some seconds of sound alone: a camera may be gone when an encoder comes back.
  */
+import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError } from '#common/errors';
 import type { FpsName } from '#common/grid';
 import { detectFps, sourceFps, type FpsEvidence } from '../mapping/fps-detector.ts';
@@ -10,6 +12,8 @@ import type { FeedSource } from './feed-source.ts';
 
 /** Without a picture that can be decoded for so long the publish is refused, milliseconds. */
 const NO_PICTURE = 20_000;
+/** A channel whose rate is known begins with sound alone after so long, milliseconds. */
+const SOUND_ALONE = 5000;
 /** Milliseconds of arrival after which the rate is decided by what there is: timestamps may stand still. */
 const DECIDE_BY = 8000;
 /** Milliseconds between two looks at the rate: each sorts all timestamps. */
@@ -67,10 +71,15 @@ export class FeedBeginning {
 
   /**
    * The feed's frame rate as far as it can be told.
-   * @returns `wait` until the first second is over and, unless it is not `needed`, the rate is known
+   * @returns `wait` until the first second is over and, unless it is not `needed`, the rate is known; or until sound has
+   * been alone for long and it is not needed
    */
   look(now: number, isNeeded: boolean): FpsName | undefined | 'wait' {
-    const age = now - (this.#pictureAt ?? now);
+    if (this.#pictureAt === undefined) {
+      const isLong = now - (this.#startedAt ?? now) >= SOUND_ALONE;
+      return isLong && !isNeeded && this.#held.length > 0 ? undefined : 'wait';
+    }
+    const age = now - this.#pictureAt;
     if (age < FIRST_HOLD || now - this.#lookedAt < LOOK_EVERY) {
       return 'wait';
     }
@@ -98,12 +107,13 @@ export class FeedBeginning {
   }
 
   #evidence(): FpsEvidence {
-    const presentation = this.#held.flatMap((packet) =>
-      packet.kind === 'video' ? [packet.pts] : [],
-    );
+    const pictures = this.#held.filter((packet) => packet.kind === 'video');
+    const presentation = pictures.map(({ pts }) => pts);
+    const fields = pictures.filter(({ flags }) => (flags & FRAME_FLAGS.fields) !== 0);
+    const isInterlaced = 2 * fields.length > pictures.length;
     const { declaredFps, track } = this.#source;
     const sps = track.parameters?.fps;
-    return { metadata: declaredFps, sps, presentation, isInterlaced: false };
+    return { metadata: declaredFps, sps, presentation, isInterlaced };
   }
 
   /** Sound without a picture yet: the second that counts begins with the picture. */

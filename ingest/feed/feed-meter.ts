@@ -1,13 +1,13 @@
 /** What an operator wants to know of a feed: rate, frames and keyframes, and what is wrong with them. Pure. */
 import { FRAME_FLAGS } from '#common/contracts/log';
 import type { Warning } from '#common/contracts/status';
+import { parseAudioTag, parseVideoTag } from '../media/flv-tag.ts';
 import type { MediaPacket } from '../mapping/session-map.ts';
-import { FeedWarnings, keyframeWarnings, type FeedFacts } from './feed-warnings.ts';
+import { FeedArrivals, type FeedHeaders } from './feed-arrivals.ts';
+import { FeedWarnings, type FeedFacts } from './feed-warnings.ts';
 
 /** Milliseconds over which rates are taken. */
 const WINDOW = 5000;
-/** Without sound for so long, milliseconds. */
-const SILENT = 3000;
 
 /** A picture, one at which decoding may start, sound, or anything else. */
 export type MeterKind = 'frame' | 'start' | 'sound' | 'other';
@@ -21,30 +21,26 @@ interface Sample {
 /** See the head of this file. Times are milliseconds of arrival. */
 export class FeedMeter {
   readonly #warnings = new FeedWarnings();
+  readonly #arrivals = new FeedArrivals();
   #samples: Sample[] = [];
   #startedAt: number | undefined;
-  #lastStart: number | undefined;
-  #keyframeSeconds: number | null = null;
-  #lastSound: number | undefined;
 
-  /** A message with `bytes`; `isFrame` if it was a picture, `isStart` if decoding may start there. */
-  add(at: number, bytes: number, kind: MeterKind): void {
+  /** A message with `bytes`. @param timestamp its own, milliseconds of 32 bits */
+  add(at: number, bytes: number, kind: MeterKind, timestamp: number): void {
     this.#startedAt ??= at;
-    this.#samples.push({ at, bytes, isFrame: kind === 'frame' || kind === 'start' });
-    if (kind === 'sound') {
-      this.#lastSound = at;
-    }
-    if (kind === 'start') {
-      if (this.#lastStart !== undefined) {
-        this.#keyframeSeconds = (at - this.#lastStart) / 1000;
-      }
-      this.#lastStart = at;
+    const isFrame = kind === 'frame' || kind === 'start';
+    this.#samples.push({ at, bytes, isFrame });
+    if (isFrame) {
+      this.#arrivals.picture(at, timestamp, kind === 'start');
+    } else if (kind === 'sound') {
+      this.#arrivals.sound(at);
     }
   }
 
-  /** The feed at `now`. */
+  /** The feed at `now`; `facts` once it is mapped. */
   read(
     now: number,
+    headers: FeedHeaders,
     facts: FeedFacts | undefined,
   ): { bitrateBps: number; fps: number; keyframeSeconds: number | null; warnings: Warning[] } {
     const from = now - WINDOW;
@@ -58,31 +54,36 @@ export class FeedMeter {
       bytes += sample.bytes;
       frames += Number(sample.isFrame);
     }
-    const open = this.#lastStart === undefined ? 0 : (now - this.#lastStart) / 1000;
-    const interval = Math.max(this.#keyframeSeconds ?? 0, open);
-    const warnings = keyframeWarnings(interval);
-    if (now - (this.#lastSound ?? started) > SILENT) {
-      warnings.push({ code: 'NO_AUDIO', message: 'the feed has no sound' });
-    }
+    const warnings = this.#arrivals.read(now, headers);
     if (facts !== undefined) {
       warnings.push(...this.#warnings.read(now, facts));
     }
     return {
       bitrateBps: Math.round((bytes * 8) / seconds),
       fps: Math.round((frames / seconds) * 100) / 100,
-      keyframeSeconds: this.#keyframeSeconds,
+      keyframeSeconds: this.#arrivals.keyframeSeconds,
       warnings,
     };
   }
 }
 
-/** What a message counts as; without a packet it carried no media. */
-export function meterKind(packet: MediaPacket | undefined): MeterKind {
-  if (packet === undefined) {
-    return 'other';
+/** What a message counts as, also one that cannot be decoded and has therefore no packet. */
+export function meterKind(
+  type: 'audio' | 'video' | 'script',
+  data: Uint8Array,
+  packet: MediaPacket | undefined,
+): MeterKind {
+  switch (type) {
+    case 'script':
+      return 'other';
+    case 'audio':
+      return parseAudioTag(data).kind === 'frame' ? 'sound' : 'other';
+    case 'video': {
+      if (parseVideoTag(data).kind !== 'picture') {
+        return 'other';
+      }
+      const flags = packet?.kind === 'video' ? packet.flags : 0;
+      return (flags & FRAME_FLAGS.start) === 0 ? 'frame' : 'start';
+    }
   }
-  if (packet.kind === 'audio') {
-    return 'sound';
-  }
-  return (packet.flags & FRAME_FLAGS.start) === 0 ? 'frame' : 'start';
 }

@@ -73,6 +73,8 @@ export class FeedSession {
   #running: Running | undefined;
   #sourceFps: number | undefined;
   #isEnded = false;
+  /** The log knows the size of the session's pictures. */
+  #isPictureTold = false;
   #seq = 0;
   #highest: number | undefined;
 
@@ -136,14 +138,14 @@ export class FeedSession {
     const now = this.#deps.clock.now();
     const running = this.#running;
     const { aac, oddCompositionTimes, track } = this.#source;
-    const { width = 0, height = 0, isInterlaced = false } = track.parameters ?? {};
-    const { undecodable } = track;
+    const { width = 0, height = 0 } = track.parameters ?? {};
+    const { isOfFields: isInterlaced, undecodable } = track;
     const facts = running && {
       ...{ grid: running.grid, sourceFps: this.#sourceFps, isInterlaced, soundRate: aac?.rate },
       ...{ inStep: running.map.inStep, steps: running.map.steps },
       ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
     };
-    const measured = this.#meter.read(now, facts);
+    const measured = this.#meter.read(now, this.#source.headers, facts);
     const warnings = [...measured.warnings, ...(running?.raw.warnings ?? [])];
     if (!this.#isEnded) {
       this.#warningLog.write(warnings, now);
@@ -173,7 +175,7 @@ export class FeedSession {
     const packet = this.#source.take(type, timestamp, data, now);
     // What we add to a picture is paid like what came: else a tiny keyframe costs as much as a large one.
     this.#pay(Math.max(0, (packet?.data.length ?? 0) - data.length), now);
-    this.#meter.add(now, data.length, meterKind(packet));
+    this.#meter.add(now, data.length, meterKind(type, data, packet), timestamp);
     if (this.#isEnded) {
       return;
     }
@@ -193,7 +195,7 @@ export class FeedSession {
 
   #hold(packet: MediaPacket | undefined, now: number): void {
     this.#beginning.add(packet, now);
-    if (this.#deciding !== undefined || !this.#beginning.hasPicture) {
+    if (this.#deciding !== undefined) {
       return;
     }
     const fps = this.#beginning.look(now, this.channel.fps === null);
@@ -213,8 +215,7 @@ export class FeedSession {
       this.#sourceFps = this.#beginning.sourceFps;
       const { fps, floor } = await this.#deps.decide(this.channel, detected);
       const grid = gridOf(fps);
-      const { parameters } = this.#source.track;
-      if (parameters === undefined) {
+      if (this.#beginning.hasPicture && this.#source.track.parameters === undefined) {
         throw new PipelineError('BAD_MEDIA', 'a picture without parameter sets');
       }
       const { id } = this.channel;
@@ -225,17 +226,8 @@ export class FeedSession {
         hot: this.#deps.openHot(id, this.id),
         raw: this.#deps.openRaw(grid, id, this.id),
       };
-      const video = shownSize(parameters);
-      const { aac } = this.#source;
-      running.hot.entry({
-        t: 'session',
-        session: this.id,
-        slot: 'primary',
-        fps,
-        at: this.#deps.clock.now(),
-        video,
-        audio: aac === undefined ? null : { rate: aac.rate, channels: aac.channels },
-      });
+      const hasPicture = this.#beginning.hasPicture;
+      const video = this.#announce(running, hasPicture);
       this.#deps.logger.info({ fps, ...video, floor }, 'session mapped to the grid');
       this.#running = running;
       this.#emit(running, running.map.begin(this.#beginning.take()));
@@ -245,13 +237,44 @@ export class FeedSession {
     }
   }
 
+  /** Tells the log of the session; gives the picture's size, null without one. */
+  #announce(
+    { grid, hot }: Pick<Running, 'grid' | 'hot'>,
+    hasPicture: boolean,
+  ): { readonly width: number; readonly height: number } | null {
+    const { aac, track } = this.#source;
+    const video = hasPicture && track.parameters ? shownSize(track.parameters) : null;
+    hot.entry({
+      t: 'session',
+      session: this.id,
+      slot: 'primary',
+      fps: grid.name,
+      at: this.#deps.clock.now(),
+      video,
+      audio: aac === undefined ? null : { rate: aac.rate, channels: aac.channels },
+    });
+    this.#isPictureTold = video !== null;
+    return video;
+  }
+
   /** Gives mapped packets their numbers and raw chunks and hands them on. */
-  #emit({ chunks, hot, raw }: Running, mapped: readonly MappedPacket[]): void {
+  #emit(running: Running, mapped: readonly MappedPacket[]): void {
+    const { chunks, hot, raw } = running;
     if (mapped.length === 0) {
       return;
     }
-    const { parameters, sets } = this.#source.track;
-    const { aac } = this.#source;
+    if (!this.#isPictureTold && mapped.some(({ kind }) => kind === 'video')) {
+      const video = this.#announce(running, true);
+      this.#deps.logger.info({ ...video }, 'pictures begin');
+      chunks.breakHere();
+    }
+    const { aac, track } = this.#source;
+    const { parameters, sets } = track;
+    const isKnown = this.#isPictureTold && sets !== undefined && parameters !== undefined;
+    const picture = isKnown
+      ? { width: parameters.width, height: parameters.height, ...sets }
+      : undefined;
+    const audio = aac && { rate: aac.rate, channels: aac.channels, config: aac.bytes };
     const placed: PlacedFrame[] = [];
     for (const item of mapped) {
       const frame = this.#number(item);
@@ -262,18 +285,9 @@ export class FeedSession {
         this.#highest = frame.index;
         this.#deps.onIndex(this.channel.id, frame.index);
       }
-      if (sets !== undefined && parameters !== undefined) {
-        const { width, height } = parameters;
-        const { dts, arrival } = item.packet;
-        const pts = item.packet.kind === 'video' ? item.packet.pts : dts;
-        const audio = aac && { rate: aac.rate, channels: aac.channels, config: aac.bytes };
-        raw.add({ frame, source: { dts, pts, arrival } }, chunk, {
-          width,
-          height,
-          ...sets,
-          audio,
-        });
-      }
+      const { dts, arrival } = item.packet;
+      const pts = item.packet.kind === 'video' ? item.packet.pts : dts;
+      raw.add({ frame, source: { dts, pts, arrival } }, chunk, { picture, audio });
     }
     hot.frames(placed);
   }

@@ -1,10 +1,12 @@
 /** What one publisher sends, message by message, as packets and facts: codecs, metadata, running timestamps. */
 import { PipelineError } from '#common/errors';
 import { acceptAacConfig, type AacConfig } from '../media/aac-policy.ts';
+import { FieldPair } from '../media/field-pair.ts';
 import { parseAudioTag, parseVideoTag, TimestampClock } from '../media/flv-tag.ts';
 import { H264Track } from '../media/h264-track.ts';
 import { parseMetadata } from '../media/script-data.ts';
 import type { MediaPacket } from '../mapping/session-map.ts';
+import type { FeedHeaders } from './feed-arrivals.ts';
 
 /** Composition times beyond this are a mistake, milliseconds: the frame is shown when it is decoded. Two B-frames at 1 fps need as much. */
 const MAX_COMPOSITION_TIME = 3000;
@@ -14,6 +16,7 @@ const MAX_AAC_FRAME = 6144;
 /** See the head of this file. */
 export class FeedSource {
   readonly track = new H264Track();
+  readonly #fields = new FieldPair();
   readonly #time = new TimestampClock();
   #aac: AacConfig | undefined;
   #pictures = 0;
@@ -23,6 +26,15 @@ export class FeedSource {
   /** The sound's configuration, once it came. */
   get aac(): AacConfig | undefined {
     return this.#aac;
+  }
+
+  /** Which tracks can be decoded by what has come: pictures also need that no keyframe has named other sets. */
+  get headers(): FeedHeaders {
+    const { parameters, sets, undecodable } = this.track;
+    return {
+      picture: sets !== undefined || (parameters !== undefined && undecodable === 0),
+      sound: this.#aac !== undefined,
+    };
   }
 
   /** Messages with a picture, decodable or not. */
@@ -96,7 +108,8 @@ export class FeedSource {
         const isSane = Math.abs(compositionTime) <= MAX_COMPOSITION_TIME;
         this.#oddCompositionTimes += Number(!isSane);
         const pts = isSane ? dts + compositionTime : dts;
-        return { kind: 'video', dts, pts, arrival, ...picture };
+        const { flags, data: bytes } = picture;
+        return this.#fields.take({ kind: 'video', dts, pts, arrival, flags, data: bytes }, picture);
       }
     }
   }

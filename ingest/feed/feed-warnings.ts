@@ -34,6 +34,7 @@ export interface FeedFacts extends FeedCounts {
   readonly sourceFps: number | undefined;
   /** Share of frames that follow the grid one by one. */
   readonly inStep: number;
+  /** Its pictures are two fields each. */
   readonly isInterlaced: boolean;
   /** Declared rate of the sound. */
   readonly soundRate: number | undefined;
@@ -41,17 +42,26 @@ export interface FeedFacts extends FeedCounts {
 
 const NONE_YET: FeedCounts = { steps: 0, soundBreaks: 0, oddCompositionTimes: 0, undecodable: 0 };
 
-/** The warning about keyframes that are `seconds` apart, if that is long. */
-export function keyframeWarnings(seconds: number): Warning[] {
+/**
+ * The warning about keyframes that are too far apart, if they are.
+ * @param measured seconds between the last two
+ * @param open seconds since the last one, or since the first picture
+ */
+export function keyframeWarnings(measured: number, open: number): Warning[] {
   const advice = "set the encoder's keyframe interval to 2 s";
-  const apart = seconds.toFixed(1);
-  if (seconds > LONGEST_SEARCH) {
-    const message = `no keyframe for ${apart} s: pictures more than ${LONGEST_SEARCH} s after one cannot be shown, viewers see the slate; ${advice}`;
+  const interval = Math.max(measured, open);
+  if (interval > LONGEST_SEARCH) {
+    const message = `no keyframe for ${interval.toFixed(1)} s: pictures more than ${LONGEST_SEARCH} s after one cannot be shown, viewers see the slate; ${advice}`;
     return [{ code: 'KEYFRAME_TOO_FAR', message }];
   }
-  return seconds > LONG_INTERVAL
-    ? [{ code: 'KEYFRAME_INTERVAL_LONG', message: `keyframes are ${apart} s apart: ${advice}` }]
-    : [];
+  if (interval > LONG_INTERVAL) {
+    const found =
+      open > measured
+        ? `no keyframe for ${open.toFixed(1)} s`
+        : `keyframes are ${measured.toFixed(1)} s apart`;
+    return [{ code: 'KEYFRAME_INTERVAL_LONG', message: `${found}: ${advice}` }];
+  }
+  return [];
 }
 
 /** See the head of this file. */
@@ -119,6 +129,13 @@ function timestampWarnings(facts: FeedFacts, before: FeedCounts): Warning[] {
   return warnings;
 }
 
+function interlacedMessage({ grid, sourceFps }: FeedFacts): string {
+  const perSource = sourceFps === undefined ? 2 : grid.num / grid.den / sourceFps;
+  return perSource < 1.5
+    ? `the feed is interlaced and the channel has ${grid.name} frames a second, so that every second field is not shown: set the channel to twice as many, or the encoder to progressive`
+    : `the feed is interlaced: its fields are made into ${grid.name} frames a second; a progressive feed looks better`;
+}
+
 function pictureWarnings(facts: FeedFacts, before: FeedCounts): Warning[] {
   const warnings: Warning[] = [];
   if (facts.undecodable > before.undecodable) {
@@ -127,9 +144,7 @@ function pictureWarnings(facts: FeedFacts, before: FeedCounts): Warning[] {
     warnings.push({ code: 'PARAMETER_SETS_MISSING', message });
   }
   if (facts.isInterlaced) {
-    const message =
-      'the feed may be interlaced, and is shown as it is: set the encoder to progressive';
-    warnings.push({ code: 'INTERLACED', message });
+    warnings.push({ code: 'INTERLACED', message: interlacedMessage(facts) });
   }
   return warnings;
 }

@@ -1,12 +1,14 @@
 /**
  * Frames arrive in decode order and get their places in presentation order. A frame's turn in presentation order is
  * known once a frame with a decode time at or after its presentation time has arrived; without B-frames that is at once.
+ * Where no frame comes, sound tells that none will: an encoder under congestion sends all of it, and a keyframe now and then.
  */
+import { PICTURE_ORDER_WAIT } from '#common/lateness';
 
 /** Most frames waiting: H.264 reorders at most 16 (Rec. ITU-T H.264 §A.3.1, max_dec_frame_buffering). */
 const MAX_WAITING = 32;
-/** Longest wait, milliseconds of decode time. */
-const MAX_WAIT = 1000;
+/** Longest wait for sound to tell, of a feed whose pictures have come out of order after it: milliseconds of its time. */
+const MAX_SOUND_WAIT = 8000;
 
 /** What is ordered: times in milliseconds. */
 export interface Ordered {
@@ -26,6 +28,13 @@ export class PresentationOrder<T extends Ordered> {
   /** Those of the queue without a place, in presentation order. */
   #waiting: Slot<T>[] = [];
   readonly #place: (frame: T) => number;
+  /** Time of the newest sound, and what it was when the newest picture came. */
+  #heard: number | undefined;
+  #heardAtPicture: number | undefined;
+  /** How long sound goes on before no earlier picture is waited for. */
+  #soundWait: number = PICTURE_ORDER_WAIT;
+  /** Highest presentation time settled by sound. */
+  #settledBySound = Number.NEGATIVE_INFINITY;
 
   /** @param place called once a frame, in presentation order; gives its place on the grid */
   constructor(place: (frame: T) => number) {
@@ -36,6 +45,12 @@ export class PresentationOrder<T extends Ordered> {
   push(frame: T): { readonly frame: T; readonly index: number }[] {
     const slot: Slot<T> = { frame, index: undefined };
     this.#queue.push(slot);
+    if (frame.pts < this.#settledBySound) {
+      // This feed's sound is simply far ahead of its pictures.
+      this.#soundWait = Math.min(MAX_SOUND_WAIT, 2 * this.#soundWait);
+      this.#settledBySound = Number.NEGATIVE_INFINITY;
+    }
+    this.#heardAtPicture = this.#heard;
     let at = this.#waiting.length;
     while (at > 0 && (this.#waiting[at - 1]?.frame.pts ?? 0) > frame.pts) {
       at -= 1;
@@ -43,7 +58,11 @@ export class PresentationOrder<T extends Ordered> {
     this.#waiting.splice(at, 0, slot);
     let overdue = Number.NEGATIVE_INFINITY;
     const head = this.#queue[0];
-    if (head !== undefined && head.index === undefined && head.frame.dts <= frame.dts - MAX_WAIT) {
+    if (
+      head !== undefined &&
+      head.index === undefined &&
+      head.frame.dts <= frame.dts - PICTURE_ORDER_WAIT
+    ) {
       overdue = head.frame.pts;
     }
     while (
@@ -54,6 +73,26 @@ export class PresentationOrder<T extends Ordered> {
       this.#settle();
     }
     return this.#known();
+  }
+
+  /** Sound of a time, milliseconds, has come; gives the pictures that need not wait any more. */
+  hear(dts: number): { readonly frame: T; readonly index: number }[] {
+    this.#heard = Math.max(dts, this.#heard ?? dts);
+    this.#heardAtPicture ??= dts;
+    const last = this.#waiting.at(-1);
+    if (last === undefined || this.#heard - this.#heardAtPicture < this.#soundWait) {
+      return [];
+    }
+    this.#settledBySound = last.frame.pts;
+    return this.flush();
+  }
+
+  /** The source's clock has stepped: what sound has told counts no more. Gives all that is left. */
+  restart(): { readonly frame: T; readonly index: number }[] {
+    this.#heard = undefined;
+    this.#heardAtPicture = undefined;
+    this.#settledBySound = Number.NEGATIVE_INFINITY;
+    return this.flush();
   }
 
   /** Gives all that is left. */

@@ -71,6 +71,7 @@ export class SessionMap {
   readonly #order: PresentationOrder<VideoPacket>;
   readonly #sound = new SoundRuns();
   #held: MediaPacket[] | undefined;
+  #hasPicture = false;
   #offset = 0;
   #lastTimestamp = 0;
   #lastDts = Number.NEGATIVE_INFINITY;
@@ -110,6 +111,7 @@ export class SessionMap {
     // Also a clock that stepped before it was first mapped has stepped.
     this.#steps += Number(packets.some(({ dts }) => Math.abs(dts - last) > STEP));
     this.#held = [...packets];
+    this.#hasPicture = packets.some(({ kind }) => kind === 'video');
     return this.#settle();
   }
 
@@ -120,10 +122,16 @@ export class SessionMap {
       const since = packet.arrival - (this.#held[0]?.arrival ?? 0);
       return since >= STEP_HOLD ? this.#settle() : [];
     }
+    if (!this.#hasPicture && packet.kind === 'video') {
+      // Pictures after sound alone: where they fall between the borders of places is yet to be seen.
+      this.#hasPicture = true;
+      this.#held = [packet];
+      return [];
+    }
     if (this.#isStep(packet)) {
       this.#steps += 1;
       this.#held = [packet];
-      return this.#ordered(this.#order.flush());
+      return this.#ordered(this.#order.restart());
     }
     return this.#map(packet);
   }
@@ -203,7 +211,10 @@ export class SessionMap {
   #map(packet: MediaPacket): MappedPacket[] {
     return packet.kind === 'video'
       ? this.#ordered(this.#order.push(packet))
-      : this.#mapSound(packet, this.#samplePosition(packet.dts));
+      : [
+          ...this.#ordered(this.#order.hear(packet.dts)),
+          ...this.#mapSound(packet, this.#samplePosition(packet.dts)),
+        ];
   }
 
   #mapSound(packet: AudioPacket, position: number): MappedPacket[] {

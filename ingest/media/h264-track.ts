@@ -4,8 +4,13 @@
  */
 import { parseAvcConfiguration } from '#common/codec/h264/avc-configuration';
 import { isForbidden, joinSample, NAL, nalType, nalUnits } from '#common/codec/h264/nal-units';
-import { hasRecoveryPointZero } from '#common/codec/h264/sei';
-import { readSliceHead } from '#common/codec/h264/slice';
+import { isOfFields } from '#common/codec/h264/scan';
+import {
+  hasRecoveryPointZero,
+  readPictureTiming,
+  type PictureTiming,
+} from '#common/codec/h264/sei';
+import { readSliceHead, readSlicePicture, type SlicePicture } from '#common/codec/h264/slice';
 import type { SequenceParameters } from '#common/codec/h264/sps';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError } from '#common/errors';
@@ -16,6 +21,8 @@ export interface Picture {
   /** Bits of FRAME_FLAGS. */
   readonly flags: number;
   readonly data: Buffer;
+  /** Set if it is one field alone, whose other one may come in the next sample. */
+  readonly field: SlicePicture | undefined;
 }
 
 /** Most parameter sets taken in one sample: parsing them costs more than anything else here. */
@@ -44,6 +51,7 @@ export class H264Track {
   readonly #sets = new ParameterSets();
   #parameters: SequenceParameters | undefined;
   #active: ActiveSets | undefined;
+  #isOfFields = true;
   #refused = 0;
   #undecodable = 0;
 
@@ -55,6 +63,11 @@ export class H264Track {
   /** The parameter sets of the newest start point, for a file's header; undefined before the first. */
   get sets(): { readonly sps: Buffer; readonly pps: Buffer } | undefined {
     return this.#active;
+  }
+
+  /** Whether the newest picture is two fields, taken one after the other. */
+  get isOfFields(): boolean {
+    return this.#parameters?.isInterlaced === true && this.#isOfFields;
   }
 
   /** Pictures left out because no start point had come. */
@@ -93,8 +106,8 @@ export class H264Track {
     }
     const units = unitsOf(sample, this.#lengthSize);
     const slices: Uint8Array[] = [];
+    const messages: Uint8Array[] = [];
     let isIdr = false;
-    let isRecovery = false;
     let sets = 0;
     for (const unit of units) {
       switch (nalType(unit)) {
@@ -106,7 +119,7 @@ export class H264Track {
           slices.push(unit);
           break;
         case NAL.sei:
-          isRecovery ||= hasRecoveryPointZero(unit);
+          messages.push(unit);
           break;
         case NAL.sps:
         case NAL.pps:
@@ -126,28 +139,66 @@ export class H264Track {
     if (slices.length === 0) {
       return undefined;
     }
+    const isRecovery = !isIdr && messages.some(hasRecoveryPointZero);
     const active = isIdr || isRecovery ? this.#startOf(slices, isIdr) : undefined;
     this.#active = active ?? this.#active;
     if (this.#active === undefined) {
       this.#refused += 1;
       return undefined;
     }
+    const { field, flags } = this.#scan(slices, messages);
     if (active === undefined) {
-      return { flags: 0, data: joinSample(units) };
+      return { flags, data: joinSample(units), field };
     }
     this.#parameters = active.parameters;
     return {
-      flags: FRAME_FLAGS.start | (isIdr ? FRAME_FLAGS.idr : 0),
+      flags: flags | FRAME_FLAGS.start | (isIdr ? FRAME_FLAGS.idr : 0),
       data: joinSample(this.#withSets(units)),
+      field,
+    };
+  }
+
+  /** Whether the picture is of fields, and which one if it is a single one. */
+  #scan(
+    slices: readonly Uint8Array[],
+    messages: readonly Uint8Array[],
+  ): Pick<Picture, 'field' | 'flags'> {
+    const first = slices[0] ?? new Uint8Array();
+    const head = readSliceHead(first);
+    const parameters = head && this.#sets.named(head.ppsId)?.parameters;
+    // Most feeds cannot have fields.
+    if (parameters === undefined || !parameters.isInterlaced) {
+      return { field: undefined, flags: 0 };
+    }
+    const picture = readSlicePicture(first, parameters);
+    const structure = picture?.structure ?? 'frame';
+    let timing: PictureTiming | undefined;
+    for (const message of messages) {
+      timing ??= readPictureTiming(message, parameters.pictureTiming);
+    }
+    this.#isOfFields = isOfFields(parameters, structure, timing, this.#isOfFields);
+    const isSingle =
+      structure !== 'frame' &&
+      slices.every((slice) => readSlicePicture(slice, parameters)?.structure === structure);
+    return {
+      field: isSingle ? picture : undefined,
+      flags: this.#isOfFields ? FRAME_FLAGS.fields : 0,
     };
   }
 
   /** The sets with which decoding can start at these slices; undefined if it cannot. */
   #startOf(slices: readonly Uint8Array[], isIdr: boolean): ActiveSets | undefined {
     let active: ActiveSets | undefined;
+    let structure: string | undefined;
     for (const slice of slices) {
       const head = readSliceHead(slice);
       active = head && this.#sets.named(head.ppsId);
+      const picture = active && readSlicePicture(slice, active.parameters);
+      structure ??= picture?.structure;
+      // The second field may refer to the first, and to no other.
+      if (active !== undefined && !isIdr && picture?.structure !== structure) {
+        break;
+      }
       if (active === undefined) {
         this.#undecodable += Number(isIdr);
         return undefined;

@@ -33,6 +33,11 @@ export class ChunkNumbers {
     return isAlone || this.#current === undefined ? this.#advance(n) : this.#current;
   }
 
+  /** The next frame begins a chunk of its own, whose header says what is known by now. */
+  breakHere(): void {
+    this.#current = this.#current === undefined ? undefined : this.#current + 1;
+  }
+
   #advance(n: number): number {
     this.#current = Math.max(this.#current ?? n, n);
     return this.#current;

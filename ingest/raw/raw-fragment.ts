@@ -19,10 +19,15 @@ export interface RawInput {
 
 /** What a raw chunk's header says of the picture and the sound. */
 export interface RawTracks {
-  readonly width: number;
-  readonly height: number;
-  readonly sps: Uint8Array;
-  readonly pps: Uint8Array;
+  /** Undefined: none came yet. */
+  readonly picture:
+    | {
+        readonly width: number;
+        readonly height: number;
+        readonly sps: Uint8Array;
+        readonly pps: Uint8Array;
+      }
+    | undefined;
   /** The sound's AudioSpecificConfig, if any came. */
   readonly audio:
     { readonly rate: number; readonly channels: number; readonly config: Uint8Array } | undefined;
@@ -35,16 +40,22 @@ const DEFAULT_AUDIO = { rate: SAMPLE_RATE, channels: 2, config: Uint8Array.of(0x
 
 /** The header of a raw chunk: picture in grid ticks, sound in 48 kHz samples. */
 export function rawHeader(grid: Grid, tracks: RawTracks): Buffer {
+  const { picture, audio = DEFAULT_AUDIO } = tracks;
+  const sound = { kind: 'audio', id: AUDIO_TRACK, timescale: SAMPLE_RATE, ...audio } as const;
+  if (picture === undefined) {
+    return initSegment([sound]);
+  }
+  const { width, height, sps, pps } = picture;
   return initSegment([
     {
       kind: 'video',
       id: VIDEO_TRACK,
       timescale: grid.timescale,
-      width: tracks.width,
-      height: tracks.height,
-      avcC: avcDecoderConfiguration(tracks.sps, tracks.pps),
+      width,
+      height,
+      avcC: avcDecoderConfiguration(sps, pps),
     },
-    { kind: 'audio', id: AUDIO_TRACK, timescale: SAMPLE_RATE, ...(tracks.audio ?? DEFAULT_AUDIO) },
+    sound,
   ]);
 }
 

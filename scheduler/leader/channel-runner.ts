@@ -6,6 +6,7 @@ import type { Channel } from '#common/contracts/channel';
 import type { Broadcast } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
+import { closingWait } from '#common/lateness';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import { segmentNumber, type Milliseconds } from '#common/time';
@@ -14,7 +15,13 @@ import { decide } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
 import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
-import { emptyChannel, sessionOf, type AirState, type ChannelState } from '../plan/state.ts';
+import {
+  emptyChannel,
+  nextSegment,
+  sessionOf,
+  type AirState,
+  type ChannelState,
+} from '../plan/state.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { Stuck } from './stuck.ts';
@@ -51,7 +58,8 @@ export interface RunnerDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly lease: Lease;
-  readonly closeAfter: Milliseconds;
+  /** What the owner set for how long a place stays open; undefined: the profile decides. */
+  readonly closeAfter: Milliseconds | undefined;
   readonly effects: Effects;
   /** Cores free for a broadcast that begins now, in those of `common/transcode-cost.ts`; null when no worker is known. */
   readonly freeCores: () => Promise<number | null>;
@@ -88,8 +96,15 @@ export class ChannelRunner {
   static async open(channel: Channel, deps: RunnerDeps): Promise<ChannelRunner> {
     const runner = new ChannelRunner(channel, deps);
     const checkpoint = await readCheckpoint(deps.redis, channel.id);
-    const recalled = checkpoint === undefined ? deps.memory.recall(channel.id) : undefined;
-    if (checkpoint === undefined) {
+    const recalled = checkpoint === 'none' ? deps.memory.recall(channel.id) : undefined;
+    if (checkpoint === 'none' || 'foreign' in checkpoint) {
+      if (checkpoint !== 'none') {
+        runner.#lastId = checkpoint.id;
+        runner.#deps.logger.warn(
+          { id: checkpoint.id },
+          'log is of another version: what was on air is ended, its publisher begins anew',
+        );
+      }
       runner.#state = recalled?.state ?? emptyChannel(await deps.effects.settle(channel.id));
       // From now on what the log holds is this channel's whole present, also for the next leader.
       const first = { id: runner.#lastId, state: runner.#state };
@@ -150,7 +165,7 @@ export class ChannelRunner {
         continue;
       }
       const before = this.#state.air;
-      const n = before?.next;
+      const n = before === null ? undefined : nextSegment(before);
       fold(this.#state, entry);
       this.#lastId = id;
       switch (entry.t) {
@@ -164,8 +179,11 @@ export class ChannelRunner {
         case 'frames':
           this.#dropIfLost(entry.session);
           break;
-        case 'source':
-          this.#deps.logger.info({ from: entry.from, source: entry.source }, 'source changes');
+        case 'picture':
+          this.#deps.logger.info({ from: entry.from, source: entry.source }, 'picture changes');
+          break;
+        case 'sound':
+          this.#deps.logger.info({ from: entry.from, session: entry.session }, 'sound changes');
           break;
         case 'on-air':
           if (this.#state.air !== null) {
@@ -175,9 +193,15 @@ export class ChannelRunner {
             this.#due.push(() => this.#deps.effects.start(record));
           }
           break;
-        case 'closed':
-          // A mark that comes again closes nothing.
-          if (n !== undefined && this.#state.air?.next !== n && this.#published?.has(n) !== true) {
+        case 'picture-closed':
+        case 'sound-closed':
+          // The later of the two completes the segment; a mark that comes again closes nothing.
+          if (
+            n !== undefined &&
+            this.#state.air !== null &&
+            nextSegment(this.#state.air) > n &&
+            this.#published?.has(n) !== true
+          ) {
             this.#give(planSegment(this.#id, this.#state, n));
           }
           // Again with each segment, in case the store was away.
@@ -209,14 +233,14 @@ export class ChannelRunner {
    */
   async lead(follow: () => Promise<boolean>): Promise<void> {
     this.#published = undefined;
-    const { redis, lease, clock, closeAfter, memory } = this.#deps;
+    const { redis, lease, clock, memory } = this.#deps;
     memory.keep(this.#id, this.#state);
     for (let turn = 0; turn < MOST_TURNS; turn += 1) {
       const marks = decide(this.#state, clock.now(), {
         ladder: this.#channel.ladder,
         means: await this.#means(),
         reconnectSeconds: this.#channel.reconnectSeconds,
-        closeAfter,
+        closeAfter: this.#closeAfter(),
         epoch: lease.epoch,
         isEndAsked: this.#state.air !== null && this.#state.air.broadcast === this.#endAsked,
       });
@@ -230,6 +254,11 @@ export class ChannelRunner {
     }
     await this.#giveAgain();
     await this.#checkpoint();
+  }
+
+  #closeAfter(): Milliseconds {
+    const grid = gridOf(this.#state.air?.fps ?? this.#channel.fps ?? '30');
+    return this.#deps.closeAfter ?? closingWait(this.#channel.profile, grid);
   }
 
   /** Asked for only while a broadcast may begin. */
@@ -253,7 +282,8 @@ export class ChannelRunner {
     const { clock, effects } = this.#deps;
     const { air } = this.#state;
     const now = clock.now();
-    const due = air === null ? this.#ended : { broadcast: air.broadcast, last: air.next - 1 };
+    const due =
+      air === null ? this.#ended : { broadcast: air.broadcast, last: nextSegment(air) - 1 };
     if (due === undefined || !this.#stuck.isLookDue(now)) {
       return;
     }

@@ -9,13 +9,17 @@ import { PipelineError } from '#common/errors';
 import type { Redis } from '#common/redis';
 import { channelStateSchema } from '../plan/state.ts';
 
+/** Of the log's marks and of the state folded from them: what another version wrote is not read. 2: picture and sound have marks of their own. */
+const VERSION = 2;
+
 const checkpointSchema = z.strictObject({
+  version: z.literal(VERSION),
   /** Id of the last entry folded. */
   id: z.string().regex(/^\d+-\d+$/),
   state: channelStateSchema,
 });
 /** See the head of this file. */
-export type Checkpoint = z.infer<typeof checkpointSchema>;
+export type Checkpoint = Omit<z.infer<typeof checkpointSchema>, 'version'>;
 
 const WRITE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -31,13 +35,24 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Reads a channel's checkpoint; undefined if there is none that this version understands. */
+/**
+ * Reads a channel's checkpoint. `none` where Redis has none: the log holds all there is. `foreign` where this version does
+ * not understand it, nor then the marks of the log, which ends at `id` now.
+ */
 export async function readCheckpoint(
   redis: Redis,
   channel: string,
-): Promise<Checkpoint | undefined> {
+): Promise<Checkpoint | 'none' | { readonly foreign: true; readonly id: string }> {
   const text = await redis.get(redisKeys.checkpoint(channel));
-  return text === null ? undefined : checkpointSchema.safeParse(parseJson(text)).data;
+  if (text === null) {
+    return 'none';
+  }
+  const checkpoint = checkpointSchema.safeParse(parseJson(text)).data;
+  if (checkpoint !== undefined) {
+    return checkpoint;
+  }
+  const [newest] = await redis.xrevrange(redisKeys.log(channel), '+', '-', 'COUNT', 1);
+  return { foreign: true, id: newest?.[0] ?? '0-0' };
 }
 
 /**
@@ -59,7 +74,7 @@ export async function writeCheckpoint(
     redisKeys.checkpoint(channel),
     redisKeys.log(channel),
     leaseValue(lease),
-    JSON.stringify(checkpoint),
+    JSON.stringify({ version: VERSION, ...checkpoint }),
     String(Math.max(0, Math.floor(time - keep))),
   );
   if (written !== 1) {

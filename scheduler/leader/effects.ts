@@ -2,10 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readBroadcasts } from '#common/broadcast-records';
 import { QUEUES, redisKeys } from '#common/contracts/names';
-import { publishedSchema, type Broadcast, type SegmentJob } from '#common/contracts/segment';
+import type { Broadcast, SegmentJob } from '#common/contracts/segment';
 import { forgetEndAsked } from '#common/end-requests';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
+import { readNewestPublished } from '#common/published-stream';
 import { openQueue } from '#common/queues';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
@@ -41,11 +42,8 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
   };
 
   const published = async (channel: string): Promise<Set<number>> => {
-    const key = redisKeys.published(channel);
-    const entries = await redis.xrevrange(key, '+', '-', 'COUNT', PUBLISHED_READ);
-    return new Set(
-      entries.map(([, fields]) => publishedSchema.parse(JSON.parse(fields[1] ?? 'null')).n),
-    );
+    const newest = await readNewestPublished(redis, channel, PUBLISHED_READ);
+    return new Set(newest.map(({ n }) => n));
   };
 
   /** The newest number published; waits a moment for an origin that notes again what an emptied Redis has lost. */
@@ -96,9 +94,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     published,
     isOpen: (channel, n) => transcode.isOpen(channel, n),
     nextToPublish: async (channel, broadcast) => {
-      const [newest] = await redis.xrevrange(redisKeys.published(channel), '+', '-', 'COUNT', 1);
-      const text = newest?.[1][1];
-      const known = text === undefined ? undefined : publishedSchema.parse(JSON.parse(text));
+      const [known] = await readNewestPublished(redis, channel, 1);
       return known?.broadcast === broadcast ? known.n + 1 : broadcast;
     },
     giveAgain: async (channel, n) => {

@@ -37,7 +37,8 @@ export interface LeaderDeps {
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly closeAfter: Milliseconds;
+  /** What the owner set for how long a place stays open; undefined: the profile decides. */
+  readonly closeAfter: Milliseconds | undefined;
   /** Outlives leaderships. */
   readonly memory: ChannelMemory;
   readonly channels: {

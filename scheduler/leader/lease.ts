@@ -46,40 +46,47 @@ export function keepLease(options: LeaseOptions): Closable {
     await leading.close();
   };
 
-  const take = async (): Promise<void> => {
+  /** Returns after how many milliseconds to look again. */
+  const take = async (): Promise<number> => {
+    const left = await redis.pttl(redisKeys.lease);
+    if (left > 0) {
+      // The moment another's lease runs out is worth meeting: until somebody leads, nothing is made.
+      return Math.min(RENEW_MS, left + 1);
+    }
     const lease = await acquire(redis, options.holder);
     if (lease !== undefined) {
       logger.info({ epoch: lease.epoch }, 'leadership began');
       const renewedAt = performance.now();
       held = { lease, leading: await options.lead(lease), renewedAt };
     }
+    return RENEW_MS;
   };
 
-  const step = async (): Promise<void> => {
+  const step = async (): Promise<number> => {
     if (held === undefined) {
-      await take();
-      return;
+      return take();
     }
     const renewal = redis.eval(RENEW, 1, redisKeys.lease, leaseValue(held.lease), LEASE_MS);
     if ((await withDeadline(renewal, RENEW_MS, 'renewing the lease')) !== 1) {
       await giveUp('another scheduler leads, or Redis was emptied');
-      await take();
-    } else {
-      held.renewedAt = performance.now();
+      return take();
     }
+    held.renewedAt = performance.now();
+    return RENEW_MS;
   };
 
   const run = async (): Promise<void> => {
     while (!stop.signal.aborted) {
+      let wait = RENEW_MS;
       try {
-        await step();
+        wait = await step();
       } catch (error) {
         logger.warn({ error }, 'lease not renewed');
         if (held !== undefined && performance.now() - held.renewedAt > LEASE_MS) {
           await giveUp('redis is away');
         }
       }
-      await delay(RENEW_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      await delay(wait, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   };
   const running = run();

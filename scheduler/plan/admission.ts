@@ -38,7 +38,10 @@ const pictures = (renditions: readonly Rendition[]): number =>
   renditions.filter(({ kind }) => kind === 'video').length;
 
 /** A session as far as its cost goes. As long as it has shown one key frame only, the next may be far. */
-export function costSourceOf({ width, height, video }: SessionState): CostSource {
+export function costSourceOf(
+  { width, height }: { readonly width: number; readonly height: number },
+  { video }: Pick<SessionState, 'video'>,
+): CostSource {
   const starts = video.filter(({ flags }) => (flags & FRAME_FLAGS.start) !== 0);
   const apart = starts.slice(1).map(({ index }, i) => index - (starts[i]?.index ?? index));
   return {

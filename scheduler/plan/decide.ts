@@ -1,36 +1,43 @@
 /**
- * What the leader must append to a channel's log now. Pure: state, clock and settings in, marks out. At most one
- * segment is closed at a time; after a pause the caller asks again until nothing is due.
+ * What the leader must append to a channel's log now. Pure: state, clock and settings in, marks out. Picture and sound
+ * are decided each on its own. At most one segment of each is closed at a time; after a pause the caller asks again
+ * until nothing is due.
  */
 import type { Ladder } from '#common/contracts/channel';
 import type { MarkEntry } from '#common/contracts/log';
 import {
-  AAC_FRAME_SAMPLES,
   SAMPLE_RATE,
-  aacFramesOf,
+  firstFrame,
   firstWholeSegment,
   gridOf,
+  sampleOfFrame,
   segmentOfFrame,
   timeOfFrame,
+  timeOfSample,
   type Grid,
 } from '#common/grid';
+import { PICTURE_LAG } from '#common/lateness';
+import { encodedSamplesOf, soundClosedAt } from '#common/sound-grid';
 import {
   frameIndex,
   fromSeconds,
+  samplePosition,
   segmentNumber,
+  type FrameIndex,
   type Milliseconds,
-  type SegmentNumber,
+  type SamplePosition,
 } from '#common/time';
 import { admit, costSourceOf, type Means } from './admission.ts';
+import { firstAudible } from './audible.ts';
 import { renditionsOf } from './ladder.ts';
-import { currentSource, slateFrom, type Current } from './sources.ts';
+import { currentPicture, slateFrom, type CurrentPicture } from './sources.ts';
 import { firstShowable } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
 
-/** AAC frames after a segment's last that its sound needs before it can be coded. */
-const CONTEXT_FRAMES = 4;
-/** Sound that has been away this long is not waited for. */
-const SOUND_GONE_SAMPLES = 5 * SAMPLE_RATE;
+/** A track that has been away this long is not waited for where the other one has passed. */
+const GONE_SECONDS = 5;
+/** Sound that ends so soon after the last picture belongs to its segment. */
+const TAIL_SECONDS = 1;
 /** A session whose end nobody told is not given up sooner than this, whatever the channel says. */
 const SHORTEST_SILENCE_SECONDS = 10;
 
@@ -54,15 +61,17 @@ export function decide(
   now: Milliseconds,
   settings: DecideSettings,
 ): readonly MarkEntry[] {
-  if (state.air === null) {
+  const { air } = state;
+  if (air === null) {
     return goOnAir(state, settings);
   }
-  const current = currentSource(state.air);
-  const session = current && sessionOf(state, current.session);
-  if (current === undefined || session === undefined) {
+  const current = currentPicture(air);
+  const shown = current && sessionOf(state, current.session);
+  const heard = sessionOf(state, air.sounds.at(-1)?.session ?? '') ?? shown;
+  if (current === undefined || shown === undefined || heard === undefined) {
     return [];
   }
-  return new Airing(state.air, current, session, settings).next(state, now);
+  return new Airing({ state, air, current, shown, heard }, settings).next(now);
 }
 
 function goOnAir(
@@ -74,147 +83,244 @@ function goOnAir(
     const showable = session.spent
       ? undefined
       : firstShowable(session, grid, state.floor * grid.segmentFrames);
-    if (showable === undefined) {
+    if (showable === undefined || session.picture === null) {
       continue;
     }
     const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
     const broadcast = Math.max(first, state.floor);
     const from = broadcast * grid.segmentFrames;
     if (session.highest >= from) {
-      const whole = renditionsOf(ladder, session, grid);
-      const admitted = admit(whole, costSourceOf(session), grid, means);
+      const whole = renditionsOf(ladder, session.picture, grid);
+      const admitted = admit(whole, costSourceOf(session.picture, session), grid, means);
       return [
         { t: 'on-air', epoch, broadcast, fps: session.fps, ...admitted },
-        { t: 'source', epoch, from, source: { kind: 'session', session: session.session } },
+        { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
+        // What the feed carried just before is context for the first segment.
+        {
+          t: 'sound',
+          epoch,
+          from: encodedSamplesOf(grid, segmentNumber(broadcast)).from,
+          session: session.session,
+        },
       ];
     }
   }
   return [];
 }
 
+/** What is on air, and whose pictures and whose sound it is made of. */
+interface OnAir {
+  readonly state: ChannelState;
+  readonly air: AirState;
+  readonly current: CurrentPicture;
+  /** The session shown now, or last. */
+  readonly shown: SessionState;
+  /** The session heard now, or last. */
+  readonly heard: SessionState;
+}
+
+/** When a session's last sign of life ends, and how long after that it is given up. */
+interface Sign {
+  readonly at: number;
+  readonly patience: number;
+}
+
 /** One decision about the broadcast on air. */
 class Airing {
-  readonly #air: AirState;
-  readonly #current: Current;
-  readonly #session: SessionState;
+  readonly #onAir: OnAir;
   readonly #settings: DecideSettings;
   readonly #grid: Grid;
   /** The first frame after the last that was shown. */
   readonly #gapFrom: number;
 
-  constructor(air: AirState, current: Current, session: SessionState, settings: DecideSettings) {
-    this.#air = air;
-    this.#current = current;
-    this.#session = session;
+  constructor(onAir: OnAir, settings: DecideSettings) {
+    const { air, current, shown } = onAir;
+    this.#onAir = onAir;
     this.#settings = settings;
     this.#grid = gridOf(air.fps);
-    this.#gapFrom = current.gapFrom ?? Math.max(session.lastShown + 1, air.closed.frame);
+    this.#gapFrom = current.gapFrom ?? Math.max(shown.lastShown + 1, air.closed.frame);
   }
 
-  next(state: ChannelState, now: Milliseconds): readonly MarkEntry[] {
-    if (this.#settings.isEndAsked || this.#session.ended?.clean === true) {
+  next(now: Milliseconds): readonly MarkEntry[] {
+    const { state, shown, heard } = this.#onAir;
+    const newest = state.sessions.findLast((session) => session === shown || session === heard);
+    if (this.#settings.isEndAsked || newest?.ended?.clean === true || this.#isGivenUp(now)) {
       return this.#end();
     }
-    const successor = this.#successor(state);
-    if (successor !== undefined) {
-      const back = timeOfFrame(this.#grid, frameIndex(successor.from));
-      return this.#isGivenUp(back) ? this.#end() : this.#resume(successor);
-    }
-    if (this.#isGivenUp(now)) {
-      return this.#end();
-    }
-    return this.#isDue(now) ? this.#close() : [];
+    const changes = [...this.#changePicture(), ...this.#changeSound()];
+    return changes.length > 0
+      ? changes
+      : [
+          ...(this.#isPictureDue(now) ? this.#closePicture() : []),
+          ...(this.#isSoundDue(now) ? this.#closeSound() : []),
+        ];
   }
 
-  /** The session that goes on from here: this one after a gap, or the next to have come. */
-  #successor(state: ChannelState): { session: string; from: number } | undefined {
-    const at = state.sessions.indexOf(this.#session);
-    const isShown = this.#current.gapFrom === undefined;
-    const min = Math.max(this.#gapFrom, this.#air.closed.frame);
-    for (const session of state.sessions.slice(isShown ? at + 1 : at)) {
-      const showable =
-        session.spent || session.fps !== this.#air.fps
-          ? undefined
-          : firstShowable(session, this.#grid, min);
-      if (showable !== undefined) {
-        return { session: session.session, from: showable.frame.index };
+  /** The session that pictures go on with: this one after a gap, or the next to have come. */
+  #changePicture(): readonly MarkEntry[] {
+    const { state, air, current, shown } = this.#onAir;
+    const { epoch } = this.#settings;
+    const at = state.sessions.indexOf(shown) + (current.gapFrom === undefined ? 1 : 0);
+    const min = Math.max(this.#gapFrom, air.closed.frame);
+    for (const session of this.#usable(at)) {
+      const from = firstShowable(session, this.#grid, min)?.frame.index;
+      if (from !== undefined) {
+        const source = { kind: 'session', session: session.session } as const;
+        return [...this.#fill(from), { t: 'picture', epoch, from, source }];
       }
     }
-    return undefined;
+    return [];
   }
 
-  /** Whether the publisher had been gone for too long at that time. */
-  #isGivenUp(at: Milliseconds): boolean {
-    const { reconnectSeconds } = this.#settings;
-    const ended = this.#session.ended;
-    return ended === null
-      ? at - timeOfFrame(this.#grid, frameIndex(this.#gapFrom)) >=
-          fromSeconds(Math.max(reconnectSeconds, SHORTEST_SILENCE_SECONDS))
-      : at - ended.at >= fromSeconds(reconnectSeconds);
-  }
-
-  #resume(successor: { session: string; from: number }): readonly MarkEntry[] {
+  /** The next session to have sound after what was heard: it need not be the one whose pictures are shown. */
+  #changeSound(): readonly MarkEntry[] {
+    const { state, air, heard } = this.#onAir;
     const { epoch } = this.#settings;
-    const { session, from } = successor;
-    return [
-      ...this.#fill(from),
-      { t: 'source', epoch, from, source: { kind: 'session', session } },
-    ];
+    const last = air.sounds.at(-1)?.from ?? 0;
+    const min = Math.max(heard.soundEnd, air.closed.sample, last + 1);
+    for (const session of this.#usable(state.sessions.indexOf(heard) + 1)) {
+      const from = firstAudible(session, min);
+      if (from !== undefined) {
+        return [{ t: 'sound', epoch, from, session: session.session }];
+      }
+    }
+    return [];
+  }
+
+  /** Sessions from that place in their order on which this broadcast may be made of. */
+  #usable(at: number): readonly SessionState[] {
+    const { state, air } = this.#onAir;
+    return state.sessions.slice(at).filter(({ spent, fps }) => !spent && fps === air.fps);
+  }
+
+  /** Whether the publisher has been gone for too long, with pictures and sound: now, or before a session that is to follow. */
+  #isGivenUp(now: Milliseconds): boolean {
+    const { state, shown, heard } = this.#onAir;
+    const isOnAir = (session: SessionState): boolean => session === shown || session === heard;
+    const newest = state.sessions.findLastIndex(isOnAir);
+    const following = new Set(this.#usable(newest + 1));
+    let last: Sign | undefined;
+    for (const session of this.#usable(state.sessions.findIndex(isOnAir))) {
+      if (session.highest < 0 && session.soundEnd === 0) {
+        continue;
+      }
+      const isLate =
+        following.has(session) &&
+        last !== undefined &&
+        this.#beginningOf(session) - last.at >= last.patience;
+      if (isLate) {
+        return true;
+      }
+      const sign = this.#lastSignOf(session);
+      last = last === undefined || sign.at > last.at ? sign : last;
+    }
+    return last !== undefined && now - last.at >= last.patience;
+  }
+
+  #beginningOf({ video, sound }: SessionState): number {
+    return Math.min(
+      ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, frameIndex(index))),
+      ...sound.slice(0, 1).map(({ origin }) => timeOfSample(samplePosition(origin))),
+    );
+  }
+
+  #lastSignOf({ ended, highest, soundEnd }: SessionState): Sign {
+    const patience = fromSeconds(this.#settings.reconnectSeconds);
+    if (ended !== null) {
+      return { at: ended.at, patience };
+    }
+    const pictures = timeOfFrame(this.#grid, frameIndex(highest + 1));
+    return {
+      at: Math.max(pictures, timeOfSample(samplePosition(soundEnd))),
+      patience: Math.max(patience, fromSeconds(SHORTEST_SILENCE_SECONDS)),
+    };
   }
 
   /** The marks of hold and slate that frames from the gap's beginning up to `to` need and do not have yet. */
   #fill(to: number): readonly MarkEntry[] {
+    const { current } = this.#onAir;
     const { epoch } = this.#settings;
     const marks: MarkEntry[] = [];
     const from = this.#gapFrom;
-    if (this.#current.gapFrom === undefined && from < to) {
-      marks.push({ t: 'source', epoch, from, source: { kind: 'hold' } });
+    if (current.gapFrom === undefined && from < to) {
+      marks.push({ t: 'picture', epoch, from, source: { kind: 'hold' } });
     }
     const slate = slateFrom(this.#grid, from);
-    if (!this.#current.isSlate && slate < to) {
-      marks.push({ t: 'source', epoch, from: slate, source: { kind: 'slate' } });
+    if (!current.isSlate && slate < to) {
+      marks.push({ t: 'picture', epoch, from: slate, source: { kind: 'slate' } });
     }
     return marks;
   }
 
-  #isDue(now: Milliseconds): boolean {
-    const { frame, sample } = this.#endOfNext();
-    const time = Math.max(timeOfFrame(this.#grid, frame), (sample * 1000) / SAMPLE_RATE);
-    return this.#hasPassed(frame, sample) || now >= time + this.#settings.closeAfter;
+  /** Where the picture of the next segment to close ends. */
+  #pictureEnd(): FrameIndex {
+    return firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.picture + 1));
   }
 
-  #hasPassed(frame: number, sample: number): boolean {
-    const { highest, soundEnd, ended } = this.#session;
-    if (this.#current.gapFrom !== undefined || highest < frame) {
-      return false;
+  #isPictureDue(now: Milliseconds): boolean {
+    const { current, shown, heard } = this.#onAir;
+    const end = this.#pictureEnd();
+    const time = timeOfFrame(this.#grid, end);
+    if (current.gapFrom === undefined && shown.highest >= end) {
+      return true;
     }
-    const isSoundAway = soundEnd === 0 || soundEnd < sample - SOUND_GONE_SAMPLES;
-    return soundEnd >= sample || isSoundAway || ended !== null;
+    const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
+    const isAway = shown.ended !== null || time - seen > fromSeconds(GONE_SECONDS);
+    const told = timeOfSample(samplePosition(heard.soundEnd)) - PICTURE_LAG;
+    const hasPassed = isAway && told >= time;
+    return hasPassed || now >= time + this.#settings.closeAfter;
   }
 
-  #endOfNext(): { frame: ReturnType<typeof frameIndex>; sample: number } {
-    const n = segmentNumber(this.#air.next);
-    return {
-      frame: frameIndex((n + 1) * this.#grid.segmentFrames),
-      sample: AAC_FRAME_SAMPLES * (aacFramesOf(this.#grid, n).end + CONTEXT_FRAMES),
-    };
+  #closePicture(): readonly MarkEntry[] {
+    const { epoch } = this.#settings;
+    const frame = this.#pictureEnd();
+    return [...this.#fill(frame), { t: 'picture-closed', epoch, frame }];
   }
 
-  #close(): readonly MarkEntry[] {
-    const { frame, sample } = this.#endOfNext();
-    return [...this.#fill(frame), { t: 'closed', epoch: this.#settings.epoch, frame, sample }];
+  /** How far sound must have come before that of the next segment to close can be coded. */
+  #soundEnd(): SamplePosition {
+    return soundClosedAt(this.#grid, segmentNumber(this.#onAir.air.next.sound));
   }
 
-  /** Closes what was shown, then goes off air. */
+  #isSoundDue(now: Milliseconds): boolean {
+    const { air, current, shown, heard } = this.#onAir;
+    const end = this.#soundEnd();
+    if (heard.soundEnd >= end) {
+      return true;
+    }
+    const isAway = heard.ended !== null || heard.soundEnd < end - GONE_SECONDS * SAMPLE_RATE;
+    const picture = firstFrame(this.#grid, segmentNumber(air.next.sound + 1));
+    const hasPassed = isAway && current.gapFrom === undefined && shown.highest >= picture;
+    return hasPassed || now >= timeOfSample(end) + this.#settings.closeAfter;
+  }
+
+  #closeSound(): readonly MarkEntry[] {
+    return [{ t: 'sound-closed', epoch: this.#settings.epoch, sample: this.#soundEnd() }];
+  }
+
+  /** Closes what was shown and heard, then goes off air. */
   #end(): readonly MarkEntry[] {
-    const { broadcast, next } = this.#air;
-    const shown: SegmentNumber =
-      this.#current.gapFrom === undefined
-        ? segmentOfFrame(this.#grid, frameIndex(this.#session.lastShown))
-        : segmentNumber(next - 1);
-    const last = Math.max(next - 1, shown);
-    return next <= last
-      ? this.#close()
+    const { broadcast, next } = this.#onAir.air;
+    const last = Math.max(next.picture - 1, next.sound - 1, this.#lastSegment());
+    const marks = [
+      ...(next.picture <= last ? this.#closePicture() : []),
+      ...(next.sound <= last ? this.#closeSound() : []),
+    ];
+    return marks.length > 0
+      ? marks
       : [{ t: 'off-air', epoch: this.#settings.epoch, broadcast, last }];
+  }
+
+  /** The segment of the last picture, or of the sound that went on without pictures. */
+  #lastSegment(): number {
+    const { current, shown, heard } = this.#onAir;
+    const pictures =
+      current.gapFrom === undefined
+        ? segmentOfFrame(this.#grid, frameIndex(shown.lastShown))
+        : Number.NEGATIVE_INFINITY;
+    const after = sampleOfFrame(this.#grid, frameIndex(shown.lastShown + 1));
+    return heard.soundEnd - after > TAIL_SECONDS * SAMPLE_RATE
+      ? Math.max(pictures, Math.floor((heard.soundEnd - 1) / this.#grid.segmentSamples))
+      : pictures;
   }
 }

@@ -1,18 +1,22 @@
 /** Folds the channel's log into its state, one entry at a time: the same log gives the same state, always. */
 import type { LogEntry } from '#common/contracts/log';
-import { AAC_FRAME_SAMPLES, SAMPLE_RATE, gridOf, type Grid } from '#common/grid';
-import { currentSource, sourcesSince } from './sources.ts';
-import { lastShowable, searchFrames } from './start-points.ts';
-import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
+import { AAC_FRAME_SAMPLES, gridOf, type Grid } from '#common/grid';
+import { positionInRun, soundClosedAt } from '#common/sound-grid';
+import { segmentNumber } from '#common/time';
+import { currentPicture, picturesSince, sessionsOnAir, soundsSince } from './sources.ts';
+import { frameBefore, lastShowable, searchFrames } from './start-points.ts';
+import {
+  nextSegment,
+  sessionOf,
+  type AirState,
+  type ChannelState,
+  type SessionState,
+} from './state.ts';
 
 /** Sessions that never came on air are remembered up to this many. */
 const MOST_WAITING_SESSIONS = 8;
 /** Frames a session may gather before it comes on air; half are dropped beyond. About ten minutes at 60 fps. */
 const MOST_WAITING_FRAMES = 36_000;
-
-/** 48 kHz position, rounded down, of a source sample of a run. */
-export const positionInRun = (origin: number, rate: number, sourceSample: number): number =>
-  origin + Math.floor((sourceSample * SAMPLE_RATE) / rate);
 
 /**
  * Applies one entry, in place. Entries of unknown or spent sessions change nothing, nor does what comes again: a writer
@@ -42,19 +46,30 @@ export function fold(state: ChannelState, entry: LogEntry): void {
         fps: entry.fps,
         renditions: entry.renditions,
         ...(entry.admission === undefined ? {} : { admission: entry.admission }),
-        sources: [],
-        next: entry.broadcast,
+        pictures: [],
+        sounds: [],
+        next: { picture: entry.broadcast, sound: entry.broadcast },
         closed: { frame: 0, sample: 0 },
       };
       return;
-    case 'source':
-      if (state.air !== null && entry.from > (state.air.sources.at(-1)?.from ?? -1)) {
-        state.air.sources.push({ from: entry.from, source: entry.source });
+    case 'picture':
+      if (state.air !== null && entry.from > (state.air.pictures.at(-1)?.from ?? -1)) {
+        state.air.pictures.push({ from: entry.from, source: entry.source });
       }
       return;
-    case 'closed':
+    case 'sound':
+      if (state.air !== null && entry.from > (state.air.sounds.at(-1)?.from ?? -1)) {
+        state.air.sounds.push({ from: entry.from, session: entry.session });
+      }
+      return;
+    case 'picture-closed':
       if (state.air !== null && entry.frame > state.air.closed.frame) {
-        foldClosed(state, state.air, entry.frame, entry.sample);
+        foldPictureClosed(state, state.air, entry.frame);
+      }
+      return;
+    case 'sound-closed':
+      if (state.air !== null && entry.sample > state.air.closed.sample) {
+        foldSoundClosed(state, state.air, entry.sample);
       }
       return;
     case 'off-air':
@@ -65,14 +80,15 @@ export function fold(state: ChannelState, entry: LogEntry): void {
 type EntryOf<T extends LogEntry['t']> = Extract<LogEntry, { t: T }>;
 
 function foldSession(state: ChannelState, entry: EntryOf<'session'>): void {
-  if (sessionOf(state, entry.session) !== undefined) {
+  const known = sessionOf(state, entry.session);
+  if (known !== undefined) {
+    known.picture ??= entry.video;
     return;
   }
   state.sessions.push({
     session: entry.session,
     fps: entry.fps,
-    width: entry.video.width,
-    height: entry.video.height,
+    picture: entry.video,
     video: [],
     sound: [],
     lastSeq: { video: -1, sound: -1 },
@@ -82,8 +98,8 @@ function foldSession(state: ChannelState, entry: EntryOf<'session'>): void {
     ended: null,
     spent: false,
   });
-  const isShown = shownSessions(state.air);
-  const idle = state.sessions.filter(({ session }) => !isShown.has(session));
+  const isOnAir = sessionsOnAir(state.air);
+  const idle = state.sessions.filter(({ session }) => !isOnAir.has(session));
   const surplus = new Set(idle.slice(0, Math.max(0, idle.length - MOST_WAITING_SESSIONS)));
   state.sessions = state.sessions.filter((session) => !surplus.has(session));
 }
@@ -141,17 +157,29 @@ function insert<P extends { readonly seq: number }>(list: P[], place: P, lastSeq
   return true;
 }
 
-function foldClosed(state: ChannelState, air: AirState, frame: number, sample: number): void {
-  const grid = gridOf(air.fps);
-  air.closed = { frame, sample };
-  air.next = Math.floor(frame / grid.segmentFrames);
+function foldPictureClosed(state: ChannelState, air: AirState, frame: number): void {
+  air.closed.frame = frame;
+  air.next.picture = Math.floor(frame / gridOf(air.fps).segmentFrames);
   closeGap(state, air, frame);
-  // What the segment just closed needs is kept: its task is made from this state.
-  const first = frame - grid.segmentFrames;
-  const firstSound = sample - 2 * grid.segmentSamples;
-  air.sources = sourcesSince(air, first);
-  const isShown = shownSessions(air);
-  const oldest = state.sessions.findIndex(({ session }) => isShown.has(session));
+  forget(state, air);
+}
+
+function foldSoundClosed(state: ChannelState, air: AirState, sample: number): void {
+  air.closed.sample = sample;
+  air.next.sound = Math.floor(sample / gridOf(air.fps).segmentSamples);
+  forget(state, air);
+}
+
+/** Lets go of what no later segment needs. What the segment closed last needs is kept: its task is made from this state. */
+function forget(state: ChannelState, air: AirState): void {
+  const grid = gridOf(air.fps);
+  const n = nextSegment(air) - 1;
+  const first = n * grid.segmentFrames;
+  const firstSound = soundClosedAt(grid, segmentNumber(n)) - 2 * grid.segmentSamples;
+  air.pictures = picturesSince(air, first);
+  air.sounds = soundsSince(air, firstSound);
+  const isOnAir = sessionsOnAir(air);
+  const oldest = state.sessions.findIndex(({ session }) => isOnAir.has(session));
   state.sessions.splice(0, Math.max(0, oldest));
   for (const session of state.sessions) {
     dropBefore(session, grid, first, firstSound);
@@ -160,7 +188,7 @@ function foldClosed(state: ChannelState, air: AirState, frame: number, sample: n
 
 /** Frames that reached the log while the leader already held the one before them were not shown in time. */
 function closeGap(state: ChannelState, air: AirState, frame: number): void {
-  const current = currentSource(air);
+  const current = currentPicture(air);
   if (current?.gapFrom === undefined) {
     return;
   }
@@ -174,7 +202,9 @@ function closeGap(state: ChannelState, air: AirState, frame: number): void {
 /** Drops frames that no segment from frame `first` on can need. */
 function dropBefore(session: SessionState, grid: Grid, first: number, firstSound: number): void {
   const { video, sound } = session;
-  const seq = lastShowable(session, grid, first)?.start.seq;
+  const shown = lastShowable(session, grid, first);
+  const before = shown && frameBefore(session, grid, shown.frame);
+  const seq = (before ?? shown)?.start.seq;
   // Half as much again as is searched, because a held frame lies before its segment.
   const oldest = first - 1.5 * searchFrames(grid);
   const start = seq === undefined ? -1 : video.findIndex((frame) => frame.seq === seq);
@@ -187,9 +217,9 @@ function dropBefore(session: SessionState, grid: Grid, first: number, firstSound
 }
 
 function foldOffAir(state: ChannelState, broadcast: number, last: number): void {
-  const isShown = shownSessions(state.air);
+  const isOnAir = sessionsOnAir(state.air);
   for (const session of state.sessions) {
-    if (isShown.has(session.session)) {
+    if (isOnAir.has(session.session)) {
       session.spent = true;
       session.video = [];
       session.sound = [];
@@ -198,10 +228,3 @@ function foldOffAir(state: ChannelState, broadcast: number, last: number): void 
   state.air = null;
   state.floor = Math.max(state.floor, last + 1, broadcast + 1);
 }
-
-const shownSessions = (air: AirState | null): ReadonlySet<string> =>
-  new Set(
-    (air?.sources ?? []).flatMap(({ source }) =>
-      source.kind === 'session' ? [source.session] : [],
-    ),
-  );

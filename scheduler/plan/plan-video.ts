@@ -2,8 +2,15 @@
 import type { VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, type Grid } from '#common/grid';
 import { segmentNumber } from '#common/time';
-import { stretchesOf } from './sources.ts';
-import { firstShowable, lastShowable, searchFrames, type Showable } from './start-points.ts';
+import { shownStretches } from './sources.ts';
+import {
+  firstShowable,
+  frameBefore,
+  isOfFields,
+  lastShowable,
+  searchFrames,
+  type Showable,
+} from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
 
 /**
@@ -16,7 +23,7 @@ export function planVideo(state: ChannelState, air: AirState, n: number): VideoS
   const end = firstFrame(grid, segmentNumber(n + 1));
   const spans: VideoSpan[] = [];
   let shown: SessionState | undefined;
-  for (const stretch of stretchesOf(air)) {
+  for (const stretch of shownStretches(air)) {
     const { source } = stretch;
     if (source.kind === 'session') {
       shown = sessionOf(state, source.session);
@@ -38,7 +45,9 @@ export function planVideo(state: ChannelState, air: AirState, n: number): VideoS
         }
         break;
       case 'session': {
-        const span = shown && sessionSpan(shown, grid, from, to);
+        // A stretch that ends here is held in later segments, which cannot know what comes after it.
+        const goesOn = to === end && stretch.to > end;
+        const span = shown && sessionSpan(shown, grid, { from, to, goesOn });
         if (spans.length === 0 && (span === undefined || span.from > from)) {
           spans.push(slate);
         }
@@ -54,7 +63,7 @@ export function planVideo(state: ChannelState, air: AirState, n: number): VideoS
 /** The last frame shown before `gapFrom`, alone. */
 function heldFrame(session: SessionState, grid: Grid, gapFrom: number): VideoSpan | undefined {
   const held = lastShowable(session, grid, gapFrom - 1);
-  return held && spanOf(session, held, gapFrom);
+  return held && spanOf(session, grid, held, { to: gapFrom, goesOn: false });
 }
 
 /**
@@ -64,31 +73,45 @@ function heldFrame(session: SessionState, grid: Grid, gapFrom: number): VideoSpa
 function sessionSpan(
   session: SessionState,
   grid: Grid,
-  from: number,
-  to: number,
+  { from, to, goesOn }: { readonly from: number; readonly to: number; readonly goesOn: boolean },
 ): (VideoSpan & { kind: 'session' }) | undefined {
   const before = lastShowable(session, grid, from);
   const isNear = before !== undefined && from - before.start.index <= searchFrames(grid);
   const showable = isNear ? before : firstShowable(session, grid, from);
   return showable === undefined || showable.frame.index >= to
     ? undefined
-    : spanOf(session, showable, to);
+    : spanOf(session, grid, showable, { to, goesOn });
 }
 
+/**
+ * The span from a frame on. Frames of two fields are deinterlaced with the help of their neighbours: the one before the
+ * first is read too, and if the session goes on beyond `to` the next.
+ */
 function spanOf(
   session: SessionState,
+  grid: Grid,
   { frame, start }: Showable,
-  to: number,
+  { to, goesOn }: { readonly to: number; readonly goesOn: boolean },
 ): VideoSpan & { kind: 'session' } {
   const from = frame.index;
-  const first = session.video.indexOf(start);
-  const last = session.video.findLastIndex(({ index }) => index < to);
+  const before = frameBefore(session, grid, frame);
+  const closing = goesOn ? lastShowable(session, grid, to - 1)?.frame : undefined;
+  const after =
+    closing !== undefined && isOfFields(closing)
+      ? firstShowable(session, grid, to)?.frame
+      : undefined;
+  const begin = session.video.indexOf(start);
+  const first = Math.min(begin, before === undefined ? begin : session.video.indexOf(before.start));
+  const last = Math.max(
+    session.video.findLastIndex(({ index }) => index < to),
+    after === undefined ? -1 : session.video.indexOf(after),
+  );
   const read = session.video.slice(first, last + 1);
   const chunks = read.map(({ chunk }) => chunk);
   return {
     kind: 'session',
     session: session.session,
-    fromSeq: start.seq,
+    fromSeq: read[0]?.seq ?? start.seq,
     toSeq: Math.max(...read.map(({ seq }) => seq)),
     fromChunk: Math.min(...chunks),
     toChunk: Math.max(...chunks),

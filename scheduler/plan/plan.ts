@@ -4,14 +4,12 @@ import type { FpsName } from '#common/grid';
 import type { Rendition } from '#common/contracts/rendition';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
+import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber } from '#common/time';
 import { canonicalJson } from './canonical-json.ts';
 import { planSound } from './plan-sound.ts';
 import { planVideo } from './plan-video.ts';
 import type { ChannelState } from './state.ts';
-
-/** Segments that players of the `standard` profile are behind the clock. */
-const PLAYERS_BEHIND_SEGMENTS = 3;
 
 /**
  * The task of segment `n`, from the state right after the mark that closed it.
@@ -43,6 +41,6 @@ function taskOf(
     .update(canonicalJson({ fps, n, renditions, video, sound }))
     .digest('hex');
   const end = timeOfSegment(grid, segmentNumber(n + 1));
-  const deadline = end + PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) * 1000;
+  const deadline = end + PLAYERS_BEHIND_SEGMENTS.standard * segmentSeconds(grid) * 1000;
   return { channel, broadcast, n, fps, renditions, video, sound, hash, deadline };
 }

@@ -1,4 +1,4 @@
-/** What the broadcast shows, stretch by stretch. */
+/** What the broadcast shows and what of it is heard, stretch by stretch. */
 import type { Source } from '#common/contracts/log';
 import { frameIndex, type FrameIndex } from '#common/time';
 import { gridOf, type Grid } from '#common/grid';
@@ -8,40 +8,56 @@ import type { AirState } from './state.ts';
 const HOLD_SECONDS = 2;
 
 /** Frames `[from, to)` show one source. `to` is infinite for the source in effect. */
-export interface Stretch {
+export interface ShownStretch {
   readonly from: FrameIndex;
   readonly to: number;
   readonly source: Source;
 }
 
 /** Every stretch still known, in order. */
-export function stretchesOf(air: AirState): readonly Stretch[] {
-  return air.sources.map(({ from, source }, at) => ({
+export function shownStretches({ pictures }: AirState): readonly ShownStretch[] {
+  return pictures.map(({ from, source }, at) => ({
     from: frameIndex(from),
-    to: air.sources[at + 1]?.from ?? Number.POSITIVE_INFINITY,
+    to: pictures[at + 1]?.from ?? Number.POSITIVE_INFINITY,
     source,
   }));
 }
 
-/** The latest session mark, the one in effect unless `gapFrom` is set. */
-export interface Current {
+/** Samples `[from, to)` are a session's sound, where it has any. `to` is infinite for the session in effect. */
+export interface HeardStretch {
+  readonly from: number;
+  readonly to: number;
+  readonly session: string;
+}
+
+/** Every stretch still known, in order. */
+export function heardStretches({ sounds }: AirState): readonly HeardStretch[] {
+  return sounds.map(({ from, session }, at) => ({
+    from,
+    to: sounds[at + 1]?.from ?? Number.POSITIVE_INFINITY,
+    session,
+  }));
+}
+
+/** The latest session that was shown, the one in effect unless `gapFrom` is set. */
+export interface CurrentPicture {
   readonly session: string;
   /** Where hold began after it, or undefined while the session is shown. */
   readonly gapFrom: number | undefined;
   readonly isSlate: boolean;
 }
 
-/** What is shown now. Undefined only before a broadcast's first source mark. */
-export function currentSource(air: AirState): Current | undefined {
-  const at = air.sources.findLastIndex(({ source }) => source.kind === 'session');
-  const mark = air.sources[at];
+/** What is shown now. Undefined only before a broadcast's first mark. */
+export function currentPicture({ pictures }: AirState): CurrentPicture | undefined {
+  const at = pictures.findLastIndex(({ source }) => source.kind === 'session');
+  const mark = pictures[at];
   if (mark?.source.kind !== 'session') {
     return undefined;
   }
   return {
     session: mark.source.session,
-    gapFrom: air.sources[at + 1]?.from,
-    isSlate: air.sources.at(-1)?.source.kind === 'slate',
+    gapFrom: pictures[at + 1]?.from,
+    isSlate: pictures.at(-1)?.source.kind === 'slate',
   };
 }
 
@@ -50,16 +66,34 @@ export const slateFrom = (grid: Grid, gapFrom: number): number =>
   gapFrom + Math.ceil((HOLD_SECONDS * grid.num) / grid.den);
 
 /** The marks a segment that begins at `frame` can still need: those in effect from a second before it. */
-export function sourcesSince(air: AirState, frame: number): AirState['sources'] {
-  const { num, den } = gridOf(air.fps);
+export function picturesSince({ fps, pictures }: AirState, frame: number): AirState['pictures'] {
+  const { num, den } = gridOf(fps);
   const since = frame - Math.ceil(num / den);
   let at = Math.max(
     0,
-    air.sources.findLastIndex(({ from }) => from <= since),
+    pictures.findLastIndex(({ from }) => from <= since),
   );
   // A hold needs to know whose frame it holds.
-  while (at > 0 && air.sources[at]?.source.kind !== 'session') {
+  while (at > 0 && pictures[at]?.source.kind !== 'session') {
     at -= 1;
   }
-  return air.sources.slice(at);
+  return pictures.slice(at);
 }
+
+/** The marks of sound that are in effect from 48 kHz position `sample` on. */
+export const soundsSince = ({ sounds }: AirState, sample: number): AirState['sounds'] =>
+  sounds.slice(
+    Math.max(
+      0,
+      sounds.findLastIndex(({ from }) => from <= sample),
+    ),
+  );
+
+/** The sessions that the marks still known name. */
+export const sessionsOnAir = (air: AirState | null): ReadonlySet<string> =>
+  new Set([
+    ...(air?.pictures ?? []).flatMap(({ source }) =>
+      source.kind === 'session' ? [source.session] : [],
+    ),
+    ...(air?.sounds ?? []).map(({ session }) => session),
+  ]);

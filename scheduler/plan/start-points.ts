@@ -43,6 +43,20 @@ export function lastShowable(session: SessionState, grid: Grid, max: number): Sh
   });
 }
 
+/** Whether a frame is two fields. */
+export const isOfFields = (frame: VideoPlace): boolean => (frame.flags & FRAME_FLAGS.fields) !== 0;
+
+/** The frame before one of two fields, which is deinterlaced with its help; undefined for others, or if there is none near. */
+export function frameBefore(
+  session: SessionState,
+  grid: Grid,
+  frame: VideoPlace,
+): Showable | undefined {
+  const before = isOfFields(frame) ? lastShowable(session, grid, frame.index - 1) : undefined;
+  const isNear = before !== undefined && frame.index - before.start.index <= searchFrames(grid);
+  return isNear ? before : undefined;
+}
+
 function best(
   session: SessionState,
   grid: Grid,

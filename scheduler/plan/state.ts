@@ -39,8 +39,8 @@ export type SoundPlace = z.infer<typeof soundPlaceSchema>;
 const sessionStateSchema = z.strictObject({
   session: z.string(),
   fps: fpsSchema,
-  width: int,
-  height: int,
+  /** Size of its first picture; null before that. */
+  picture: z.strictObject({ width: int, height: int }).nullable(),
   /** Frames in decode order. */
   video: z.array(videoPlaceSchema),
   sound: z.array(soundPlaceSchema),
@@ -63,11 +63,13 @@ const airStateSchema = z.strictObject({
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
-  /** Source marks in order; what went before is dropped. */
-  sources: z.array(z.strictObject({ from: int, source: sourceSchema })),
-  /** The next segment to close. */
-  next: int,
-  /** The last closed mark. */
+  /** Marks of what is shown, from which frame on, in order; what went before is dropped. */
+  pictures: z.array(z.strictObject({ from: int, source: sourceSchema })),
+  /** Marks of what is heard, from which 48 kHz position on, likewise. */
+  sounds: z.array(z.strictObject({ from: int, session: z.string() })),
+  /** The next segment whose picture, and whose sound, is to be closed. */
+  next: z.strictObject({ picture: int, sound: int }),
+  /** The last closed marks. */
   closed: z.strictObject({ frame: int, sample: int }),
 });
 /** The broadcast on air. */
@@ -86,6 +88,9 @@ export type ChannelState = z.infer<typeof channelStateSchema>;
 
 /** A channel without any history, or whose past broadcasts end below `floor`. */
 export const emptyChannel = (floor = 0): ChannelState => ({ sessions: [], air: null, floor });
+
+/** The next segment of which not both picture and sound are closed. */
+export const nextSegment = ({ next }: AirState): number => Math.min(next.picture, next.sound);
 
 /** A session by its id. */
 export const sessionOf = (state: ChannelState, session: string): SessionState | undefined =>

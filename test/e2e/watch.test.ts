@@ -141,7 +141,7 @@ describe.each(['hls', 'dash'])('the watch page by %s', (engine) => {
     expect(replay.latency).toBeUndefined();
 
     const second = origin.goOnAir(5);
-    await page.getByRole('button', { name: 'Watch live' }).click({ timeout: 20_000 });
+    await page.getByRole('button', { name: 'Watch live' }).click();
     await until('the next broadcast', (seen) => seen.broadcast === second && seen.frames > 10);
     origin.end();
     await until('the next end', ({ state }) => state === 'ended');

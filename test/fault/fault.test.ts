@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { runFault } from './fault-run.ts';
-import { killWorkers } from './scenarios.ts';
+import { killControl, killWorkers } from './scenarios.ts';
 import { kill, type VictimName } from './victims.ts';
 
 const SEED = 3;
@@ -18,14 +18,15 @@ afterAll(async () => {
 }, TIMEOUT_MS);
 
 test(
-  'a broadcast outlives two workers, the origin, the scheduler and Redis: nothing is lost, changed or taken back',
+  'a broadcast outlives two workers, control, the origin, the scheduler and Redis: nothing is lost, changed or taken back',
   async () => {
     const { faults } = await runFault(pipeline, {
-      name: `workers, aggregator, scheduler, redis killed (seed ${SEED})`,
+      name: `workers, control, aggregator, scheduler, redis killed (seed ${SEED})`,
       channel: 'faults',
       inflict: async (onAir) => {
         await killWorkers(onAir, 2, SEED);
         await onAir.numbers(2);
+        await killControl(onAir);
         for (const victim of ['aggregator', 'scheduler', 'redis-server'] satisfies VictimName[]) {
           onAir.struck();
           await kill(pipeline, victim);

@@ -1,5 +1,6 @@
 /** What is done to a pipeline on air. Moments are random and come from a seed, so that a run can be had again. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../helpers/poll.ts';
 import { seeded } from '../helpers/seeded.ts';
 import type { FaultPlan, OnAir } from './fault-run.ts';
 import { busyTranscoder, freeze, kill, strike, victims, type VictimName } from './victims.ts';
@@ -32,6 +33,22 @@ const killed = (victim: VictimName, at = 0): FaultPlan['inflict'] => {
   };
 };
 
+/** Kills control and waits until operators have it again. */
+export async function killControl({
+  pipeline,
+  struck,
+  numbers,
+}: Pick<OnAir, 'pipeline' | 'struck' | 'numbers'>): Promise<void> {
+  struck();
+  await kill(pipeline, 'control');
+  await numbers(3);
+  await eventually('the control room to be back', async () => {
+    const answer = await fetch(`${pipeline.control}/readyz`).catch(() => undefined);
+    return answer?.ok === true ? true : undefined;
+  });
+  await numbers(2);
+}
+
 /** Every scenario; the seed decides the random moments. */
 export function scenarios(seed: number): readonly FaultPlan[] {
   return [
@@ -49,7 +66,13 @@ export function scenarios(seed: number): readonly FaultPlan[] {
       inflict: killed('ingest'),
     },
     { name: 'scheduler killed', channel: 'scheduler', inflict: killed('scheduler') },
-    { name: 'control killed', channel: 'control', inflict: killed('control') },
+    {
+      name: 'control killed, and the control room back',
+      channel: 'control',
+      // No part of it is on a frame's way: what is on air must not even be late.
+      allowed: { lateMs: 2_000, stallMs: 2_000 },
+      inflict: killControl,
+    },
     { name: 'aggregator killed', channel: 'aggregator', inflict: killed('aggregator') },
     { name: 'edge killed', channel: 'edge', inflict: killed('edge') },
     { name: 'first worker killed', channel: 'worker-1', inflict: killed('transcoder', 0) },

@@ -1,10 +1,14 @@
 /** The feeds that every release must carry without a fault, and what a broadcast made of each must be like. */
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import type { Ladder } from '#common/contracts/channel';
 import { gridOf, type FpsName } from '#common/grid';
 import { analyseApart, playerComplaints, type BroadcastReport } from '../helpers/analyse.ts';
 import { recordClip } from '../helpers/broadcast-run.ts';
+import type { FeedGate } from '../helpers/feed-gate.ts';
+import { readLateness, type Lateness } from '../helpers/lateness.ts';
 import { SMALL_LADDER, type Pipeline } from '../helpers/pipeline.ts';
-import type { Pace } from '../helpers/publish-clip.ts';
+import type { Pace, Punctuality } from '../helpers/publish-clip.ts';
 import { makeClip, RECIPES, SOURCE_NAMES, type Clip, type ClipRecipe } from '../helpers/sources.ts';
 
 /** One feed. */
@@ -25,6 +29,18 @@ export interface GridOutcome {
   readonly report: BroadcastReport;
   /** What ffmpeg said while reading HLS and DASH. */
   readonly complaints: readonly string[];
+  /** How late the test's own sender was, and how late the pictures came into the log; the latter where the clock is the world's. */
+  readonly sender: Punctuality;
+  readonly log: Lateness | undefined;
+}
+
+/** How to run a case. */
+export interface CaseRun {
+  readonly seconds: number;
+  /** Times real time, of clock and feed; 1 by default. */
+  readonly rate?: number;
+  /** Feeds wait here for their turn; judging does not. */
+  readonly gate: FeedGate;
 }
 
 /** Flash and beep may be this far apart. */
@@ -90,29 +106,33 @@ export async function makeClips(
   cases: readonly GridCase[],
   secondsOf: (gridCase: GridCase) => number,
 ): Promise<void> {
-  for (const gridCase of cases) {
-    await makeClip(gridCase.recipe, secondsOf(gridCase));
-  }
+  const limit = pLimit(availableParallelism());
+  await Promise.all(
+    cases.map((gridCase) => limit(() => makeClip(gridCase.recipe, secondsOf(gridCase)))),
+  );
 }
 
 /** Publishes a case's clip through RTMP on a channel of its own, and judges the recording. */
 export async function runCase(
   pipeline: Pipeline,
   gridCase: GridCase,
-  seconds: number,
-  rate = 1,
+  { seconds, rate = 1, gate }: CaseRun,
 ): Promise<GridOutcome> {
   const clip = await makeClip(gridCase.recipe, seconds);
-  const recorded = await recordClip(pipeline, clip, {
-    channel: gridCase.name,
-    ladder: gridCase.ladder,
-    pace: { ...gridCase.pace, rate },
-  });
+  const { hls, dash, fps, sender } = await gate.run(() =>
+    recordClip(pipeline, clip, {
+      channel: gridCase.name,
+      ladder: gridCase.ladder,
+      pace: { ...gridCase.pace, rate },
+    }),
+  );
   return {
     clip,
-    fps: recorded.fps,
-    report: await analyseApart({ url: recorded.hls, fps: recorded.fps, clip }),
-    complaints: [await playerComplaints(recorded.hls), await playerComplaints(recorded.dash)],
+    fps,
+    report: await analyseApart({ url: hls, fps, clip }),
+    complaints: [await playerComplaints(hls), await playerComplaints(dash)],
+    sender,
+    log: rate === 1 ? await readLateness(pipeline, gridCase.name, fps) : undefined,
   };
 }
 
@@ -120,7 +140,7 @@ export async function runCase(
 export function faultsOf(gridCase: GridCase, outcome: GridOutcome): string[] {
   const { report, clip } = outcome;
   const players = outcome.complaints.map((text) => text.trim()).filter((text) => text !== '');
-  return [
+  const faults = [
     ...report.problems,
     ...players.map((text) => `ffmpeg: ${text.slice(0, 500)}`),
     ...(outcome.fps === clip.recipe.fps ? [] : [`channel runs at ${outcome.fps}`]),
@@ -129,6 +149,16 @@ export function faultsOf(gridCase: GridCase, outcome: GridOutcome): string[] {
     ...syncFaults(gridCase, outcome),
     ...soundFaults(outcome),
   ];
+  return faults.length === 0 ? [] : [...faults, `(${sayLateness(outcome)})`];
+}
+
+/** Who was late, and by how much: beside a fault it says whether the test, the machine or the product is to blame. */
+export function sayLateness({ sender, log }: GridOutcome): string {
+  const [late, blocked] = [sender.lateMs, sender.blockedMs].map((ms) => ms.toFixed(0));
+  const own = `sender at most ${late} ms late, ${blocked} ms blocked`;
+  return log === undefined
+    ? own
+    : `${own}; log at most ${log.worstMs.toFixed(0)} ms after a picture's time, ${log.afterClosing} after closing`;
 }
 
 const sizeFaults = ({ sizes = {} }: GridCase, { report }: GridOutcome): string[] =>

@@ -1,9 +1,10 @@
 /**
  * `npm run grid -- --minutes 5`: the sources, clean feeds and sounds at length through a whole pipeline, as a table.
  * The first three sources and everything with drift or joins run that long, the other sources a fifth of it.
- * `--parallel 4` says how many at once, `--rate 2` runs clock and publishers twice as fast, names choose cases.
+ * As many run at once as the machine carries; `--rate 2` runs clock and publishers twice as fast, names choose cases.
  */
 import { parseArgs } from 'node:util';
+import { FeedGate } from '../helpers/feed-gate.ts';
 import { fastClock, startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { markdownTable, reportRow, type Row } from '../helpers/report-table.ts';
 import {
@@ -11,6 +12,7 @@ import {
   faultsOf,
   makeClips,
   runCase,
+  sayLateness,
   SOUND_CASES,
   SOURCE_CASES,
   type GridCase,
@@ -22,7 +24,6 @@ const SOUND_SECONDS = 112;
 
 interface Settings {
   readonly seconds: number;
-  readonly parallel: number;
   readonly rate: number;
 }
 
@@ -34,10 +35,14 @@ function secondsOf(gridCase: GridCase, seconds: number): number {
   return isShort ? Math.max(20, seconds / 5) : seconds;
 }
 
-async function runOne(pipeline: Pipeline, gridCase: GridCase, settings: Settings): Promise<Row> {
-  const seconds = secondsOf(gridCase, settings.seconds);
+async function runOne(
+  pipeline: Pipeline,
+  gridCase: GridCase,
+  { seconds: most, rate, gate }: Settings & { readonly gate: FeedGate },
+): Promise<Row> {
+  const seconds = secondsOf(gridCase, most);
   console.error(`${gridCase.name}: ${seconds} s`);
-  const outcome = await runCase(pipeline, gridCase, seconds, settings.rate);
+  const outcome = await runCase(pipeline, gridCase, { seconds, rate, gate });
   const faults = faultsOf(gridCase, outcome);
   for (const fault of faults) {
     console.error(`${gridCase.name}: ${fault}`);
@@ -60,6 +65,7 @@ async function runOne(pipeline: Pipeline, gridCase: GridCase, settings: Settings
             ].map((db) => db.toFixed(1)),
           ].join(', '),
     'ffmpeg on HLS and DASH': isSilent ? 'silent' : 'ERRORS',
+    lateness: sayLateness(outcome),
     verdict: faults.length === 0 ? 'good' : `${faults.length} faults`,
   };
 }
@@ -67,34 +73,27 @@ async function runOne(pipeline: Pipeline, gridCase: GridCase, settings: Settings
 async function runAll(cases: readonly GridCase[], settings: Settings): Promise<Row[]> {
   await makeClips(cases, (gridCase) => secondsOf(gridCase, settings.seconds));
   const pipeline = await startPipeline(fastClock(settings.rate));
-  const rows = new Map<GridCase, Row>();
-  const waiting = [...cases];
-  const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      try {
-        rows.set(next, await runOne(pipeline, next, settings));
-      } catch (error) {
-        console.error(`${next.name}:`, error);
-        process.exitCode = 1;
-        rows.set(next, { source: next.name, verdict: 'failed' });
-      }
-    }
-  };
+  const gate = new FeedGate();
   try {
-    await Promise.all(Array.from({ length: settings.parallel }, lane));
+    return await Promise.all(
+      cases.map(async (gridCase): Promise<Row> => {
+        try {
+          return await runOne(pipeline, gridCase, { ...settings, gate });
+        } catch (error) {
+          console.error(`${gridCase.name}:`, error);
+          process.exitCode = 1;
+          return { source: gridCase.name, verdict: 'failed' };
+        }
+      }),
+    );
   } finally {
     await pipeline.close();
   }
-  return cases.flatMap((gridCase) => {
-    const row = rows.get(gridCase);
-    return row === undefined ? [] : [row];
-  });
 }
 
 const { values, positionals } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
-    parallel: { type: 'string', default: '3' },
     rate: { type: 'string', default: '1' },
   },
   allowPositionals: true,
@@ -103,7 +102,6 @@ const all = [...SOURCE_CASES, ...CLEAN_CASES, ...SOUND_CASES];
 const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const rows = await runAll(chosen, {
   seconds: Number(values.minutes) * 60,
-  parallel: Number(values.parallel),
   rate: Number(values.rate),
 });
 console.log(markdownTable(rows));

@@ -236,8 +236,15 @@ async function alignedReference(
   return Float32Array.from(pcm, (_, i) => source[i - lag] ?? 0);
 }
 
-/** What ffmpeg says about an address when every warning of weight counts; empty when it has nothing to say. */
+/**
+ * What ffmpeg says about an address when every error counts; empty when it has nothing to say. Every picture is decoded,
+ * and every packet's decode time must be later than the one before. Decoded pictures are not numbered: ffmpeg would do
+ * so in steps of a frame rate that it guesses, and call two pictures of an exact stream one when they fall into one step.
+ */
 export async function playerComplaints(url: string): Promise<string> {
-  const outcome = await run('ffmpeg', words`-v error -xerror -i ${url} -map 0 -f null -`);
+  const outcome = await run(
+    'ffmpeg',
+    words`-v error -xerror -copyts -i ${url} -map 0 -fps_mode drop -f null - -map 0 -c copy -f null -`,
+  );
   return outcome.code === 0 ? outcome.stderr : `${outcome.stderr}exit ${outcome.code}`;
 }

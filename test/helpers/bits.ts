@@ -4,6 +4,11 @@
 export class BitWriter {
   #bits = '';
 
+  /** The bits so far, as digits. */
+  get text(): string {
+    return this.#bits;
+  }
+
   /** `u(n)`. */
   u(count: number, value: number): this {
     this.#bits += value.toString(2).padStart(count, '0').slice(-count);

@@ -4,7 +4,7 @@ import type { FpsName } from '#common/grid';
 import { fetchBytes, mediaPlaylistUris, readMediaPlaylist } from './broadcast-download.ts';
 import { SMALL_LADDER, type Pipeline } from './pipeline.ts';
 import { eventually } from './poll.ts';
-import { publishClip, type Pace } from './publish-clip.ts';
+import { publishClip, type Pace, type Punctuality } from './publish-clip.ts';
 import type { Clip } from './sources.ts';
 
 /** A broadcast that is over and recorded. */
@@ -24,6 +24,7 @@ export interface RunOptions {
   readonly channel: string;
   readonly fps?: FpsName;
   readonly ladder?: Ladder;
+  readonly reconnectSeconds?: number;
   readonly pace?: Pace;
 }
 
@@ -32,22 +33,25 @@ export async function recordClip(
   pipeline: Pipeline,
   clip: Clip,
   options: RunOptions,
-): Promise<Recorded> {
+): Promise<Recorded & { readonly sender: Punctuality }> {
   const { channel, pace = {} } = options;
   const key = await pipeline.api.createChannel({
     id: channel,
     ladder: options.ladder ?? SMALL_LADDER,
     ...(options.fps === undefined ? {} : { fps: options.fps }),
+    ...(options.reconnectSeconds === undefined
+      ? {}
+      : { reconnectSeconds: options.reconnectSeconds }),
   });
   const target = { port: pipeline.rtmpPort, key };
   const publication = await publishClip(clip.path, target, { patienceMs: KEY_MS, ...pace });
   try {
-    const [{ broadcast, fps }] = await Promise.all([
+    const [{ broadcast, fps }, sender] = await Promise.all([
       waitForAir(pipeline, channel),
       publication.sent,
     ]);
     await publication.publisher.stop();
-    return await waitForRecording(pipeline, channel, broadcast, fps);
+    return { ...(await waitForRecording(pipeline, channel, broadcast, fps)), sender };
   } finally {
     publication.publisher.drop();
   }

@@ -3,6 +3,7 @@ import { access, constants, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { chromium, type BrowserContext } from 'playwright-core';
+import { PATIENCE } from '../../scripts/jest/patience.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const FLAGS = [
@@ -15,6 +16,9 @@ const FLAGS = [
   '--disable-sync',
   '--autoplay-policy=no-user-gesture-required',
 ];
+
+/** What a page is given to become as a test expects it, on a quiet machine. */
+const STEP_MS = 30_000;
 
 /** A running browser. */
 export interface Chromium {
@@ -54,6 +58,7 @@ export async function startChromium(
     viewport: { ...viewport },
     hasTouch: options.hasTouch ?? false,
   });
+  context.setDefaultTimeout(PATIENCE * STEP_MS);
   return {
     context,
     close: async () => {

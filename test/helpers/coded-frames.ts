@@ -1,9 +1,11 @@
 /** Coded frames as ingest would give them, cut from a file that ffmpeg made. */
 import { execFileSync } from 'node:child_process';
 import { parseAvcConfiguration } from '#common/codec/h264/avc-configuration';
-import { joinSample, nalType, nalUnits } from '#common/codec/h264/nal-units';
-import { hasRecoveryPointZero } from '#common/codec/h264/sei';
-import { isIntraSlice } from '#common/codec/h264/slice';
+import { isSlice, joinSample, nalType, nalUnits } from '#common/codec/h264/nal-units';
+import { isOfFields } from '#common/codec/h264/scan';
+import { hasRecoveryPointZero, readPictureTiming } from '#common/codec/h264/sei';
+import { isIntraSlice, readSlicePicture } from '#common/codec/h264/slice';
+import { parseSps } from '#common/codec/h264/sps';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import type { AudioFrame, VideoFrame } from '#common/contracts/frame';
 import { boxes, findBox, readFragment, splitInit } from '#common/mp4/read';
@@ -66,6 +68,8 @@ export function codedVideo(
   const configuration = parseAvcConfiguration(avcC);
   const order = samples.map((sample) => sample.pts).toSorted((a, b) => a - b);
   const ranks = new Map(order.map((pts, rank) => [pts, rank]));
+  const sps = parseSps(configuration.sps[0] ?? new Uint8Array());
+  let fields = true;
   return samples.map((sample, i) => {
     const units = [...nalUnits(sample.data, configuration.lengthSize)];
     const isIdr = units.some((unit) => nalType(unit) === 5);
@@ -73,13 +77,23 @@ export function codedVideo(
       units.some((unit) => nalType(unit) === 6 && hasRecoveryPointZero(unit)) &&
       units.filter((unit) => nalType(unit) === 1).every(isIntraSlice);
     const isStart = isIdr || isRecovery;
+    const slice = units.find(isSlice) ?? new Uint8Array();
+    const timing = units
+      .filter((unit) => nalType(unit) === 6)
+      .map((unit) => readPictureTiming(unit, sps.pictureTiming))
+      .find((found) => found !== undefined);
+    const structure = readSlicePicture(slice, sps)?.structure ?? 'frame';
+    fields = isOfFields(sps, structure, timing, fields);
     const inBand = isStart ? [...configuration.sps, ...configuration.pps] : [];
     return {
       kind: 'video',
       seq: firstSeq + i,
       index: frameIndex(firstIndex + place(ranks.get(sample.pts) ?? 0)),
       dts: i,
-      flags: (isStart ? FRAME_FLAGS.start : 0) | (isIdr ? FRAME_FLAGS.idr : 0),
+      flags:
+        (isStart ? FRAME_FLAGS.start : 0) |
+        (isIdr ? FRAME_FLAGS.idr : 0) |
+        (fields ? FRAME_FLAGS.fields : 0),
       data: joinSample([...inBand, ...units]),
     };
   });

@@ -21,6 +21,10 @@ export interface Pace {
   readonly phase?: { readonly ms: number; readonly ofMs: number };
   /** This much of the start is sent at once, milliseconds. */
   readonly burstMs?: number;
+  /** Whether a tag is sent, asked in order; the others are lost at the encoder. */
+  readonly keeps?: (tag: FlvTag) => boolean;
+  /** From this much of the clip on nothing is sent for a while; then all of it comes at once. Milliseconds. */
+  readonly stall?: { readonly fromMs: number; readonly ms: number };
   /** Stops after this much of the clip, milliseconds. */
   readonly untilMs?: number;
   /** Refused, it tries again for this long, milliseconds: ingest hears of a new key a moment after the API's answer. */
@@ -67,7 +71,7 @@ export interface TimedTag {
 export interface FeedOrder {
   readonly tags: readonly TimedTag[];
   readonly target: PublishTarget;
-  readonly pace: Omit<Pace, 'signal'>;
+  readonly pace: Omit<Pace, 'signal' | 'keeps'>;
 }
 
 /** What it says while it works. */
@@ -90,7 +94,7 @@ export async function publishClip(
   target: PublishTarget,
   pace: Pace = {},
 ): Promise<Publication> {
-  const { signal, ...rest } = pace;
+  const { signal, keeps: _keeps, ...rest } = pace;
   const order: FeedOrder = {
     tags: withFaults(readFlv(await readFile(file)), pace),
     target,
@@ -226,7 +230,7 @@ export function withFaults(tags: readonly FlvTag[], pace: Pace): TimedTag[] {
   const fast = 1 + (pace.driftPpm ?? 0) / 1e6;
   let last = -1;
   return tags
-    .filter((tag) => tag.timestamp <= (pace.untilMs ?? Infinity))
+    .filter((tag) => tag.timestamp <= (pace.untilMs ?? Infinity) && (pace.keeps?.(tag) ?? true))
     .map((tag) => {
       const isJittered = tag.type === FLV_TAG.video && !isSequenceHeader(tag) && jitter > 0;
       const wander = isJittered ? (random() * 2 - 1) * jitter : 0;
@@ -236,7 +240,9 @@ export function withFaults(tags: readonly FlvTag[], pace: Pace): TimedTag[] {
         last = timestamp;
       }
       const at = Math.max(0, tag.timestamp + (isJittered ? random() * jitter : 0));
-      return { tag: { ...tag, timestamp }, at };
+      const { fromMs = Infinity, ms = 0 } = pace.stall ?? {};
+      const isStalled = at >= fromMs && at < fromMs + ms;
+      return { tag: { ...tag, timestamp }, at: isStalled ? fromMs + ms : at };
     });
 }
 

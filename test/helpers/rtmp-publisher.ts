@@ -5,13 +5,15 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import { PATIENCE } from '../../scripts/jest/patience.mjs';
 import { decodeAmf, encodeAmf, type AmfValue } from './amf0.ts';
 import { FLV_TAG, type FlvTag } from './flv.ts';
 import { ChunkReader, encodeMessage, RTMP_MESSAGE, type RtmpMessage } from './rtmp-chunks.ts';
 
 const HANDSHAKE = 1536;
 const CHUNK_SIZE = 4096;
-const ANSWER_MS = 10_000;
+/** A server's answer takes milliseconds; later than this it is hung. */
+const ANSWER_MS = PATIENCE * 10_000;
 const CHUNK_STREAM: Readonly<Record<number, number>> = {
   [RTMP_MESSAGE.audio]: 4,
   [RTMP_MESSAGE.video]: 6,

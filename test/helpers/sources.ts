@@ -152,19 +152,28 @@ export async function makeClip(recipe: ClipRecipe, seconds: number): Promise<Cli
   const folder = path.join(tmpdir(), 'touchline-sources');
   const file = path.join(folder, `${recipe.name}-${key.digest('hex').slice(0, 16)}.flv`);
   const clip = { recipe, path: file, seconds, times, events };
+  const underWay = making.get(file) ?? makeFile(clip).finally(() => making.delete(file));
+  making.set(file, underWay);
+  await underWay;
+  return clip;
+}
+
+/** Files that are being made here, so that two who want the same clip do not both make it. */
+const making = new Map<string, Promise<unknown>>();
+
+async function makeFile(clip: Clip): Promise<void> {
+  const folder = path.dirname(clip.path);
   await mkdir(folder, { recursive: true });
   try {
-    await access(file);
-    return clip;
+    await access(clip.path);
   } catch {
     const work = await mkdtemp(path.join(folder, 'work-'));
     try {
       await writeFile(path.join(work, 'clip'), writeFlv(await makeTags(clip, work)));
-      await rename(path.join(work, 'clip'), file);
+      await rename(path.join(work, 'clip'), clip.path);
     } finally {
       await rm(work, { recursive: true, force: true });
     }
-    return clip;
   }
 }
 

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE } from '../../scripts/jest/patience.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -40,7 +41,7 @@ export async function runSupervisorProgram(run: SupervisorRun): Promise<Supervis
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
-  const timer = setTimeout(() => child.kill('SIGTERM'), 60_000);
+  const timer = setTimeout(() => child.kill('SIGTERM'), PATIENCE * 60_000);
   await once(child, 'close');
   clearTimeout(timer);
   return { code: child.exitCode, output };

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { readPublished } from '#common/published-stream';
 import { redisKeys, storeKeys } from '#common/contracts/names';
 import { originStatusSchema } from '#common/contracts/status';
 import { segmentNumber } from '#common/time';
@@ -46,7 +47,7 @@ describe('the origin', () => {
       const init = await fetch(`${url}${path}/${map?.[1] ?? ''}`);
       expect(Buffer.from(await init.arrayBuffer()).equals(expected.init)).toBe(true);
     }
-    const entries = await harness.redis.xrange(redisKeys.published(broadcast.channel), '-', '+');
+    const entries = await readPublished(harness.redis, broadcast.channel);
     expect(entries).toHaveLength(3);
     const status = originStatusSchema.parse(
       JSON.parse((await harness.redis.hget(redisKeys.origin, broadcast.channel)) ?? ''),
@@ -214,7 +215,7 @@ describe('the origin', () => {
     ).toBe(true);
     await harness.make(broadcast, n + 3);
     expect(numbersIn(await listed(url, broadcast, n + 4))).toEqual([n, n + 1, n + 2, n + 3, n + 4]);
-    const entries = await harness.redis.xrange(redisKeys.published(broadcast.channel), '-', '+');
+    const entries = await readPublished(harness.redis, broadcast.channel);
     expect(entries).toHaveLength(5);
   });
 

@@ -128,7 +128,7 @@ describe('the preflight', () => {
       expect({ code, output }).toEqual({
         code: 3,
         output:
-          'Touchline needs Node 20.19 or newer; this is 18.20.4. Get one at https://nodejs.org/en/download\n',
+          'Touchline needs Node 20.19 to 24; this is 18.20.4. Get one at https://nodejs.org/en/download\n',
       });
     },
   );

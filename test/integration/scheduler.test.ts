@@ -6,7 +6,9 @@ import { channelSchema } from '#common/contracts/channel';
 import { redisKeys, storeKeys } from '#common/contracts/names';
 import { broadcastSchema, segmentJobSchema, type Broadcast } from '#common/contracts/segment';
 import { taskSchema } from '#common/contracts/task';
+import { appendPublished } from '#common/published-stream';
 import { openWorker, type Worker } from '#common/queues';
+import { execute } from '#common/redis';
 import { createLogger } from '#common/logger';
 import { milliseconds, segmentNumber } from '#common/time';
 import { hashOfStreamKey } from '../../control/catalogue/stream-keys.ts';
@@ -139,7 +141,9 @@ describe('a scheduler', () => {
     });
     const published = { broadcast: broadcast.broadcast, n: broadcast.broadcast, at: 0 };
     const entry = { ...published, fingerprint: 'f', taskHash: 't', renditions: [] };
-    await bench.redis.xadd(redisKeys.published(id), '*', 'e', JSON.stringify(entry));
+    const noting = bench.redis.pipeline();
+    appendPublished(noting, id, entry, 10);
+    await execute(noting);
     await first.close();
     const second = await start();
     const before = (await bench.tasks(id)).length;
@@ -172,8 +176,9 @@ describe('a scheduler', () => {
     await first.close();
     await bench.redis.flushall();
     const entry = { broadcast, n: broadcast + 1, at: 0, fingerprint: 'f', taskHash: 't' };
-    const noted = JSON.stringify({ ...entry, renditions: [] });
-    await bench.redis.xadd(redisKeys.published(id), '*', 'e', noted);
+    const noting = bench.redis.pipeline();
+    appendPublished(noting, id, { ...entry, renditions: [] }, 10);
+    await execute(noting);
     await start();
     const key = storeKeys.broadcast(id, segmentNumber(broadcast));
     const last = await eventually(async () => {
@@ -183,6 +188,47 @@ describe('a scheduler', () => {
     });
     expect(last).toBe(broadcast + 1);
     await stop(true);
+  });
+
+  test('ends what another version had on air, says nothing of its log, and goes on with what comes', async () => {
+    const first = await bench.start();
+    const { id, stop } = await feed(first);
+    const { broadcast } = await onAir(id);
+    await hasTasks(id, 2);
+    await first.close();
+    const marks = [
+      { t: 'source', epoch: 1, from: 0, source: { kind: 'hold' } },
+      { t: 'closed', epoch: 1, frame: 60, sample: 96_000 },
+    ];
+    for (const mark of marks) {
+      await bench.redis.xadd(redisKeys.log(id), '*', 'e', JSON.stringify(mark));
+    }
+    await bench.redis.set(`plan:{${id}}`, JSON.stringify({ id: '1-1', state: { air: null } }));
+    const subscriber = bench.redis.duplicate();
+    const dropped: string[] = [];
+    subscriber.on('message', (_topic: string, channel: string) => dropped.push(channel));
+    await subscriber.subscribe('feeds:drop');
+    await start();
+    const key = storeKeys.broadcast(id, segmentNumber(broadcast));
+    await eventually(async () => {
+      const body = await bench.store.get(key);
+      const record = body && broadcastSchema.parse(JSON.parse(body.toString('utf8')));
+      return record?.last ?? undefined;
+    });
+    // Its publisher is told to begin anew, and what it then sends goes on air.
+    await eventually(() => Promise.resolve(dropped.includes(id) ? true : undefined));
+    await stop(false);
+    const at = bench.clock.now();
+    const options = { fps: '30', at, keyframeEvery: 60, rate: 48_000, reorder: true } as const;
+    const again = new SimulatedSession('s2', options);
+    await bench.append(id, [again.begin(at), ...again.upTo(at + 8_000)]);
+    await eventually(async () => {
+      const starts = (await bench.segments.getJobs()).filter(
+        (job) => job.id?.startsWith(`start-${id}-`) === true,
+      );
+      return starts.length > 1 ? true : undefined;
+    });
+    subscriber.disconnect();
   });
 
   test('ends a broadcast on request and has its publisher dropped', async () => {

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { PATIENCE } from '../../scripts/jest/patience.mjs';
 import { eventually } from '../helpers/poll.ts';
 import { processTree, survivors, type ProcessEntry } from '../helpers/process-tree.ts';
 
@@ -63,9 +64,11 @@ function npmStart(settings: Readonly<Record<string, string>> = {}): Start {
   let text = '';
   const inTime = async <T>(what: string, step: Promise<T>): Promise<T> => {
     const timer = new AbortController();
-    const late = delay(STEP_MS, undefined, { signal: timer.signal, ref: false }).then(() => {
-      throw new Error(`waited in vain for ${what}:\n${text}`);
-    });
+    const late = delay(PATIENCE * STEP_MS, undefined, { signal: timer.signal, ref: false }).then(
+      () => {
+        throw new Error(`waited in vain for ${what}:\n${text}`);
+      },
+    );
     try {
       return await Promise.race([step, late]);
     } finally {

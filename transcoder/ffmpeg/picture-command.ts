@@ -4,7 +4,7 @@ import type { Grid } from '#common/grid';
 import type { SourcePicture } from '../source-picture.ts';
 import type { Command } from './compose.ts';
 import { mp4InputOptions } from './options.ts';
-import { pictureGraph, PREVIEW_PAD, videoPad } from './picture-graph.ts';
+import { pictureGraph, PREVIEW_PAD, videoPad, type PictureTiming } from './picture-graph.ts';
 
 /** Quality at which x264 stops spending bits; the peak rate caps it. */
 const CRF = 23;
@@ -66,12 +66,12 @@ const FIRST_DESCRIPTOR = 3;
 
 /**
  * Composes the command.
- * @param startSeconds where the segment begins in the input's time
+ * @param timing when the input's pictures are shown
  * @param sources what the input's pictures are like
  */
 export function pictureCommand(
   grid: Grid,
-  startSeconds: string,
+  timing: PictureTiming,
   sources: readonly SourcePicture[],
   renditions: readonly VideoRendition[],
 ): PictureCommand {
@@ -79,7 +79,7 @@ export function pictureCommand(
   return {
     command: {
       inputs: [{ source: 'pipe:0', options: [...mp4InputOptions('h264'), '-strict', 'strict'] }],
-      graphs: [pictureGraph(grid, startSeconds, sources, renditions)],
+      graphs: [pictureGraph(grid, timing, sources, renditions)],
       outputs: [
         ...renditions.map((rendition, i) => ({
           target: `pipe:${FIRST_DESCRIPTOR + i}`,

@@ -1,6 +1,7 @@
 /** The filter graph from decoded pictures to the ladder's sizes. */
 import type { VideoRendition } from '#common/contracts/rendition';
 import type { Grid } from '#common/grid';
+import type { PicturePlan } from '../picture-plan.ts';
 import type { SourcePicture } from '../source-picture.ts';
 
 /** Width of the preview, pixels; its height follows. */
@@ -51,24 +52,41 @@ function fit(sources: readonly SourcePicture[], frame: { width: number; height: 
 }
 
 /**
+ * Brings pictures to one size and deinterlaces those of two fields to field rate (bwdif; the decoder says which, by the
+ * rules of its kind). It is given neighbours only, so that what it makes of a picture does not depend on where decoding
+ * began. It reads memory by its first picture's size: others are scaled to that before, each field by itself.
+ */
+function deinterlace(fieldTicks: number, sources: readonly SourcePicture[]): string[] {
+  const { width = 0, height = 0 } = sources[0] ?? {};
+  return [
+    `select='not(mod(pts,${fieldTicks}))'`,
+    `scale=w=${width}:h=${height}:eval=frame:interl=-1:${SCALER_FLAGS}`,
+    'bwdif=mode=send_field:parity=auto:deint=interlaced',
+  ];
+}
+
+/** When the input's pictures are shown. */
+export type PictureTiming = Pick<PicturePlan, 'startSeconds' | 'fieldTicks'>;
+
+/**
  * The graph: exactly `G` pictures from `startSeconds` on, holes and the end filled by repeating, timestamps counted
  * from 0, then one output per rendition, largest first, and one small picture for the preview.
  */
 export function pictureGraph(
   grid: Grid,
-  startSeconds: string,
+  { startSeconds, fieldTicks }: PictureTiming,
   sources: readonly SourcePicture[],
   renditions: readonly VideoRendition[],
 ): string {
   const sorted = renditions.toSorted((a, b) => b.height - a.height);
-  const parts: string[] = [
-    [
-      `[0:v:0]fps=${grid.num}/${grid.den}:start_time=${startSeconds}:round=near`,
-      'tpad=stop=-1:stop_mode=clone',
-      `trim=end_frame=${grid.segmentFrames}`,
-      'setpts=N',
-    ].join(','),
+  const timed = [
+    ...(fieldTicks === undefined ? [] : deinterlace(fieldTicks, sources)),
+    `fps=${grid.num}/${grid.den}:start_time=${startSeconds}:round=near`,
+    'tpad=stop=-1:stop_mode=clone',
+    `trim=end_frame=${grid.segmentFrames}`,
+    'setpts=N',
   ];
+  const parts: string[] = [`[0:v:0]${timed.join(',')}`];
   let shape = sources;
   sorted.forEach((rendition, i) => {
     const { width, height } = rendition;

@@ -23,6 +23,10 @@ export interface SequenceParameters {
   readonly height: number;
   /** Pictures may be coded as fields: frame_mbs_only_flag is 0. */
   readonly isInterlaced: boolean;
+  /** mb_adaptive_frame_field_flag: macroblocks of a frame may be coded as fields. */
+  readonly hasFieldMacroblocks: boolean;
+  /** Bits of frame_num in slices. */
+  readonly frameNumberBits: number;
   /** Sample aspect ratio; 1:1 if unspecified. */
   readonly sar: { readonly x: number; readonly y: number };
   readonly isFullRange: boolean;
@@ -30,9 +34,24 @@ export interface SequenceParameters {
   readonly matrix: number;
   /** Frames a second by the VUI's timing, undefined without it. */
   readonly fps: number | undefined;
+  /** How picture timing messages (§D.1.3) are laid out. */
+  readonly pictureTiming: PictureTimingLayout;
 }
 
-type Usability = Pick<SequenceParameters, 'sar' | 'isFullRange' | 'matrix' | 'fps'>;
+/** What picture timing messages have. */
+export interface PictureTimingLayout {
+  /** pic_struct_present_flag. */
+  readonly hasStructure: boolean;
+  /** Bits of cpb_removal_delay and dpb_output_delay together; 0 where there are none. */
+  readonly delayBits: number;
+  /** Bits of time_offset. */
+  readonly timeOffsetBits: number;
+}
+
+type Usability = Pick<
+  SequenceParameters,
+  'sar' | 'isFullRange' | 'matrix' | 'fps' | 'pictureTiming'
+>;
 
 const UNSPECIFIED_MATRIX = 2;
 const NO_USABILITY: Usability = {
@@ -40,6 +59,7 @@ const NO_USABILITY: Usability = {
   isFullRange: false,
   matrix: UNSPECIFIED_MATRIX,
   fps: undefined,
+  pictureTiming: { hasStructure: false, delayBits: 0, timeOffsetBits: 24 },
 };
 
 /** Bytes of a set that are looked at. */
@@ -136,7 +156,39 @@ function readAspectRatio(reader: BitReader): SequenceParameters['sar'] {
   return x > 0 && y > 0 ? { x, y } : NO_USABILITY.sar;
 }
 
-/** vui_parameters (§E.1.1) up to the timing. */
+/** hrd_parameters (§E.1.2). */
+function readHrd(reader: BitReader): Omit<PictureTimingLayout, 'hasStructure'> {
+  const count = reader.unsigned() + 1;
+  if (count > 32) {
+    throw bad(`cpb_cnt ${count}`);
+  }
+  reader.bits(8); // bit_rate_scale, cpb_size_scale
+  for (let i = 0; i < count; i += 1) {
+    reader.unsigned();
+    reader.unsigned();
+    reader.flag();
+  }
+  reader.bits(5); // initial_cpb_removal_delay_length_minus1
+  const delayBits = reader.bits(5) + 1 + reader.bits(5) + 1;
+  return { delayBits, timeOffsetBits: reader.bits(5) };
+}
+
+/** What follows the timing in vui_parameters. Encoders end it early; then it says nothing. */
+function readPictureTimingLayout(reader: BitReader): PictureTimingLayout {
+  try {
+    const nal = reader.flag() ? readHrd(reader) : undefined;
+    const vcl = reader.flag() ? readHrd(reader) : undefined;
+    if (nal !== undefined || vcl !== undefined) {
+      reader.flag(); // low_delay_hrd_flag
+    }
+    const hasStructure = reader.flag();
+    return { ...NO_USABILITY.pictureTiming, ...(nal ?? vcl), hasStructure };
+  } catch {
+    return NO_USABILITY.pictureTiming;
+  }
+}
+
+/** vui_parameters (§E.1.1) up to pic_struct_present_flag. */
 function readVui(reader: BitReader): Usability {
   const sar = reader.flag() ? readAspectRatio(reader) : NO_USABILITY.sar;
   if (reader.flag()) {
@@ -155,14 +207,15 @@ function readVui(reader: BitReader): Usability {
     reader.unsigned(); // chroma_sample_loc_type of both fields
     reader.unsigned();
   }
-  if (!reader.flag()) {
-    return { sar, isFullRange, matrix, fps: undefined };
+  let fps: number | undefined;
+  if (reader.flag()) {
+    const unitsInTick = reader.bits(32);
+    const timeScale = reader.bits(32);
+    reader.flag(); // fixed_frame_rate_flag
+    // A tick is a field's time: two make a frame (E.2.1).
+    fps = unitsInTick > 0 ? timeScale / (2 * unitsInTick) : undefined;
   }
-  const unitsInTick = reader.bits(32);
-  const timeScale = reader.bits(32);
-  // A tick is a field's time: two make a frame (E.2.1).
-  const fps = unitsInTick > 0 ? timeScale / (2 * unitsInTick) : undefined;
-  return { sar, isFullRange, matrix, fps };
+  return { sar, isFullRange, matrix, fps, pictureTiming: readPictureTimingLayout(reader) };
 }
 
 /**
@@ -195,9 +248,7 @@ export function parseSps(nal: Uint8Array): SequenceParameters {
   const heightInUnits = reader.unsigned() + 1;
   const isInterlaced = !reader.flag();
   const fieldFactor = isInterlaced ? 2 : 1;
-  if (isInterlaced) {
-    reader.flag(); // mb_adaptive_frame_field_flag
-  }
+  const hasFieldMacroblocks = isInterlaced && reader.flag();
   reader.flag(); // direct_8x8_inference_flag
   const codedWidth = widthInBlocks * 16;
   const codedHeight = heightInUnits * 16 * fieldFactor;
@@ -224,6 +275,8 @@ export function parseSps(nal: Uint8Array): SequenceParameters {
     width,
     height,
     isInterlaced,
+    hasFieldMacroblocks,
+    frameNumberBits,
     ...usability,
   };
 }

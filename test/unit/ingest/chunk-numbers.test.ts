@@ -16,6 +16,15 @@ describe('the raw chunk of a frame', () => {
     expect(chunks.ofSound((N + 1) * GRID.segmentSamples - 500)).toBe(N + 1);
   });
 
+  test('goes on by one where a chunk has to begin', () => {
+    const chunks = new ChunkNumbers(GRID);
+    const position = 1_000 * GRID.segmentSamples;
+    expect(chunks.ofSound(position)).toBe(1_000);
+    chunks.breakHere();
+    expect(chunks.ofSound(position + 1_024)).toBe(1_001);
+    expect(chunks.ofPicture(1_000 * GRID.segmentFrames * GRID.frameTicks)).toBe(1_001);
+  });
+
   test('is decided by sound while no picture comes, and never goes back', () => {
     const chunks = new ChunkNumbers(GRID);
     expect(chunks.ofSound(N * GRID.segmentSamples)).toBe(N);

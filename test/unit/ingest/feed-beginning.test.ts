@@ -113,6 +113,17 @@ describe('the beginning of a feed', () => {
     expect(late).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_MEDIA' }));
   });
 
+  test('may be of sound alone where the rate is known', () => {
+    const beginning = new FeedBeginning(sourceOf());
+    for (let at = 0; at < 5000; at += 20) {
+      beginning.add(sound(at), at);
+      expect(beginning.look(at, false)).toBe('wait');
+    }
+    expect(beginning.look(5000, true)).toBe('wait');
+    expect(beginning.look(5000, false)).toBeUndefined();
+    expect(beginning.take()).not.toEqual([]);
+  });
+
   test('holds a bounded number of bytes, and of packets that have next to none', () => {
     const fill = (size: number): number => {
       const beginning = new FeedBeginning(sourceOf());

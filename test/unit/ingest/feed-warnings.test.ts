@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { gridOf } from '#common/grid';
+import { gridOf, type Grid } from '#common/grid';
 import { Allowance } from '../../../ingest/feed/allowance.ts';
-import { FeedMeter } from '../../../ingest/feed/feed-meter.ts';
 import { FeedWarnings, type FeedFacts } from '../../../ingest/feed/feed-warnings.ts';
 import { WarningLog } from '../../../ingest/feed/warning-log.ts';
 
@@ -63,23 +62,20 @@ describe('warnings about a feed', () => {
     expect(told).toEqual(['FRAME_RATE_CONVERTED']);
   });
 
-  test('grow with the time since the last keyframe', () => {
-    const meter = new FeedMeter();
-    const at = (now: number): string[] => {
-      meter.add(now, 100, 'sound');
-      return codes(meter.read(now, FINE).warnings);
-    };
-    meter.add(0, 100, 'start');
-    expect(at(3900)).toEqual([]);
-    expect(at(4100)).toEqual(['KEYFRAME_INTERVAL_LONG']);
-    expect(at(19_900)).toEqual(['KEYFRAME_INTERVAL_LONG']);
-    expect(at(20_100)).toEqual(['KEYFRAME_TOO_FAR']);
+  test('tell an interlaced feed what becomes of its fields', () => {
+    const told = (sourceFps: number, grid: Grid): string | undefined =>
+      new FeedWarnings().read(0, { ...FINE, isInterlaced: true, sourceFps, grid })[0]?.message;
+    expect(told(25, gridOf('50'))).toMatch(/its fields are made into 50 frames a second/);
+    expect(told(25, gridOf('25'))).toMatch(/every second field is not shown: set the channel to/);
   });
 
-  test('are logged when they come up and then once a minute, however often they are read', () => {
+  test('are logged when they come up, then once a minute, and when they are over, however often they are read', () => {
     const lines: unknown[] = [];
     const log = new WarningLog({
       warn: (...line: unknown[]) => {
+        lines.push(line);
+      },
+      info: (...line: unknown[]) => {
         lines.push(line);
       },
     });
@@ -93,6 +89,15 @@ describe('warnings about a feed', () => {
       [{ code: 'A', reason: 'a' }, 'feed warning'],
       [{ code: 'A', reason: 'a' }, 'feed warning'],
       [{ code: 'B', reason: 'b' }, 'feed warning'],
+    ]);
+    lines.length = 0;
+    for (let at = 120_000; at < 179_000; at += 1000) {
+      log.write(at % 2000 === 0 ? [{ code: 'A', message: 'a' }] : [], at);
+    }
+    expect(lines).toEqual([
+      [{ code: 'A', reason: 'a' }, 'feed warning'],
+      [{ code: 'B' }, 'feed warning over'],
+      [{ code: 'A' }, 'feed warning over'],
     ]);
   });
 });

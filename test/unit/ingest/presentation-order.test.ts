@@ -45,4 +45,38 @@ describe('frames in presentation order', () => {
     slow.frames.push({ dts: 500, pts: 9500 });
     expect(slow.frames.push({ dts: 1000, pts: 10_000 })).toHaveLength(1);
   });
+
+  test('need not wait for earlier ones once a second of sound came without any', () => {
+    const { frames, placed } = order();
+    // An encoder under congestion: keyframes of a B-frame stream, two seconds apart, and all sound.
+    for (let time = 0; time <= 6000; time += 20) {
+      const told = frames.hear(time);
+      expect(told).toHaveLength(time % 2000 === 1000 ? 1 : 0);
+      if (time % 2000 === 0) {
+        frames.push({ dts: time, pts: time + 66 });
+      }
+    }
+    expect(placed).toEqual([66, 2066, 4066]);
+    expect(frames.flush()).toHaveLength(1);
+  });
+
+  test('wait longer when sound turns out to come in stretches of its own', () => {
+    const { frames, placed } = order();
+    let outOfOrder = 0;
+    for (let begin = 0; begin < 20_000; begin += 1600) {
+      for (let time = begin; time < begin + 1600; time += 20) {
+        frames.hear(time);
+      }
+      for (let time = begin; time < begin + 1600; time += 100) {
+        // Pairs of a reference and the B-frame that is shown before it.
+        frames.push({ dts: time, pts: time + 150 });
+        frames.push({ dts: time + 50, pts: time + 100 });
+      }
+    }
+    frames.flush();
+    for (const [i, pts] of placed.entries()) {
+      outOfOrder += Number(pts < (placed[i - 1] ?? 0));
+    }
+    expect(outOfOrder).toBeLessThanOrEqual(1);
+  });
 });

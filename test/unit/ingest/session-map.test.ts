@@ -64,6 +64,18 @@ describe('a clean feed', () => {
     }
   });
 
+  test('whose pictures begin after sound alone loses and repeats nothing, at five phases', () => {
+    for (const phase of PHASES) {
+      const isMissing = (n: number): boolean => n < 150;
+      const shape = atPhase(phase, { fps: 30, seconds: 30, jitter: 10, bFrames: 2, isMissing });
+      const { mapped, map } = mapFeed('30', feedPackets({ ...shape, sound: 48_000 }));
+      const { lost, repeated } = placesOf(mapped);
+      expect({ phase, lost, repeated }).toEqual({ phase, lost: 0, repeated: 0 });
+      expect(map.soundBreaks).toBe(0);
+      expect(map.steps).toBe(0);
+    }
+  });
+
   test('lies within a frame of its arrival, also when it began with a burst', () => {
     const burst = (seconds: number): number => Math.max(0, 2000 - seconds * 1000);
     for (const delay of [undefined, burst]) {

@@ -57,19 +57,17 @@ describe('the cost', () => {
 });
 
 test('the distance of key frames is that seen, and until a second one comes that of encoders by default', () => {
-  const session = (starts: readonly number[]): SessionState => ({
-    ...{ session: 's', fps: '30', width: 640, height: 360, sound: [] },
-    ...{ highest: 99, lastShown: 99, soundEnd: 0, ended: null, spent: false },
-    lastSeq: { video: 99, sound: -1 },
+  const size = { width: 640, height: 360 };
+  const session = (starts: readonly number[]): Pick<SessionState, 'video'> => ({
     video: Array.from({ length: 100 }, (_, seq) => ({
       ...{ seq, index: 1000 + seq, chunk: 1, late: false },
       flags: starts.includes(seq) ? FRAME_FLAGS.start : 0,
     })),
   });
-  expect(costSourceOf(session([0, 30, 75]))).toEqual({
+  expect(costSourceOf(size, session([0, 30, 75]))).toEqual({
     ...{ width: 640, height: 360, keyframeFrames: 45 },
   });
-  expect(costSourceOf(session([0])).keyframeFrames).toBe(250);
+  expect(costSourceOf(size, session([0])).keyframeFrames).toBe(250);
 });
 
 describe('what is said of it', () => {

@@ -36,3 +36,12 @@ test('rows from before all that is kept stay forgotten', () => {
   }
   expect(state.sessions[0]?.video).toEqual(before.sessions[0]?.video);
 });
+
+test('a session that began with sound alone has its picture’s size once it is told again', () => {
+  const alone = { ...begin, video: null } as LogEntry;
+  const state = stateOf([alone, ...frames]);
+  expect(state.sessions[0]?.picture).toBeNull();
+  fold(state, begin);
+  expect(state.sessions[0]?.picture).toEqual({ width: 1280, height: 720 });
+  expect(state.sessions).toHaveLength(1);
+});

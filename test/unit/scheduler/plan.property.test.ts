@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import type { LogEntry } from '#common/contracts/log';
 import { taskSchema, type Task } from '#common/contracts/task';
-import { aacFramesOf, firstFrame, gridOf } from '#common/grid';
+import { aacFramesOf, firstFrame, gridOf, type Grid } from '#common/grid';
 import { segmentNumber } from '#common/time';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planSegment } from '../../../scheduler/plan/plan.ts';
-import { channelStateSchema, emptyChannel } from '../../../scheduler/plan/state.ts';
+import { channelStateSchema, emptyChannel, nextSegment } from '../../../scheduler/plan/state.ts';
 import { seeded } from '../../helpers/seeded.ts';
 import { simulateLife } from './simulated-feed.ts';
 
@@ -17,13 +17,72 @@ function tasksOf(entries: readonly LogEntry[], restartAt = -1): Task[] {
     if (at === restartAt) {
       state = channelStateSchema.parse(JSON.parse(JSON.stringify(state)));
     }
-    const n = state.air?.next;
+    const n = state.air === null ? undefined : nextSegment(state.air);
     fold(state, entry);
-    if (entry.t === 'closed' && n !== undefined && state.air?.next !== n) {
+    if (n !== undefined && state.air !== null && nextSegment(state.air) > n) {
       tasks.push(planSegment('final', state, n));
     }
   });
   return tasks;
+}
+
+interface InTime {
+  readonly broadcast: number;
+  readonly session: string;
+  readonly positions: readonly number[];
+}
+
+/** The middle of every AAC frame of a session that was heard, from its mark to its broadcast's end, unless it came late. */
+function soundInTime(entries: readonly LogEntry[]): InTime[] {
+  const found: { broadcast: number; session: string; positions: number[] }[] = [];
+  let closed = 0;
+  let broadcast = 0;
+  let mark: { readonly session: string; readonly from: number } | undefined;
+  const early = new Map<string, number[]>();
+  entries.forEach((entry, at) => {
+    switch (entry.t) {
+      case 'on-air':
+        ({ broadcast } = entry);
+        closed = 0;
+        break;
+      case 'frames': {
+        const middles = entry.a
+          .filter(([, origin, k, rate]) => origin + (1024 * k * 48_000) / rate >= closed)
+          .map(([, origin, k, rate]) => origin + Math.round(((k + 0.5) * 1024 * 48_000) / rate));
+        if (mark?.session === entry.session) {
+          found.at(-1)?.positions.push(...middles);
+        } else {
+          early.set(entry.session, [...(early.get(entry.session) ?? []), ...middles]);
+        }
+        break;
+      }
+      case 'sound': {
+        mark = entry;
+        const { from, session } = entry;
+        const positions = (early.get(session) ?? []).filter((position) => position >= from);
+        found.push({ broadcast, session, positions });
+        break;
+      }
+      case 'sound-closed':
+        closed = entry.sample;
+        break;
+      case 'off-air': {
+        mark = undefined;
+        const end = (entry.last + 1) * gridOfBroadcast(entries, at).segmentSamples;
+        for (const stretch of found.filter((known) => known.broadcast === entry.broadcast)) {
+          stretch.positions = stretch.positions.filter((position) => position < end);
+        }
+        break;
+      }
+      default:
+    }
+  });
+  return found;
+}
+
+function gridOfBroadcast(entries: readonly LogEntry[], before: number): Grid {
+  const mark = entries.slice(0, before).findLast(({ t }) => t === 'on-air');
+  return gridOf(mark?.t === 'on-air' ? mark.fps : '30');
 }
 
 const seeds = Array.from({ length: 24 }, (_, seed) => seed);
@@ -80,13 +139,37 @@ describe.each(seeds)('a channel life from seed %i', (seed) => {
     let frame = 0;
     let sample = 0;
     for (const entry of entries) {
-      if (entry.t === 'closed') {
+      if (entry.t === 'on-air') {
+        // Its first segment's context may be what another broadcast ended with.
+        sample = 0;
+      } else if (entry.t === 'picture-closed') {
         expect(entry.frame).toBeGreaterThan(frame);
+        frame = entry.frame;
+      } else if (entry.t === 'sound-closed') {
         expect(entry.sample).toBeGreaterThan(sample);
-        ({ frame, sample } = entry);
-      } else if (entry.t === 'source') {
+        sample = entry.sample;
+      } else if (entry.t === 'picture') {
         expect(entry.from).toBeGreaterThanOrEqual(frame);
+      } else if (entry.t === 'sound') {
+        expect(entry.from).toBeGreaterThanOrEqual(sample);
       }
+    }
+  });
+
+  test('has all sound that came in time, whatever came of the pictures', () => {
+    for (const stretch of soundInTime(entries)) {
+      const heard = tasks
+        .filter(({ broadcast }) => broadcast === stretch.broadcast)
+        .flatMap(({ sound }) => sound)
+        .filter(({ session }) => session === stretch.session);
+      let at = 0;
+      const silenced = stretch.positions.filter((position) => {
+        while ((heard[at]?.to ?? Number.POSITIVE_INFINITY) <= position) {
+          at += 1;
+        }
+        return (heard[at]?.from ?? Number.POSITIVE_INFINITY) > position;
+      });
+      expect(silenced).toEqual([]);
     }
   });
 
@@ -118,7 +201,7 @@ describe.each(seeds)('a channel life from seed %i', (seed) => {
     let most = 0;
     for (const entry of entries) {
       fold(again, entry);
-      if (entry.t === 'closed') {
+      if (entry.t === 'picture-closed') {
         most = Math.max(most, ...again.sessions.map(({ video }) => video.length));
       }
     }

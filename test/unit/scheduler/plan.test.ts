@@ -6,7 +6,7 @@ import { segmentNumber } from '#common/time';
 import { canonicalJson } from '../../../scheduler/plan/canonical-json.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planFiller, planSegment } from '../../../scheduler/plan/plan.ts';
-import { emptyChannel } from '../../../scheduler/plan/state.ts';
+import { emptyChannel, nextSegment } from '../../../scheduler/plan/state.ts';
 import { EPOCH, SimulatedLog } from './simulated-feed.ts';
 
 const grid = gridOf('30');
@@ -56,9 +56,9 @@ function tasksOf(log: SimulatedLog): Task[] {
   const state = emptyChannel();
   const tasks: Task[] = [];
   for (const entry of log.entries) {
-    const n = state.air?.next;
+    const n = state.air === null ? undefined : nextSegment(state.air);
     fold(state, entry);
-    if (entry.t === 'closed' && n !== undefined) {
+    if (n !== undefined && state.air !== null && nextSegment(state.air) > n) {
       tasks.push(planSegment('final', state, n));
     }
   }
@@ -103,6 +103,48 @@ describe('pictures', () => {
     ];
     const { tasks } = planned(pictures(frames), BEGIN + 2_000);
     expect(tasks[0]?.video).toMatchObject([{ fromSeq: 0, toSeq: 62 }]);
+  });
+
+  describe('of two fields', () => {
+    /** One every second place from `from` on, keyframes at these offsets, in decode order. */
+    const fields = (from: number, to: number, keys: readonly number[]): IngestEntry[] =>
+      pictures(
+        Array.from({ length: Math.ceil((to - from) / 2) }, (_, i): Frame => {
+          const offset = from + 2 * i;
+          return keys.includes(offset) ? [i, offset, 'idr'] : [i, offset];
+        }),
+      ).map((entry) =>
+        entry.t === 'frames'
+          ? {
+              ...entry,
+              v: entry.v.map(([seq, index, chunk, bytes, flags]) => [
+                ...[seq, index, chunk, bytes],
+                flags | FRAME_FLAGS.fields,
+              ]) as typeof entry.v,
+            }
+          : entry,
+      );
+
+    test('come with the one before them and the one after', () => {
+      // Decoding can start at the segment itself, but the picture before is of the keyframe before.
+      const { tasks } = planned(fields(-60, 70, [-60, -30, 0, 30, 60]), BEGIN + 2_000);
+      const span = tasks.find(({ n }) => n === N)?.video[0];
+      expect(span).toMatchObject({ from: FIRST, to: FIRST + 60, fromSeq: 15, toSeq: 60 });
+    });
+
+    test('at odd places begin with the one whose second field is the segment’s first picture', () => {
+      const { tasks } = planned(fields(-61, 70, [-61, -31, -1, 29]), BEGIN + 2_000);
+      const span = tasks.find(({ n }) => n === N)?.video[0];
+      expect(span).toMatchObject({ from: FIRST - 1, fromSeq: 15, toSeq: 61 });
+    });
+
+    test('before a hold come without what follows: later segments cannot know it', () => {
+      const { tasks } = planned(fields(-60, 50, [-60, 0]), BEGIN + 12_000);
+      const [span] = tasks.find(({ n }) => n === N)?.video ?? [];
+      expect(span).toMatchObject({ kind: 'session', toSeq: 54 });
+      const [held] = tasks.find(({ n }) => n === N + 1)?.video ?? [];
+      expect(held).toMatchObject({ kind: 'session', from: FIRST + 48, toSeq: 54 });
+    });
   });
 
   test('begin with the one that a hole at the segment’s beginning repeats', () => {

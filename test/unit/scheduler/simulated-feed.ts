@@ -64,15 +64,19 @@ export class SimulatedSession {
     return { t: 'end', session: this.#name, clean, at };
   }
 
-  /** Frames up to a time; with `lost`, they never came and their places stay empty. */
-  upTo(at: number, lost = false): IngestEntry[] {
+  /** Frames up to a time. Of tracks that are lost nothing came, and their places stay empty. */
+  upTo(at: number, lost: 'nothing' | 'all' | 'pictures' | 'sound' = 'nothing'): IngestEntry[] {
     const grid = gridOf(this.#fps);
     const entries: IngestEntry[] = [];
+    const a = this.#soundUpTo(at);
+    if (a.length > 0 && lost !== 'all' && lost !== 'sound') {
+      entries.push({ t: 'frames', session: this.#name, v: [], a });
+    }
     const end = placeOfTime(grid, milliseconds(at));
     const step = this.#reorder ? 2 : 1;
     while (this.#index + step <= end) {
       const isKey = this.#sinceKey % this.#keyframeEvery === 0;
-      if (lost) {
+      if (lost === 'all' || lost === 'pictures') {
         this.#index += step;
       } else {
         const places = isKey || !this.#reorder ? [this.#index] : [this.#index + 1, this.#index];
@@ -82,11 +86,8 @@ export class SimulatedSession {
           return [this.#next(), index, segmentOfFrame(grid, frameIndex(index)), 9, flags];
         });
         this.#sinceKey += 1;
-        entries.push({ t: 'frames', session: this.#name, v, a: this.#soundUpTo(at) });
+        entries.push({ t: 'frames', session: this.#name, v, a: [] });
       }
-    }
-    if (lost) {
-      this.#soundUpTo(at);
     }
     return entries;
   }
@@ -166,15 +167,22 @@ export function simulateLife(random: () => number, steps: number): SimulatedLog 
       session = undefined;
     } else if (chance < 0.15) {
       now += 7_000 * random();
-      session.upTo(now, true);
-    } else if (chance < 0.22) {
+      session.upTo(now, 'all');
+    } else if (chance < 0.18) {
+      // Only one track comes for a while: a camera or a microphone is unplugged, or congestion costs the pictures.
+      const lost = pick('pictures' as const, 'pictures' as const, 'sound' as const);
+      for (const until = now + 15_000 * random(); now < until; now += 200) {
+        log.append(...session.upTo(now, lost));
+        log.lead(now);
+      }
+    } else if (chance < 0.25) {
       // The network stalls and what was sent comes in a burst.
       const until = now + 6_000 * random();
       for (; now < until; now += 200) {
         log.lead(now);
       }
       log.append(...session.upTo(now));
-    } else if (chance < 0.24) {
+    } else if (chance < 0.27) {
       // The leader is away while the feed goes on.
       now += 15_000 * random();
       log.append(...session.upTo(now));

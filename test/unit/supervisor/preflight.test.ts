@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isInstalled } from '../../../scripts/dependencies.mjs';
-import { isNodeNewEnough } from '../../../scripts/node-version.mjs';
+import { isNodeSupported } from '../../../scripts/node-version.mjs';
 import { installLine, planInstall } from '../../../scripts/packages.mjs';
 import { isAtLeast, namesInFfmpegList, parseVersion } from '../../../scripts/programs.mjs';
 
@@ -35,9 +35,11 @@ describe('versions', () => {
     expect(isAtLeast([5, 9], [6, 2])).toBe(false);
   });
 
-  test('of Node are new enough from 20.19 on', () => {
-    expect(['20.19.0', '20.20.2', '22.0.0', '100.1.0'].map(isNodeNewEnough)).not.toContain(false);
-    expect(['20.18.9', '18.20.0', '9.11.2'].map(isNodeNewEnough)).not.toContain(true);
+  test('of Node are those that run it from 20.19 to 24', () => {
+    expect(['20.19.0', '20.20.2', '22.0.0', '24.22.3'].map(isNodeSupported)).not.toContain(false);
+    expect(
+      ['20.18.9', '18.20.0', '9.11.2', '25.0.0', '100.1.0'].map(isNodeSupported),
+    ).not.toContain(true);
   });
 });
 

@@ -24,8 +24,10 @@ const HD: SourcePicture = {
   ...{ isPlain: true, isFullRange: false, matrix: 1 },
 };
 
+const timing = { startSeconds: '0.0667', fieldTicks: undefined };
+
 function picture(sources: readonly SourcePicture[]): { args: string[]; graph: string } {
-  const { command } = pictureCommand(gridOf('30000/1001'), '0.0667', sources, LADDER);
+  const { command } = pictureCommand(gridOf('30000/1001'), timing, sources, LADDER);
   const args = composeArguments({ global: globalOptions('x64'), ...command });
   return { args, graph: command.graphs.join(';') };
 }
@@ -110,7 +112,7 @@ describe('the command for sound', () => {
   });
 
   test('goes into the process of the pictures, in a graph of its own', () => {
-    const pictures = pictureCommand(gridOf('30'), '0.0667', [HD], LADDER).command;
+    const pictures = pictureCommand(gridOf('30'), timing, [HD], LADDER).command;
     const sound = command({ inputs: 1, descriptor: 6 }).command;
     const args = composeArguments({ global: [], ...joinCommands([pictures, sound]) });
     expect(new Set(following(args, '-filter_complex'))).toEqual(

@@ -3,7 +3,7 @@ import type { VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { FPS_NAMES, gridOf } from '#common/grid';
 import { frameIndex } from '#common/time';
-import { planPictures, type PictureSource } from '../../../transcoder/picture-plan.ts';
+import { FIRST_PLACE, planPictures, type PictureSource } from '../../../transcoder/picture-plan.ts';
 
 const grid = gridOf('30');
 const first = frameIndex(60 * 897_500_000);
@@ -45,7 +45,7 @@ const session = (
 const planned = (sources: readonly PictureSource[]): [number, number][] =>
   planPictures(grid, first, sources).pictures.map(({ data, pts }) => [
     data.at(-1) ?? -1,
-    pts / TICKS - 2,
+    pts / TICKS - FIRST_PLACE,
   ]);
 
 describe('the plan of pictures', () => {
@@ -132,7 +132,7 @@ describe('the plan of pictures', () => {
       const plan = planPictures(of, begin, [source]);
       const times = plan.pictures.map(({ pts }) => pts);
       expect(times.every((time, i) => time > (times[i - 1] ?? -1))).toBe(true);
-      expect((times.at(-1) ?? 0) / plan.timescale).toBeCloseTo((2 * of.den) / of.num, 9);
+      expect((times.at(-1) ?? 0) / plan.timescale).toBeCloseTo((FIRST_PLACE * of.den) / of.num, 9);
       expect(Math.max(...times)).toBeLessThan(2 ** 31);
     }
   });

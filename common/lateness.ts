@@ -1,0 +1,31 @@
+/** How late pictures and sound may come, and what follows from it: numbers that ingest, scheduler and origin must agree on. */
+import type { Channel } from './contracts/channel.ts';
+import { segmentSeconds, type Grid } from './grid.ts';
+import { fromSeconds, milliseconds, type Milliseconds } from './time.ts';
+
+/** A picture waits so long for one that is shown before it, by the feed's own time; sound that goes on without pictures is enough. */
+export const PICTURE_ORDER_WAIT: Milliseconds = milliseconds(1000);
+
+/**
+ * How far sound must have passed a place before it tells that no picture comes: a picture is told so much later than
+ * sound of the same time, at most.
+ */
+export const PICTURE_LAG: Milliseconds = milliseconds(PICTURE_ORDER_WAIT + 500);
+
+/** Segments that players of a profile keep between themselves and the newest one: its promise to bear lateness. */
+export const PLAYERS_BEHIND_SEGMENTS: Readonly<Record<Channel['profile'], number>> = {
+  standard: 3,
+};
+
+/** Players look for a new segment this seldom, at most, once it is due: half a target duration of 2 s, on the average half of that. */
+const PLAYERS_LOOK = fromSeconds(0.5);
+
+/**
+ * How long after its time a place stays open for frames that are late, unless the owner set something else. A player
+ * plays one of its segments while the next one is fetched, and the rest of them is what a feed may be late by, with all
+ * its frames shown and no player standing still: 3.5 s in `standard`.
+ */
+export const closingWait = (profile: Channel['profile'], grid: Grid): Milliseconds =>
+  milliseconds(
+    fromSeconds((PLAYERS_BEHIND_SEGMENTS[profile] - 1) * segmentSeconds(grid)) - PLAYERS_LOOK,
+  );

@@ -1,0 +1,265 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { VideoFrame } from '#common/contracts/frame';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import { frameIndex } from '#common/time';
+import { gridOf, type FpsName, type Grid } from '#common/grid';
+import type { MadeSegment } from '../../transcoder/made-segment.ts';
+import type { PictureSource } from '../../transcoder/picture-plan.ts';
+import { transcode } from '../../transcoder/transcode.ts';
+import { FeedSource } from '../../ingest/feed/feed-source.ts';
+import { runOk } from '../helpers/child.ts';
+import { codedVideo } from '../helpers/coded-frames.ts';
+import { fieldConfiguration, fieldPictures } from '../helpers/field-pictures.ts';
+import { drawMoments, encodeMoments, lumaOf, psnr, recognise } from '../helpers/moments.ts';
+import { ENCODER, LADDER, SEGMENT, numbers, placesOf } from './transcoder-harness.ts';
+
+const SIZE = { width: 320, height: 192 };
+const folder = mkdtempSync(path.join(tmpdir(), 'touchline-interlaced-'));
+const RENDITIONS = LADDER.slice(0, 1).map((rendition) => ({ ...rendition, ...SIZE }));
+
+const drawn = (count: number): Uint8Array[] => drawMoments(SIZE, count);
+const makeFields = (
+  name: string,
+  count: number,
+  isTopFirst: boolean,
+  x264: string,
+): Promise<string> =>
+  encodeMoments(path.join(folder, `${name}.mp4`), drawn(count), SIZE, {
+    ...{ rate: '50', x264, fields: isTopFirst ? 'top first' : 'bottom first' },
+  });
+const lumaOfSegments = (segments: readonly MadeSegment[]): Promise<Uint8Array[]> =>
+  lumaOf([segments[0]?.init ?? Buffer.alloc(0), ...segments.map(({ data }) => data)], SIZE);
+
+/** For each picture the number of the moment that it is most like, and how like. */
+function recognised(
+  pictures: readonly Uint8Array[],
+  moments: readonly Uint8Array[],
+  lead: number,
+): { readonly shown: number[]; readonly psnr: number[] } {
+  const found = pictures.map((luma, i) =>
+    recognise(
+      luma,
+      SIZE,
+      moments,
+      [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((by) => lead + i + by),
+    ),
+  );
+  return { shown: found.map(({ moment }) => moment), psnr: found.map(({ db }) => db) };
+}
+
+/** A segment's span with the pictures around it, as the scheduler names them for fields. */
+function fieldSource(grid: Grid, n: number, frames: readonly VideoFrame[]): PictureSource {
+  const first = n * grid.segmentFrames;
+  const to = first + grid.segmentFrames;
+  const indices = frames.map(({ index }) => index as number).toSorted((a, b) => a - b);
+  const from = indices.findLast((index) => index <= first) ?? indices[0] ?? first;
+  const before = indices.findLast((index) => index < from) ?? from;
+  const after = indices.find((index) => index >= to) ?? to;
+  const begin = frames.findLastIndex(
+    ({ flags, index }) => (flags & FRAME_FLAGS.start) !== 0 && index <= before,
+  );
+  const last = frames.findLastIndex(({ index }) => index <= after);
+  return {
+    ...{ kind: 'session', from, to, late: [] },
+    frames: frames.slice(Math.max(0, begin), last + 1),
+  };
+}
+
+const make = async (
+  fps: FpsName,
+  n: number,
+  pictures: readonly PictureSource[],
+): Promise<readonly MadeSegment[]> =>
+  (await transcode({ n, fps, renditions: [...RENDITIONS] }, { pictures, sounds: [] }, ENCODER))
+    .segments;
+
+async function makeAll(
+  grid: Grid,
+  frames: readonly VideoFrame[],
+  count: number,
+): Promise<MadeSegment[]> {
+  const segments: MadeSegment[] = [];
+  for (let n = SEGMENT; n < SEGMENT + count; n += 1) {
+    segments.push(...(await make(grid.name, n, [fieldSource(grid, n, frames)])));
+  }
+  return segments;
+}
+
+/** Field pictures as ingest takes them out of FLV, each a message, or both of a frame in one. */
+function ingestedFields(
+  moments: readonly Uint8Array[],
+  firstIndex: number,
+  { isTopFirst, isJoined }: { readonly isTopFirst: boolean; readonly isJoined: boolean },
+): VideoFrame[] {
+  const source = new FeedSource();
+  const sequence = Buffer.of(0x17, 0, 0, 0, 0);
+  source.take('video', 0, Buffer.concat([sequence, fieldConfiguration(SIZE)]), 0);
+  const fields = [...fieldPictures(moments, SIZE, { isTopFirst, keyframeEvery: 30 })];
+  const samples = isJoined
+    ? fields.flatMap((field, i) =>
+        i % 2 === 1 ? [Buffer.concat([fields[i - 1] ?? field, field])] : [],
+      )
+    : fields;
+  const every = isJoined ? 40 : 20;
+  const packets = samples.flatMap((sample, i) => {
+    const tag = Buffer.concat([Buffer.of(0x17, 1, 0, 0, 0), sample]);
+    return source.take('video', i * every, tag, i * every) ?? [];
+  });
+  return packets.flatMap((packet, seq) =>
+    packet.kind === 'video'
+      ? [
+          {
+            ...{ kind: 'video', seq, dts: seq, flags: packet.flags, data: packet.data },
+            index: frameIndex(firstIndex + packet.pts / 20),
+          },
+        ]
+      : [],
+  );
+}
+
+describe('field pictures', () => {
+  test.each([
+    ['top first, each in a message of its own', true, false],
+    ['bottom first, each in a message of its own', false, false],
+    ['top first, both of a frame in one message', true, true],
+  ])('%s, are joined and become a picture each', async (_name, isTopFirst, isJoined) => {
+    const grid = gridOf('50');
+    const lead = 11;
+    const moments = drawn(lead + 200 + 20);
+    const frames = ingestedFields(moments, SEGMENT * 100 - lead, { isTopFirst, isJoined });
+    expect(frames.length).toBe(Math.floor(moments.length / 2));
+    expect(new Set(frames.map(({ flags }) => flags & FRAME_FLAGS.fields))).toEqual(
+      new Set([FRAME_FLAGS.fields]),
+    );
+    const segments = await makeAll(grid, frames, 2);
+    const seen = recognised(await lumaOfSegments(segments), moments, lead);
+    expect(seen.shown).toEqual(numbers(lead, 200));
+    expect(Math.min(...seen.psnr)).toBeGreaterThan(35);
+  });
+});
+
+describe('pictures of two fields', () => {
+  test.each<[string, boolean, string, number]>([
+    ['top first, keyframes at the segments', true, 'keyint=50:min-keyint=50:bframes=2', 0],
+    ['bottom first, at an odd place', false, 'keyint=250:bframes=0', 1],
+    ['top first, in an open GOP', true, 'keyint=30:scenecut=0:bframes=3:open-gop=1', 1],
+  ])('%s, become a picture each, in order', async (name, isTopFirst, x264, odd) => {
+    const grid = gridOf('50');
+    const lead = 20 + odd;
+    const count = 3;
+    const file = await makeFields(
+      name.slice(0, 8) + odd,
+      lead + 100 * count + 20,
+      isTopFirst,
+      x264,
+    );
+    const frames = codedVideo(file, SEGMENT * 100 - lead, (n) => 2 * n);
+    expect(frames.every(({ flags }) => (flags & FRAME_FLAGS.fields) !== 0)).toBe(true);
+    const segments = await makeAll(grid, frames, count);
+    expect(segments.flatMap(({ data }) => placesOf(grid, data))).toEqual(
+      numbers(SEGMENT * 100, 100 * count),
+    );
+    const seen = recognised(await lumaOfSegments(segments), drawn(lead + 100 * count + 20), lead);
+    expect(seen.shown).toEqual(numbers(lead, 100 * count));
+    // Rows of two moments in one picture would be far below, and so would lines made up without the neighbours' help.
+    const isAtJoin = (i: number): boolean => i % 100 < 2 || i % 100 >= 98;
+    const away = seen.psnr.filter((_, i) => !isAtJoin(i));
+    const joins = seen.psnr.filter((_, i) => isAtJoin(i));
+    expect(Math.min(...away)).toBeGreaterThan(35);
+    expect(Math.min(...joins)).toBeGreaterThan(Math.min(...away) - 0.5);
+  });
+
+  test('are made into the same bytes wherever decoding began', async () => {
+    const grid = gridOf('50');
+    const file = await makeFields('starts', 330, true, 'keyint=40:min-keyint=40:bframes=2');
+    const frames = codedVideo(file, SEGMENT * 100 - 131, (n) => 2 * n);
+    const near = fieldSource(grid, SEGMENT, frames);
+    const far = near.kind === 'session' ? { ...near, frames } : near;
+    const [a, b] = [await make('50', SEGMENT, [near]), await make('50', SEGMENT, [far])];
+    expect(near.kind === 'session' && near.frames.length).toBeLessThan(frames.length);
+    expect(a[0]?.data.equals(b[0]?.data ?? Buffer.alloc(0))).toBe(true);
+  });
+
+  test('are held by their second field, in the segment where they end and in those after it', async () => {
+    for (const odd of [0, 1]) {
+      const grid = gridOf('50');
+      const first = SEGMENT * 100;
+      const lead = 20 + odd;
+      const file = await makeFields(`held-${odd}`, 120, true, 'keyint=250:bframes=2');
+      const frames = codedVideo(file, first - lead, (n) => 2 * n);
+      const last = 120 - lead - 1;
+      const gapFrom = first + 120 - lead + 10;
+      const opening = fieldSource(grid, SEGMENT, frames);
+      // The task of a hold: the last frame, and the one before it to deinterlace it with.
+      const held: PictureSource = {
+        ...{ kind: 'session', from: first + last - 1, to: gapFrom, late: [], frames },
+      };
+      const segments = [
+        ...(await make('50', SEGMENT, [opening])),
+        ...(await make('50', SEGMENT + 1, [held])),
+      ];
+      const luma = await lumaOfSegments(segments);
+      const seen = recognised(luma.slice(0, last + 1), drawn(120), lead);
+      expect(seen.shown).toEqual(numbers(lead, last + 1));
+      const [field = new Uint8Array(), final = new Uint8Array()] = drawn(120).slice(-2);
+      const hold = luma.slice(last);
+      expect(hold).toHaveLength(200 - last);
+      // There is no next field to help, so the lines in between are less sure than elsewhere.
+      expect(
+        hold.every((picture) => psnr(picture, final, SIZE) > psnr(picture, field, SIZE) + 2),
+      ).toBe(true);
+    }
+  });
+
+  test.each([
+    ['of the same size', SIZE],
+    ['of another size', { width: 160, height: 96 }],
+  ])('and progressive ones %s may follow one another within a segment', async (_name, size) => {
+    const first = SEGMENT * 100;
+    const moments = drawn(140);
+    const fields = await makeFields(`mixed-${size.width}`, 140, true, 'keyint=250:bframes=2');
+    const progressive = path.join(folder, `progressive-${size.width}.mp4`);
+    await runOk(
+      'ffmpeg',
+      [
+        ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-r', '50'],
+        ...['-s', `${SIZE.width}x${SIZE.height}`, '-i', 'pipe:0'],
+        ...['-vf', `scale=${size.width}:${size.height}`, '-c:v', 'libx264', '-crf', '12'],
+        ...['-preset', 'veryfast', progressive],
+      ],
+      { input: moments },
+    );
+    const span = (file: string, stride: number, from: number, to: number): PictureSource => ({
+      ...{ kind: 'session', from: first + from, to: first + to, late: [] },
+      frames: codedVideo(file, first - 20, (n) => stride * n),
+    });
+    const made = [
+      await make('50', SEGMENT, [span(fields, 2, 0, 40), span(progressive, 1, 40, 100)]),
+      await make('50', SEGMENT, [span(progressive, 1, 0, 40), span(fields, 2, 40, 100)]),
+      await make('50', SEGMENT, [
+        span(fields, 2, 0, 30),
+        span(progressive, 1, 30, 60),
+        span(fields, 2, 60, 100),
+      ]),
+    ];
+    for (const segments of made) {
+      expect(recognised(await lumaOfSegments(segments), moments, 20).shown).toEqual(
+        numbers(20, 100),
+      );
+    }
+  });
+});
+
+test('a progressive picture whose sequence allows fields is left as it is', async () => {
+  const file = path.join(folder, 'allowed.mp4');
+  const x264 = 'fake-interlaced=1:keyint=250';
+  await encodeMoments(file, drawn(130), SIZE, { rate: '50', fields: 'none', x264 });
+  const frames = codedVideo(file, SEGMENT * 100 - 10);
+  expect(frames.some(({ flags }) => (flags & FRAME_FLAGS.fields) !== 0)).toBe(false);
+  const segments = await make('50', SEGMENT, [fieldSource(gridOf('50'), SEGMENT, frames)]);
+  const seen = recognised(await lumaOfSegments(segments), drawn(130), 10);
+  expect(seen.shown).toEqual(numbers(10, 100));
+});
