@@ -101,8 +101,9 @@ export function planPictures(
     throw new PipelineError('INPUT_MISSING', `no picture to show from frame ${first}`);
   }
   const pts = new Map<Candidate, number>();
+  // What is only decoded and presented after all else lies beyond the segment.
   const lastPlace = Math.max(...presented.map(({ place }) => place ?? 0));
-  let next = (lastPlace + 2) * placeTicks;
+  let next = (Math.max(lastPlace, FIRST_PLACE + grid.segmentFrames) + 2) * placeTicks;
   let nextPlace = next;
   for (const picture of presented.toReversed()) {
     next = picture.place === undefined ? next - 1 : picture.place * placeTicks;

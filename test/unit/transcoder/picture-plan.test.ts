@@ -98,6 +98,13 @@ describe('the plan of pictures', () => {
     expect(planned([held])).toEqual([[0, 0]]);
   });
 
+  test('keeps what is only decoded after a held picture out of the segment', () => {
+    const drafts = [{ at: -90, idr: true }, { at: -70 }, { at: -80 }];
+    const [, after, held] = planned([session(drafts, { from: -80, to: -70 })]);
+    expect(held).toEqual([2, 0]);
+    expect(after?.[1]).toBeGreaterThan(60);
+  });
+
   test('does not show late pictures, also not into a hole', () => {
     const drafts = [{ at: 0, idr: true }, { at: 1 }, { at: 2 }, { at: 5 }];
     const places = planned([session(drafts, { late: [1, 2] })]).map(([, place]) => place);
