@@ -89,8 +89,11 @@ export class Committer {
       return;
     }
     const entry: Pending = {
-      ...{ channel, published, stored: new AbortController() },
-      ...{ put: new Set(), isStored: false },
+      channel,
+      published,
+      stored: new AbortController(),
+      put: new Set(),
+      isStored: false,
     };
     this.#pending.set(key, entry);
     this.#bound();

@@ -81,7 +81,10 @@ async function runOnce(kind) {
       rmSync(log);
     }
     return {
-      ...{ commit, at, kind, result },
+      commit,
+      at,
+      kind,
+      result,
       minutes: (Date.now() - at.getTime()) / 60_000,
       load: loads.reduce((sum, load) => sum + load, 0) / loads.length,
       cores: availableParallelism(),

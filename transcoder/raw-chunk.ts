@@ -66,7 +66,12 @@ function codedFrame(frame: RawFrame, bytes: Buffer, key: string): CodedFrame {
   }
   const { kind, seq, origin, k, rate, channels, config } = frame;
   return {
-    ...{ kind, seq, origin: samplePosition(origin), k, rate, channels },
+    kind,
+    seq,
+    origin: samplePosition(origin),
+    k,
+    rate,
+    channels,
     config: Buffer.from(config, 'hex'),
     data,
   };

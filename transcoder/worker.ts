@@ -79,8 +79,14 @@ export async function startWorker(
       data,
     });
     return {
-      ...{ rendition, bytes: data.byteLength, sha256: sha256(data), frames, first, end },
-      ...{ initSha256: sha256(init), hotId },
+      rendition,
+      bytes: data.byteLength,
+      sha256: sha256(data),
+      frames,
+      first,
+      end,
+      initSha256: sha256(init),
+      hotId,
     };
   };
 
@@ -95,8 +101,12 @@ export async function startWorker(
       throw new PipelineError('ABORTED', 'another worker has the task');
     }
     const result: Result = {
-      ...{ channel: task.channel, broadcast: task.broadcast, n: task.n, taskHash: task.hash },
-      ...{ fingerprint, worker: context.id },
+      channel: task.channel,
+      broadcast: task.broadcast,
+      n: task.n,
+      taskHash: task.hash,
+      fingerprint,
+      worker: context.id,
       made: await Promise.all(made.segments.map((segment) => handOut(task, segment))),
     };
     await tell('done', result);

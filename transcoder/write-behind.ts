@@ -66,12 +66,16 @@ export function openWriteBehind(
     const n = segmentNumber(result.n);
     const objects = made.segments.flatMap(({ rendition, init, data }): StoredObject[] => [
       {
-        ...{ key: storeKeys.init(channel, rendition, initName(init)), body: init },
-        ...{ contentType: 'video/mp4', isInit: true },
+        key: storeKeys.init(channel, rendition, initName(init)),
+        body: init,
+        contentType: 'video/mp4',
+        isInit: true,
       },
       {
-        ...{ key: storeKeys.segment(channel, rendition, n), body: data },
-        ...{ contentType: 'video/iso.segment', isInit: false },
+        key: storeKeys.segment(channel, rendition, n),
+        body: data,
+        contentType: 'video/iso.segment',
+        isInit: false,
       },
     ]);
     return made.preview === undefined
@@ -79,8 +83,10 @@ export function openWriteBehind(
       : [
           ...objects,
           {
-            ...{ key: storeKeys.preview(channel, n), body: made.preview },
-            ...{ contentType: 'image/jpeg', isInit: false },
+            key: storeKeys.preview(channel, n),
+            body: made.preview,
+            contentType: 'image/jpeg',
+            isInit: false,
           },
         ];
   };

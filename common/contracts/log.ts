@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
 import { fpsSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
 
 const index = z.int().min(0);
 
@@ -70,7 +71,7 @@ export const sourceSchema = z.discriminatedUnion('kind', [
 export const onAirMarkSchema = z.strictObject({
   t: z.literal('on-air'),
   ...mark,
-  broadcast: index,
+  broadcast: segmentNumberSchema,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
   /** Missing where nothing was known of what the workers can carry. */
@@ -81,7 +82,7 @@ export const onAirMarkSchema = z.strictObject({
 export const pictureMarkSchema = z.strictObject({
   t: z.literal('picture'),
   ...mark,
-  from: index,
+  from: frameIndexSchema,
   source: sourceSchema,
 });
 
@@ -89,7 +90,7 @@ export const pictureMarkSchema = z.strictObject({
 export const soundMarkSchema = z.strictObject({
   t: z.literal('sound'),
   ...mark,
-  from: index,
+  from: samplePositionSchema,
   session: z.string(),
 });
 
@@ -97,22 +98,22 @@ export const soundMarkSchema = z.strictObject({
 export const pictureClosedMarkSchema = z.strictObject({
   t: z.literal('picture-closed'),
   ...mark,
-  frame: index,
+  frame: frameIndexSchema,
 });
 
 /** Mark: sound below 48 kHz position `sample` is closed; what comes later is late. */
 export const soundClosedMarkSchema = z.strictObject({
   t: z.literal('sound-closed'),
   ...mark,
-  sample: index,
+  sample: samplePositionSchema,
 });
 
 /** Mark: the broadcast's last segment is `last`. */
 export const offAirMarkSchema = z.strictObject({
   t: z.literal('off-air'),
   ...mark,
-  broadcast: index,
-  last: index,
+  broadcast: segmentNumberSchema,
+  last: segmentNumberSchema,
 });
 
 /** Any entry of the log. */

@@ -131,7 +131,9 @@ async function ensureLifecycle(
 }
 
 const ruleOf = (days: number) => ({
-  ...{ ID: RULE_ID, Status: 'Enabled', Filter: { Prefix: RAW_PREFIX } },
+  ID: RULE_ID,
+  Status: 'Enabled',
+  Filter: { Prefix: RAW_PREFIX },
   Expiration: { Days: days },
 });
 

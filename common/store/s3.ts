@@ -103,7 +103,10 @@ export function openS3Store(settings: S3Settings, limits?: Partial<S3Limits>): O
     put: async (key, body, options = {}) => {
       assertKey(key);
       const put = new PutObjectCommand({
-        ...{ Bucket, Key: key, Body: body, ContentLength: body.byteLength },
+        Bucket,
+        Key: key,
+        Body: body,
+        ContentLength: body.byteLength,
         ContentType: options.contentType ?? 'application/octet-stream',
         ...(options.ifAbsent === true ? { IfNoneMatch: '*' } : {}),
       });

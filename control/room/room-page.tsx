@@ -136,7 +136,15 @@ function OpenDialog({ snapshot, open, setOpen }: OpenDialogProps): JSX.Element |
   }
   const takenIds = snapshot.channels.map(({ channel }) => channel.id);
   if (open.kind === 'new') {
-    return <ChannelDialog {...{ entry: undefined, takenIds, onClose, onKey }} key="new" />;
+    return (
+      <ChannelDialog
+        entry={undefined}
+        takenIds={takenIds}
+        onClose={onClose}
+        onKey={onKey}
+        key="new"
+      />
+    );
   }
   const entry = snapshot.channels.find(({ channel }) => channel.id === open.id);
   if (open.kind === 'key') {
@@ -159,12 +167,22 @@ function OpenDialog({ snapshot, open, setOpen }: OpenDialogProps): JSX.Element |
   const key = `${open.kind} ${open.id}`;
   switch (open.kind) {
     case 'edit':
-      return <ChannelDialog {...{ entry, takenIds, onClose, onKey }} key={key} />;
+      return (
+        <ChannelDialog
+          entry={entry}
+          takenIds={takenIds}
+          onClose={onClose}
+          onKey={onKey}
+          key={key}
+        />
+      );
     case 'end':
-      return <EndDialog {...{ entry, onClose }} key={key} />;
+      return <EndDialog entry={entry} onClose={onClose} key={key} />;
     case 'delete':
-      return <DeleteDialog {...{ entry, onClose }} key={key} />;
+      return <DeleteDialog entry={entry} onClose={onClose} key={key} />;
     case 'recordings':
-      return <RecordingsDialog {...{ entry, onClose }} edgeUrl={edgeUrlOf(snapshot)} key={key} />;
+      return (
+        <RecordingsDialog entry={entry} onClose={onClose} edgeUrl={edgeUrlOf(snapshot)} key={key} />
+      );
   }
 }

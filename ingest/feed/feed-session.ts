@@ -141,9 +141,15 @@ export class FeedSession {
     const { width = 0, height = 0 } = track.parameters ?? {};
     const { isOfFields: isInterlaced, undecodable } = track;
     const facts = running && {
-      ...{ grid: running.grid, sourceFps: this.#sourceFps, isInterlaced, soundRate: aac?.rate },
-      ...{ inStep: running.map.inStep, steps: running.map.steps },
-      ...{ soundBreaks: running.map.soundBreaks, oddCompositionTimes, undecodable },
+      grid: running.grid,
+      sourceFps: this.#sourceFps,
+      isInterlaced,
+      soundRate: aac?.rate,
+      inStep: running.map.inStep,
+      steps: running.map.steps,
+      soundBreaks: running.map.soundBreaks,
+      oddCompositionTimes,
+      undecodable,
     };
     const measured = this.#meter.read(now, this.#source.headers, facts);
     const warnings = [...measured.warnings, ...(running?.raw.warnings ?? [])];

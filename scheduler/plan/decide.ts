@@ -87,8 +87,8 @@ function goOnAir(
       continue;
     }
     const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
-    const broadcast = Math.max(first, state.floor);
-    const from = broadcast * grid.segmentFrames;
+    const broadcast = segmentNumber(Math.max(first, state.floor));
+    const from = firstFrame(grid, broadcast);
     if (session.highest >= from) {
       const whole = renditionsOf(ladder, session.picture, grid);
       const admitted = admit(whole, costSourceOf(session.picture, session), grid, means);
@@ -99,7 +99,7 @@ function goOnAir(
         {
           t: 'sound',
           epoch,
-          from: encodedSamplesOf(grid, segmentNumber(broadcast)).from,
+          from: encodedSamplesOf(grid, broadcast).from,
           session: session.session,
         },
       ];
@@ -131,14 +131,14 @@ class Airing {
   readonly #settings: DecideSettings;
   readonly #grid: Grid;
   /** The first frame after the last that was shown. */
-  readonly #gapFrom: number;
+  readonly #gapFrom: FrameIndex;
 
   constructor(onAir: OnAir, settings: DecideSettings) {
     const { air, current, shown } = onAir;
     this.#onAir = onAir;
     this.#settings = settings;
     this.#grid = gridOf(air.fps);
-    this.#gapFrom = current.gapFrom ?? Math.max(shown.lastShown + 1, air.closed.frame);
+    this.#gapFrom = current.gapFrom ?? frameIndex(Math.max(shown.lastShown + 1, air.closed.frame));
   }
 
   next(now: Milliseconds): readonly MarkEntry[] {
@@ -163,8 +163,9 @@ class Airing {
     const at = state.sessions.indexOf(shown) + (current.gapFrom === undefined ? 1 : 0);
     const min = Math.max(this.#gapFrom, air.closed.frame);
     for (const session of this.#usable(at)) {
-      const from = firstShowable(session, this.#grid, min)?.frame.index;
-      if (from !== undefined) {
+      const showable = firstShowable(session, this.#grid, min);
+      if (showable !== undefined) {
+        const from = frameIndex(showable.frame.index);
         const source = { kind: 'session', session: session.session } as const;
         return [...this.#fill(from), { t: 'picture', epoch, from, source }];
       }
@@ -301,7 +302,7 @@ class Airing {
   /** Closes what was shown and heard, then goes off air. */
   #end(): readonly MarkEntry[] {
     const { broadcast, next } = this.#onAir.air;
-    const last = Math.max(next.picture - 1, next.sound - 1, this.#lastSegment());
+    const last = segmentNumber(Math.max(next.picture - 1, next.sound - 1, this.#lastSegment()));
     const marks = [
       ...(next.picture <= last ? this.#closePicture() : []),
       ...(next.sound <= last ? this.#closeSound() : []),

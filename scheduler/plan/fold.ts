@@ -1,8 +1,14 @@
 /** Folds the channel's log into its state, one entry at a time: the same log gives the same state, always. */
 import type { LogEntry } from '#common/contracts/log';
-import { AAC_FRAME_SAMPLES, gridOf, type Grid } from '#common/grid';
+import { AAC_FRAME_SAMPLES, gridOf, segmentOfFrame, type Grid } from '#common/grid';
 import { positionInRun, soundClosedAt } from '#common/sound-grid';
-import { segmentNumber } from '#common/time';
+import {
+  frameIndex,
+  samplePosition,
+  segmentNumber,
+  type FrameIndex,
+  type SamplePosition,
+} from '#common/time';
 import { currentPicture, picturesSince, sessionsOnAir, soundsSince } from './sources.ts';
 import { frameBefore, lastShowable, searchFrames } from './start-points.ts';
 import {
@@ -49,7 +55,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
         pictures: [],
         sounds: [],
         next: { picture: entry.broadcast, sound: entry.broadcast },
-        closed: { frame: 0, sample: 0 },
+        closed: { frame: frameIndex(0), sample: samplePosition(0) },
       };
       return;
     case 'picture':
@@ -157,16 +163,16 @@ function insert<P extends { readonly seq: number }>(list: P[], place: P, lastSeq
   return true;
 }
 
-function foldPictureClosed(state: ChannelState, air: AirState, frame: number): void {
+function foldPictureClosed(state: ChannelState, air: AirState, frame: FrameIndex): void {
   air.closed.frame = frame;
-  air.next.picture = Math.floor(frame / gridOf(air.fps).segmentFrames);
+  air.next.picture = segmentOfFrame(gridOf(air.fps), frame);
   closeGap(state, air, frame);
   forget(state, air);
 }
 
-function foldSoundClosed(state: ChannelState, air: AirState, sample: number): void {
+function foldSoundClosed(state: ChannelState, air: AirState, sample: SamplePosition): void {
   air.closed.sample = sample;
-  air.next.sound = Math.floor(sample / gridOf(air.fps).segmentSamples);
+  air.next.sound = segmentNumber(Math.floor(sample / gridOf(air.fps).segmentSamples));
   forget(state, air);
 }
 

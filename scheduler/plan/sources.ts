@@ -1,6 +1,6 @@
 /** What the broadcast shows and what of it is heard, stretch by stretch. */
 import type { Source } from '#common/contracts/log';
-import { frameIndex, type FrameIndex } from '#common/time';
+import { frameIndex, type FrameIndex, type SamplePosition } from '#common/time';
 import { gridOf, type Grid } from '#common/grid';
 import type { AirState } from './state.ts';
 
@@ -17,7 +17,7 @@ export interface ShownStretch {
 /** Every stretch still known, in order. */
 export function shownStretches({ pictures }: AirState): readonly ShownStretch[] {
   return pictures.map(({ from, source }, at) => ({
-    from: frameIndex(from),
+    from,
     to: pictures[at + 1]?.from ?? Number.POSITIVE_INFINITY,
     source,
   }));
@@ -25,7 +25,7 @@ export function shownStretches({ pictures }: AirState): readonly ShownStretch[] 
 
 /** Samples `[from, to)` are a session's sound, where it has any. `to` is infinite for the session in effect. */
 export interface HeardStretch {
-  readonly from: number;
+  readonly from: SamplePosition;
   readonly to: number;
   readonly session: string;
 }
@@ -43,7 +43,7 @@ export function heardStretches({ sounds }: AirState): readonly HeardStretch[] {
 export interface CurrentPicture {
   readonly session: string;
   /** Where hold began after it, or undefined while the session is shown. */
-  readonly gapFrom: number | undefined;
+  readonly gapFrom: FrameIndex | undefined;
   readonly isSlate: boolean;
 }
 
@@ -62,8 +62,8 @@ export function currentPicture({ pictures }: AirState): CurrentPicture | undefin
 }
 
 /** The frame at which a hold that began at `gapFrom` gives way to the slate. */
-export const slateFrom = (grid: Grid, gapFrom: number): number =>
-  gapFrom + Math.ceil((HOLD_SECONDS * grid.num) / grid.den);
+export const slateFrom = (grid: Grid, gapFrom: FrameIndex): FrameIndex =>
+  frameIndex(gapFrom + Math.ceil((HOLD_SECONDS * grid.num) / grid.den));
 
 /** The marks a segment that begins at `frame` can still need: those in effect from a second before it. */
 export function picturesSince({ fps, pictures }: AirState, frame: number): AirState['pictures'] {

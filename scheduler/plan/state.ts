@@ -7,6 +7,12 @@ import { admissionSchema } from '#common/contracts/admission';
 import { fpsSchema } from '#common/contracts/channel';
 import { sourceSchema } from '#common/contracts/log';
 import { renditionSchema } from '#common/contracts/rendition';
+import {
+  frameIndexSchema,
+  samplePositionSchema,
+  segmentNumberSchema,
+} from '#common/contracts/units';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 
 const int = z.int();
 
@@ -59,18 +65,18 @@ const sessionStateSchema = z.strictObject({
 export type SessionState = z.infer<typeof sessionStateSchema>;
 
 const airStateSchema = z.strictObject({
-  broadcast: int,
+  broadcast: segmentNumberSchema,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
   /** Marks of what is shown, from which frame on, in order; what went before is dropped. */
-  pictures: z.array(z.strictObject({ from: int, source: sourceSchema })),
+  pictures: z.array(z.strictObject({ from: frameIndexSchema, source: sourceSchema })),
   /** Marks of what is heard, from which 48 kHz position on, likewise. */
-  sounds: z.array(z.strictObject({ from: int, session: z.string() })),
+  sounds: z.array(z.strictObject({ from: samplePositionSchema, session: z.string() })),
   /** The next segment whose picture, and whose sound, is to be closed. */
-  next: z.strictObject({ picture: int, sound: int }),
+  next: z.strictObject({ picture: segmentNumberSchema, sound: segmentNumberSchema }),
   /** The last closed marks. */
-  closed: z.strictObject({ frame: int, sample: int }),
+  closed: z.strictObject({ frame: frameIndexSchema, sample: samplePositionSchema }),
 });
 /** The broadcast on air. */
 export type AirState = z.infer<typeof airStateSchema>;
@@ -90,7 +96,8 @@ export type ChannelState = z.infer<typeof channelStateSchema>;
 export const emptyChannel = (floor = 0): ChannelState => ({ sessions: [], air: null, floor });
 
 /** The next segment of which not both picture and sound are closed. */
-export const nextSegment = ({ next }: AirState): number => Math.min(next.picture, next.sound);
+export const nextSegment = ({ next }: AirState): SegmentNumber =>
+  segmentNumber(Math.min(next.picture, next.sound));
 
 /** A session by its id. */
 export const sessionOf = (state: ChannelState, session: string): SessionState | undefined =>

@@ -61,7 +61,9 @@ function onThisMachine(
     PATH: process.env['PATH'] ?? '',
     NODE_ENV: 'production',
     ...Object.fromEntries(environment),
-    ...{ BIND_HOST: '127.0.0.1', DATA_DIR: dataDir, REDIS_URL: redis.url },
+    BIND_HOST: '127.0.0.1',
+    DATA_DIR: dataDir,
+    REDIS_URL: redis.url,
     ...own,
   };
 }
@@ -90,7 +92,9 @@ async function start(name: string, own: Record<string, string>, instance = name)
 
 const services = (): ReadonlyMap<string, ComposeService> =>
   readCompose({
-    ...{ REDIS_PASSWORD: 'not-used-here', ADMIN_TOKEN, S3_ENDPOINT: radosgw.endpoint },
+    REDIS_PASSWORD: 'not-used-here',
+    ADMIN_TOKEN,
+    S3_ENDPOINT: radosgw.endpoint,
     S3_ACCESS_KEY_ID: radosgw.accessKeyId,
     S3_SECRET_ACCESS_KEY: radosgw.secretAccessKey,
   }).services;

@@ -10,8 +10,8 @@ import { publishClip } from '../helpers/publish-clip.ts';
 import { makeClip, RECIPES, type Clip } from '../helpers/sources.ts';
 
 const TIMEOUT_MS = 240_000;
-/** Enough for a picture of 360x640 and not for one of 480x854 beside it. */
-const CORES = '0.45';
+/** Too little for two pictures on any machine: the last one is made all the same. */
+const CORES = '0.1';
 
 let pipeline: Pipeline;
 let clip: Clip;
@@ -55,7 +55,7 @@ test(
     expect(sizes).toEqual(['RESOLUTION=360x640']);
     expect(warnings).toContainEqual({
       code: 'RENDITIONS_LEFT_OUT',
-      message: expect.stringMatching(/^Begun without v480: .*0\.5 were free/),
+      message: expect.stringMatching(/^Begun without v480: .* cores, and 0\.\d were free/),
     });
     await eventually('the terminal', () => Promise.resolve(saidOfLoad() > 0 ? true : undefined));
     expect(saidOfLoad()).toBe(1);

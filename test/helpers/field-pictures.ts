@@ -23,7 +23,10 @@ export const fieldConfiguration = ({ width, height }: FieldSize): Buffer =>
   writeAvcConfiguration(
     [
       writeSps({
-        ...{ profile: 77, orderType: 0, references: 1, isInterlaced: true },
+        profile: 77,
+        orderType: 0,
+        references: 1,
+        isInterlaced: true,
         blocks: [width / MACROBLOCK, height / MACROBLOCK / 2],
       }),
     ],

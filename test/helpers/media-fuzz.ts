@@ -30,8 +30,13 @@ const GRID = gridOf(FPS);
 const START = 1_795_000_000_000;
 const RENDITIONS: readonly Rendition[] = [
   {
-    ...{ kind: 'video', id: 'v64', width: 64, height: 64, maxBitrateBps: 300_000 },
-    ...{ preset: 'ultrafast', codecs: 'avc1.64001e' },
+    kind: 'video',
+    id: 'v64',
+    width: 64,
+    height: 64,
+    maxBitrateBps: 300_000,
+    preset: 'ultrafast',
+    codecs: 'avc1.64001e',
   },
   { kind: 'audio', id: 'a64', bitrateBps: 64_000, codecs: 'mp4a.40.2' },
 ];
@@ -134,14 +139,30 @@ export function verify(
   fps: FpsName = FPS,
 ): void {
   const broadcast: Broadcast = {
-    ...{ channel: 'fuzz', broadcast: n, fps, renditions: [...RENDITIONS] },
-    ...{ dvrSeconds: 60, startedAt: 0, last: null },
+    channel: 'fuzz',
+    broadcast: n,
+    fps,
+    renditions: [...RENDITIONS],
+    dvrSeconds: 60,
+    startedAt: 0,
+    last: null,
   };
   const result: Result = {
-    ...{ channel: 'fuzz', broadcast: n, n, taskHash: '', fingerprint: '', worker: 'w' },
+    channel: 'fuzz',
+    broadcast: n,
+    n,
+    taskHash: '',
+    fingerprint: '',
+    worker: 'w',
     made: segments.map(({ rendition, init, data, frames, first, end }) => ({
-      ...{ rendition, bytes: data.byteLength, sha256: sha256(data), frames, first, end },
-      ...{ initSha256: sha256(init), hotId: '0-1' },
+      rendition,
+      bytes: data.byteLength,
+      sha256: sha256(data),
+      frames,
+      first,
+      end,
+      initSha256: sha256(init),
+      hotId: '0-1',
     })),
   };
   verifyResult(broadcast, result, new Map(segments.map((item) => [item.rendition, item])), inits);

@@ -34,8 +34,14 @@ afterAll(async () => {
 /** A worker's heartbeat that stays fresh for as long as the test. */
 async function tellWorker(capacity: WorkerCapacity): Promise<void> {
   const record = {
-    ...{ id: 'w-1', service: 'transcoder', url: 'http://127.0.0.1:1', pid: 1, ready: true },
-    ...{ startedAt: 0, at: Date.now() + 3_600_000, detail: { task: null, ...capacity } },
+    id: 'w-1',
+    service: 'transcoder',
+    url: 'http://127.0.0.1:1',
+    pid: 1,
+    ready: true,
+    startedAt: 0,
+    at: Date.now() + 3_600_000,
+    detail: { task: null, ...capacity },
   };
   await bench.redis.hset(redisKeys.services, record.id, JSON.stringify(record));
 }
@@ -70,8 +76,13 @@ describe('a broadcast whose ladder is more than the one worker carries', () => {
 
   beforeAll(async () => {
     await tellWorker({
-      ...{ host: 'h', hostCores: 2, scope: 'h', scopeCores: 0.5 },
-      ...{ isGiven: true, otherCores: 0, slowness: 1 },
+      host: 'h',
+      hostCores: 2,
+      scope: 'h',
+      scopeCores: 0.5,
+      isGiven: true,
+      otherCores: 0,
+      slowness: 1,
     });
   });
 
@@ -101,8 +112,13 @@ describe('a broadcast whose ladder is more than the one worker carries', () => {
 
   test('begins with what is left when another channel is on air', async () => {
     await tellWorker({
-      ...{ host: 'h', hostCores: 4, scope: 'h', scopeCores: 1.5 },
-      ...{ isGiven: true, otherCores: 0, slowness: 1 },
+      host: 'h',
+      hostCores: 4,
+      scope: 'h',
+      scopeCores: 1.5,
+      isGiven: true,
+      otherCores: 0,
+      slowness: 1,
     });
     const first = await broadcastOf('first', {});
     expect(ids(first)).toEqual(['v720', 'v480', 'v360', 'a128']);

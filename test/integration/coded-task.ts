@@ -26,13 +26,24 @@ export function codedTask(channel: string, frames: readonly CodedFrame[]): Task 
   const { origin = 0 } = sound[0] ?? {};
   const span = { session: 'one', fromSeq: 0, toSeq: frames.length - 1, fromChunk: 7, toChunk: 8 };
   return {
-    ...{ channel, broadcast: SEGMENT, n: SEGMENT, fps: '30', hash: 'task-hash', deadline: 0 },
+    channel,
+    broadcast: SEGMENT,
+    n: SEGMENT,
+    fps: '30',
+    hash: 'task-hash',
+    deadline: 0,
     renditions: [...LADDER, { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' }],
     video: [{ kind: 'session', ...span, from: first, to: first + 60, late: [] }],
     sound: [
       {
-        ...{ ...span, origin, rate: 48_000, channels: 2, from: origin, to: origin + 140_000 },
-        ...{ firstK: 0, lastK: sound.length - 1 },
+        ...span,
+        origin,
+        rate: 48_000,
+        channels: 2,
+        from: origin,
+        to: origin + 140_000,
+        firstK: 0,
+        lastK: sound.length - 1,
       },
     ],
   };

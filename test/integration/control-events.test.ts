@@ -54,7 +54,11 @@ describe('the room of a scheduler', () => {
     await call(scheduler, 'POST', '/v1/channels', { id: 'final', name: 'Cup final' });
     const now = Date.now();
     await beat('w-1', 'transcoder', now, {
-      ...{ task: 'cup-2-897000001', done: 7, failed: 2, taskMs: 1_250, speed: 1.6 },
+      task: 'cup-2-897000001',
+      done: 7,
+      failed: 2,
+      taskMs: 1_250,
+      speed: 1.6,
     });
     await beat('in-1', 'ingest', now, { rtmpPort: 1935 });
     const counters = { url: 'http://edge.example', hits: 100, misses: 20 };
@@ -62,7 +66,10 @@ describe('the room of a scheduler', () => {
     await snapshotThat(listener, ({ edges }) => edges[0]?.hits === 100);
     await beat('edge-1', 'edge', now, {
       ...counters,
-      ...{ hits: 190, misses: 30, requests: 220, bytesSent: 3_500_000 },
+      hits: 190,
+      misses: 30,
+      requests: 220,
+      bytesSent: 3_500_000,
     });
     await bench.transcode.add('task', {}, { timestamp: now - 60_000, delay: 3_600_000 });
 
@@ -76,14 +83,22 @@ describe('the room of a scheduler', () => {
     expect(snapshot.rtmpUrl).toBe('rtmp://127.0.0.1:1935/live');
     expect(snapshot.workers).toMatchObject([
       {
-        ...{ id: 'w-1', state: 'working', task: { channel: 'cup-2', n: 897_000_001 } },
-        ...{ done: 7, failed: 2, taskMs: 1_250, speed: 1.6 },
+        id: 'w-1',
+        state: 'working',
+        task: { channel: 'cup-2', n: 897_000_001 },
+        done: 7,
+        failed: 2,
+        taskMs: 1_250,
+        speed: 1.6,
       },
     ]);
     expect(snapshot.edges).toMatchObject([
       {
-        ...{ id: 'edge-1', publicUrl: 'http://edge.example' },
-        ...{ hitRatio: 0.9, requestsPerSecond: 50, bitsPerSecond: 10_000_000 },
+        id: 'edge-1',
+        publicUrl: 'http://edge.example',
+        hitRatio: 0.9,
+        requestsPerSecond: 50,
+        bitsPerSecond: 10_000_000,
       },
     ]);
     const transcode = snapshot.queues.find(({ name }) => name === 'transcode');
@@ -99,13 +114,26 @@ describe('the room of a scheduler', () => {
 
   test('has the last minutes of a channel for whoever comes later', async () => {
     const broadcast = {
-      ...{ channel: 'final', broadcast: 897_000_000, fps: '30', renditions: [] },
-      ...{ dvrSeconds: 60, startedAt: 5, last: null },
+      channel: 'final',
+      broadcast: 897_000_000,
+      fps: '30',
+      renditions: [],
+      dvrSeconds: 60,
+      startedAt: 5,
+      last: null,
     };
     const feed = {
-      ...{ slot: 'primary', connected: true, session: 's', at: bench.clock.now() + 3_600_000 },
-      ...{ bitrateBps: 6_100_000, fps: 29.97, keyframeSeconds: 2, width: 1280, height: 720 },
-      ...{ encoder: 'obs', warnings: [] },
+      slot: 'primary',
+      connected: true,
+      session: 's',
+      at: bench.clock.now() + 3_600_000,
+      bitrateBps: 6_100_000,
+      fps: 29.97,
+      keyframeSeconds: 2,
+      width: 1280,
+      height: 720,
+      encoder: 'obs',
+      warnings: [],
     };
     await bench.redis.hset('scheduler:air', 'final', JSON.stringify(broadcast));
     await bench.redis.hset(redisKeys.feeds, 'final', JSON.stringify(feed));
@@ -117,7 +145,10 @@ describe('the room of a scheduler', () => {
     const second = await EventListener.open(`${scheduler.url}/v1/events`, bearer);
     const history = historySchema.parse(await second.next('history'));
     expect(history['final']?.at(-1)).toMatchObject({
-      ...{ bitrateBps: 6_100_000, fps: 29.97, keyframeSeconds: 2, lagMs: {} },
+      bitrateBps: 6_100_000,
+      fps: 29.97,
+      keyframeSeconds: 2,
+      lagMs: {},
     });
     await bench.redis.hdel('scheduler:air', 'final');
     first.close();

@@ -19,8 +19,14 @@ beforeAll(async () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   services = [
     {
-      ...{ id: 'aggregator-1', service: 'aggregator', url, pid: 1, ready: true },
-      ...{ startedAt: 0, at: 0, detail: {} },
+      id: 'aggregator-1',
+      service: 'aggregator',
+      url,
+      pid: 1,
+      ready: true,
+      startedAt: 0,
+      at: 0,
+      detail: {},
     },
   ];
 });

@@ -23,12 +23,24 @@ afterAll(async () => {
 });
 
 const task: Task = {
-  ...{ channel: 'final', broadcast: 100, n: 123, fps: '30', hash: 'h', deadline: 0 },
+  channel: 'final',
+  broadcast: 100,
+  n: 123,
+  fps: '30',
+  hash: 'h',
+  deadline: 0,
   renditions: [{ kind: 'audio', id: 'a64', bitrateBps: 64_000, codecs: 'mp4a.40.2' }],
   video: [
     {
-      ...{ kind: 'session', session: 's', fromSeq: 0, toSeq: 9, fromChunk: 1, toChunk: 1 },
-      ...{ from: 7380, to: 7440, late: [] },
+      kind: 'session',
+      session: 's',
+      fromSeq: 0,
+      toSeq: 9,
+      fromChunk: 1,
+      toChunk: 1,
+      from: 7380,
+      to: 7440,
+      late: [],
     },
   ],
   sound: [],

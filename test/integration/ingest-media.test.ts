@@ -151,7 +151,9 @@ describe('a publisher whose media are not taken', () => {
         Promise.resolve(publisher.isClosed ? true : undefined),
       );
       expect({ name, ...publisher.statuses.at(-1) }).toMatchObject({
-        ...{ name, level: 'error', code },
+        name,
+        level: 'error',
+        code,
         description: expect.stringMatching(text),
       });
       const feed = await eventually('the status', async () => {
@@ -159,8 +161,15 @@ describe('a publisher whose media are not taken', () => {
         return status?.connected === false ? status : undefined;
       });
       const view = statusOf({
-        ...{ channel: testChannel(channel), air: undefined, origin: undefined },
-        ...{ feed, isLed: true, unfinished: 0, fillers: [], rawStored: undefined, disk: 'ok' },
+        channel: testChannel(channel),
+        air: undefined,
+        origin: undefined,
+        feed,
+        isLed: true,
+        unfinished: 0,
+        fillers: [],
+        rawStored: undefined,
+        disk: 'ok',
         now: feed.at + 60_000,
       });
       expect(view.warnings).toEqual([{ code: FEED_REFUSED, message: expect.stringMatching(text) }]);

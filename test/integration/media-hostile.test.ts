@@ -186,7 +186,10 @@ describe('a worker opens nothing that media name', () => {
 describe('ffmpeg in its box', () => {
   test('writes no file, and no core when it crashes', async () => {
     const request = (script: string): RunRequest => ({
-      ...{ program: '/bin/sh', args: ['-c', script], inputs: new Map(), outputs: [3] },
+      program: '/bin/sh',
+      args: ['-c', script],
+      inputs: new Map(),
+      outputs: [3],
       limits: ENCODER.limits,
     });
     const file = path.join(folder, 'written');

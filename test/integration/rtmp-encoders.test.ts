@@ -11,7 +11,8 @@ afterEach(closePorts);
 
 const PUBLISHED = expect.objectContaining({ code: 'NetStream.Publish.Start' });
 const BAD_NAME = expect.objectContaining({
-  ...{ level: 'error', code: 'NetStream.Publish.BadName' },
+  level: 'error',
+  code: 'NetStream.Publish.BadName',
 });
 
 /** Resolves once so many media messages have reached the publication. */
@@ -111,7 +112,9 @@ describe('an encoder that waits for every answer', () => {
       await encoder.send(...publishing(KEY), setChunkSize(1 << 20), announce);
       const size = Math.floor(window / 4);
       const media = message(RTMP_MESSAGE.audio, Buffer.alloc(size, 0xaf), {
-        ...{ stream: 1, cs: 4, chunkSize: 1 << 20 },
+        stream: 1,
+        cs: 4,
+        chunkSize: 1 << 20,
       });
       const acknowledged = (): number =>
         encoder.messages
@@ -136,7 +139,9 @@ describe('an encoder', () => {
     async (size) => {
       const port = await listen();
       const media = message(RTMP_MESSAGE.audio, Buffer.alloc(300_000, 0xaf), {
-        ...{ stream: 1, cs: 4, chunkSize: 300_000 },
+        stream: 1,
+        cs: 4,
+        chunkSize: 300_000,
       });
       await send(port, ...publishing(KEY), setChunkSize(size), media, over);
       expect(port.tags).toEqual(['audio@0:300000']);
@@ -205,7 +210,9 @@ describe('an encoder', () => {
     const port = await listen();
     const size = message(RTMP_MESSAGE.setChunkSize, word(4096), { cs: 6 });
     const media = message(RTMP_MESSAGE.audio, Buffer.alloc(500, 0xaf), {
-      ...{ stream: 1, cs: 4, chunkSize: 4096 },
+      stream: 1,
+      cs: 4,
+      chunkSize: 4096,
     });
     await send(port, ...publishing(KEY), size, media, over);
     expect(port.tags).toEqual(['audio@0:500']);

@@ -73,7 +73,9 @@ describe('messages', () => {
   test('of the aggregate type are taken apart, and bounded', async () => {
     const port = await listen();
     const tag = (timestamp: number, data: Buffer): FlvTag => ({
-      ...{ type: FLV_TAG.audio, timestamp, data },
+      type: FLV_TAG.audio,
+      timestamp,
+      data,
     });
     const tags = [tag(40, Buffer.alloc(10, 0xaf)), tag(63, Buffer.alloc(20, 0xaf))];
     const whole = message(22, bodyOf(tags), { stream: 1, timestamp: 1000 });

@@ -41,8 +41,15 @@ afterEach(async () => {
 
 function slateTask(channel: string, n: number): Task {
   return planFiller({
-    ...{ channel, broadcast: SEGMENT, n, fps: '30', hash: '', deadline: 0 },
-    ...{ renditions: [...LADDER], video: [{ kind: 'slate', from: 0 }], sound: [] },
+    channel,
+    broadcast: SEGMENT,
+    n,
+    fps: '30',
+    hash: '',
+    deadline: 0,
+    renditions: [...LADDER],
+    video: [{ kind: 'slate', from: 0 }],
+    sound: [],
   });
 }
 

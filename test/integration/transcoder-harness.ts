@@ -114,10 +114,18 @@ export function runSource(grid: Grid, n: number, frames: readonly AudioFrame[]):
   const to = 1024 * (end + 3);
   return {
     span: {
-      ...{ session: 's', fromSeq: 0, toSeq: 0, fromChunk: 0, toChunk: 0, origin, rate, channels },
+      session: 's',
+      fromSeq: 0,
+      toSeq: 0,
+      fromChunk: 0,
+      toChunk: 0,
+      origin,
+      rate,
+      channels,
       firstK: Math.max(0, frameAt(from) - 7),
       lastK: Math.min(frames.length - 1, frameAt(to) + 1),
-      ...{ from, to },
+      from,
+      to,
     },
     frames,
   };

@@ -28,7 +28,9 @@ const makeFields = (
   x264: string,
 ): Promise<string> =>
   encodeMoments(path.join(folder, `${name}.mp4`), drawn(count), SIZE, {
-    ...{ rate: '50', x264, fields: isTopFirst ? 'top first' : 'bottom first' },
+    rate: '50',
+    x264,
+    fields: isTopFirst ? 'top first' : 'bottom first',
   });
 const lumaOfSegments = (segments: readonly MadeSegment[]): Promise<Uint8Array[]> =>
   lumaOf([segments[0]?.init ?? Buffer.alloc(0), ...segments.map(({ data }) => data)], SIZE);
@@ -63,7 +65,10 @@ function fieldSource(grid: Grid, n: number, frames: readonly VideoFrame[]): Pict
   );
   const last = frames.findLastIndex(({ index }) => index <= after);
   return {
-    ...{ kind: 'session', from, to, late: [] },
+    kind: 'session',
+    from,
+    to,
+    late: [],
     frames: frames.slice(Math.max(0, begin), last + 1),
   };
 }
@@ -112,7 +117,11 @@ function ingestedFields(
     packet.kind === 'video'
       ? [
           {
-            ...{ kind: 'video', seq, dts: seq, flags: packet.flags, data: packet.data },
+            kind: 'video',
+            seq,
+            dts: seq,
+            flags: packet.flags,
+            data: packet.data,
             index: frameIndex(firstIndex + packet.pts / 20),
           },
         ]
@@ -195,7 +204,11 @@ describe('pictures of two fields', () => {
       const opening = fieldSource(grid, SEGMENT, frames);
       // The task of a hold: the last frame, and the one before it to deinterlace it with.
       const held: PictureSource = {
-        ...{ kind: 'session', from: first + last - 1, to: gapFrom, late: [], frames },
+        kind: 'session',
+        from: first + last - 1,
+        to: gapFrom,
+        late: [],
+        frames,
       };
       const segments = [
         ...(await make('50', SEGMENT, [opening])),
@@ -254,7 +267,10 @@ describe('pictures of two fields', () => {
       { input: moments },
     );
     const span = (file: string, stride: number, from: number, to: number): PictureSource => ({
-      ...{ kind: 'session', from: first + from, to: first + to, late: [] },
+      kind: 'session',
+      from: first + from,
+      to: first + to,
+      late: [],
       frames: codedVideo(file, first - 20, (n) => stride * n),
     });
     const made = [

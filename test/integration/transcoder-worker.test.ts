@@ -65,19 +65,31 @@ async function putRaw(channel: string, chunk: number, some: readonly CodedFrame[
     offset += row.size;
     return frame.kind === 'video'
       ? {
-          ...{ ...row, index: frame.index, dts: frame.dts, flags: frame.flags },
+          ...row,
+          index: frame.index,
+          dts: frame.dts,
+          flags: frame.flags,
           source: { dts: 0, pts: 0, arrival: 0 },
         }
       : {
-          ...{ ...row, origin: frame.origin, k: frame.k, rate: frame.rate },
-          ...{ channels: frame.channels, config: Buffer.from(frame.config).toString('hex') },
+          ...row,
+          origin: frame.origin,
+          k: frame.k,
+          rate: frame.rate,
+          channels: frame.channels,
+          config: Buffer.from(frame.config).toString('hex'),
           source: { dts: 0, arrival: 0 },
         };
   });
   const bytes = Buffer.concat([Buffer.alloc(100), ...some.map(({ data }) => data)]);
   const record = {
-    ...{ channel, session: 'one', n: chunk, fps: '30', bytes: bytes.byteLength },
-    ...{ sha256: sha256(bytes), frames: rows },
+    channel,
+    session: 'one',
+    n: chunk,
+    fps: '30',
+    bytes: bytes.byteLength,
+    sha256: sha256(bytes),
+    frames: rows,
   };
   await store.put(storeKeys.rawChunk(channel, 'one', segmentNumber(chunk)), bytes);
   const key = storeKeys.rawRecord(channel, 'one', segmentNumber(chunk));
@@ -93,7 +105,12 @@ async function withWorker<T>(
   const metrics = new Registry();
   const lifecycle = new Lifecycle(logger);
   await startTranscoder({
-    ...{ config, logger, redis, hotRedis: redis, store, metrics },
+    config,
+    logger,
+    redis,
+    hotRedis: redis,
+    store,
+    metrics,
     clock: createClock(),
     connect: (name) => {
       const connection = connectRedis(server.url, name, logger);

@@ -1,3 +1,4 @@
+import { frameIndex } from '#common/time';
 import { expect, test } from '@jest/globals';
 import type { LogEntry } from '#common/contracts/log';
 import { latenessOf, type TimedEntry } from '../../helpers/lateness.ts';
@@ -11,7 +12,7 @@ function frames(at: number, ...indices: number[]): TimedEntry {
 }
 
 test('lateness is told by the picture that came longest after its time, and by those that came after closing', () => {
-  const closed: LogEntry = { t: 'picture-closed', epoch: 1, frame: second + 3 };
+  const closed: LogEntry = { t: 'picture-closed', epoch: 1, frame: frameIndex(second + 3) };
   expect(
     latenessOf(
       [

@@ -57,7 +57,7 @@ describe('the channel log', () => {
 
   test('takes marks from the leader only', async () => {
     const lease = { epoch: 3, holder: 'me' };
-    const mark = { t: 'picture-closed', epoch: 3, frame: 60 } as const;
+    const mark = { t: 'picture-closed', epoch: 3, frame: frameIndex(60) } as const;
     await redis.set(redisKeys.lease, leaseValue(lease));
     await appendMarks(redis, 'a', lease, [mark]);
     await redis.set(redisKeys.lease, '4:other');

@@ -3,11 +3,20 @@ import type { ServiceRecord } from '#common/contracts/status';
 import { EdgeViews } from '../../../control/api/edge-views.ts';
 
 const edge = (at: number, detail: ServiceRecord['detail'], startedAt = 0): ServiceRecord => ({
-  ...{ id: 'edge-1', service: 'edge', url: 'http://127.0.0.1:1', pid: 1, ready: true },
-  ...{ startedAt, at, detail },
+  id: 'edge-1',
+  service: 'edge',
+  url: 'http://127.0.0.1:1',
+  pid: 1,
+  ready: true,
+  startedAt,
+  at,
+  detail,
 });
 const counters = (requests: number) => ({
-  ...{ requests, hits: requests * 0.75, misses: requests * 0.25, bytesSent: requests * 1_000 },
+  requests,
+  hits: requests * 0.75,
+  misses: requests * 0.25,
+  bytesSent: requests * 1_000,
 });
 const rates = (views: EdgeViews, record: ServiceRecord) => {
   const { hitRatio, requestsPerSecond, bitsPerSecond } = views.of([record])[0] ?? {};
@@ -39,6 +48,9 @@ test('counters that begin anew with the process are not taken for a rate', () =>
 test('an edge that counts nothing, or nonsense, is shown all the same', () => {
   const [view] = new EdgeViews().of([edge(0, { url: 'http://edge.example', hits: 'many' })]);
   expect(view).toMatchObject({
-    ...{ id: 'edge-1', publicUrl: 'http://edge.example', hits: null, hitRatio: null },
+    id: 'edge-1',
+    publicUrl: 'http://edge.example',
+    hits: null,
+    hitRatio: null,
   });
 });

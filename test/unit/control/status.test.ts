@@ -8,22 +8,52 @@ const N = 897_500_000;
 /** When segment {@link N} begins at 30 frames a second, milliseconds. */
 const NOW = N * 2000;
 const channel: Channel = {
-  ...{ id: 'final', name: 'final', fps: null, profile: 'standard', ladder: DEFAULT_LADDER },
+  id: 'final',
+  name: 'final',
+  fps: null,
+  profile: 'standard',
+  ladder: DEFAULT_LADDER,
   fixedLadder: false,
-  ...{ dvrSeconds: 60, reconnectSeconds: 60, streamKeyHash: '', createdAt: '' },
+  dvrSeconds: 60,
+  reconnectSeconds: 60,
+  streamKeyHash: '',
+  createdAt: '',
 };
 const air: Broadcast = {
-  ...{ channel: 'final', broadcast: N - 100, fps: '30', renditions: [], dvrSeconds: 60 },
-  ...{ startedAt: 0, last: null },
+  channel: 'final',
+  broadcast: N - 100,
+  fps: '30',
+  renditions: [],
+  dvrSeconds: 60,
+  startedAt: 0,
+  last: null,
 };
 const feed: FeedStatus = {
-  ...{ slot: 'primary', connected: true, session: 's', at: NOW, bitrateBps: 1, fps: 30 },
-  ...{ keyframeSeconds: 2, width: 64, height: 64, encoder: '', warnings: [] },
+  slot: 'primary',
+  connected: true,
+  session: 's',
+  at: NOW,
+  bitrateBps: 1,
+  fps: 30,
+  keyframeSeconds: 2,
+  width: 64,
+  height: 64,
+  encoder: '',
+  warnings: [],
 };
 const warningsOf = (known: Partial<Known>): { code: string; message: string }[] =>
   statusOf({
-    ...{ channel, air, feed, origin: undefined, isLed: true, unfinished: 0, fillers: [] },
-    ...{ rawStored: undefined, disk: 'ok', now: NOW, ...known },
+    channel,
+    air,
+    feed,
+    origin: undefined,
+    isLed: true,
+    unfinished: 0,
+    fillers: [],
+    rawStored: undefined,
+    disk: 'ok',
+    now: NOW,
+    ...known,
   }).warnings;
 
 describe('the status of a channel', () => {

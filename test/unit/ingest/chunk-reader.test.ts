@@ -219,7 +219,10 @@ describe('aggregate messages', () => {
     { type: FLV_TAG.audio, timestamp: 4990, data: Buffer.alloc(0) },
   ];
   const aggregate = (body: Buffer, timestamp = 100): Parameters<typeof messagesOf>[0] => ({
-    ...{ type: 22, stream: 3, timestamp, body },
+    type: 22,
+    stream: 3,
+    timestamp,
+    body,
   });
   const body = writeFlv(tags).subarray(13);
 

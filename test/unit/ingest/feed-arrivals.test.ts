@@ -178,7 +178,9 @@ describe('the meter', () => {
     }
     const { bitrateBps, fps, keyframeSeconds, warnings } = meter.read(10_000, WHOLE, undefined);
     expect({ fps: Math.round(fps), keyframeSeconds, warnings }).toEqual({
-      ...{ fps: 25, keyframeSeconds: 2, warnings: [] },
+      fps: 25,
+      keyframeSeconds: 2,
+      warnings: [],
     });
     expect(bitrateBps / 240_000).toBeCloseTo(1, 1);
   });

@@ -8,10 +8,19 @@ import { writeAvcConfiguration, writePps, writeSlice, writeSps } from '../../hel
 
 const config = acceptAacConfig(Uint8Array.of(0x11, 0x90));
 const sound = (arrival: number, data = Buffer.alloc(1)): MediaPacket => ({
-  ...{ kind: 'audio', dts: arrival, arrival, config, data },
+  kind: 'audio',
+  dts: arrival,
+  arrival,
+  config,
+  data,
 });
 const picture = (arrival: number, pts = arrival): MediaPacket => ({
-  ...{ kind: 'video', dts: pts, pts, arrival, flags: 0, data: Buffer.alloc(1) },
+  kind: 'video',
+  dts: pts,
+  pts,
+  arrival,
+  flags: 0,
+  data: Buffer.alloc(1),
 });
 const sourceOf = (more: Partial<BeginningSource> = {}): BeginningSource => ({
   declaredFps: undefined,

@@ -5,8 +5,15 @@ import { FeedWarnings, type FeedFacts } from '../../../ingest/feed/feed-warnings
 import { WarningLog } from '../../../ingest/feed/warning-log.ts';
 
 const FINE: FeedFacts = {
-  ...{ grid: gridOf('30'), sourceFps: 30, inStep: 1, isInterlaced: false, soundRate: 48_000 },
-  ...{ steps: 0, soundBreaks: 0, oddCompositionTimes: 0, undecodable: 0 },
+  grid: gridOf('30'),
+  sourceFps: 30,
+  inStep: 1,
+  isInterlaced: false,
+  soundRate: 48_000,
+  steps: 0,
+  soundBreaks: 0,
+  oddCompositionTimes: 0,
+  undecodable: 0,
 };
 const codes = (warnings: readonly { readonly code: string }[]): string[] =>
   warnings.map(({ code }) => code);

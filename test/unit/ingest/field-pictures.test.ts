@@ -157,8 +157,12 @@ describe('fields that come one by one', () => {
     const packets = fields.flatMap((sample, i) => {
       const picture = track.picture(sample);
       const packet = picture && {
-        ...{ kind: 'video' as const, dts: 20 * i, pts: 20 * i, arrival: i },
-        ...{ flags: picture.flags, data: picture.data },
+        kind: 'video' as const,
+        dts: 20 * i,
+        pts: 20 * i,
+        arrival: i,
+        flags: picture.flags,
+        data: picture.data,
       };
       return (packet && picture && pair.take(packet, picture)) ?? [];
     });

@@ -54,7 +54,11 @@ describe('the map of a feed whose timestamps are', () => {
       const fps: FpsName = '30';
       const grid = gridOf(fps);
       const packets = feedPackets({
-        ...{ fps: 30, seconds: 40, start: START, bFrames: 2, sound: 48_000 },
+        fps: 30,
+        seconds: 40,
+        start: START,
+        bFrames: 2,
+        sound: 48_000,
         ...shape,
       }).map((packet, n) => ({ ...packet, ...edit(packet, n, random) }) as MediaPacket);
       const { mapped } = mapFeed(fps, packets);

@@ -241,7 +241,10 @@ describe('a feed that begins with a burst of nine seconds', () => {
     const { map, mapped } = mapFeed('30', feedPackets({ ...shape, delay }));
     const { lost, repeated } = placesOf(mapped);
     expect({ steps: map.steps, breaks: map.soundBreaks, lost, repeated }).toEqual({
-      ...{ steps: 0, breaks: 0, lost: 0, repeated: 0 },
+      steps: 0,
+      breaks: 0,
+      lost: 0,
+      repeated: 0,
     });
   });
 });

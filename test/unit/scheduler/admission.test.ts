@@ -60,12 +60,17 @@ test('the distance of key frames is that seen, and until a second one comes that
   const size = { width: 640, height: 360 };
   const session = (starts: readonly number[]): Pick<SessionState, 'video'> => ({
     video: Array.from({ length: 100 }, (_, seq) => ({
-      ...{ seq, index: 1000 + seq, chunk: 1, late: false },
+      seq,
+      index: 1000 + seq,
+      chunk: 1,
+      late: false,
       flags: starts.includes(seq) ? FRAME_FLAGS.start : 0,
     })),
   });
   expect(costSourceOf(size, session([0, 30, 75]))).toEqual({
-    ...{ width: 640, height: 360, keyframeFrames: 45 },
+    width: 640,
+    height: 360,
+    keyframeFrames: 45,
   });
   expect(costSourceOf(size, session([0])).keyframeFrames).toBe(250);
 });

@@ -3,8 +3,13 @@ import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { freeCores } from '../../../scheduler/plan/capacity.ts';
 
 const worker = (part: Partial<WorkerCapacity> = {}): WorkerCapacity => ({
-  ...{ host: 'a', hostCores: 8, scope: 'a', scopeCores: 8 },
-  ...{ isGiven: false, otherCores: 0, slowness: 1 },
+  host: 'a',
+  hostCores: 8,
+  scope: 'a',
+  scopeCores: 8,
+  isGiven: false,
+  otherCores: 0,
+  slowness: 1,
   ...part,
 });
 const two = (part: Partial<WorkerCapacity>): WorkerCapacity[] => [worker(part), worker(part)];

@@ -7,8 +7,15 @@ import { emptyChannel } from '../../../scheduler/plan/state.ts';
 
 const taskOf = (n: number): ReturnType<typeof planFiller> =>
   planFiller({
-    ...{ channel: 'final', broadcast: 0, n, fps: '30', hash: '', deadline: 0 },
-    ...{ renditions: [], video: [{ kind: 'slate', from: 0 }], sound: [] },
+    channel: 'final',
+    broadcast: 0,
+    n,
+    fps: '30',
+    hash: '',
+    deadline: 0,
+    renditions: [],
+    video: [{ kind: 'slate', from: 0 }],
+    sound: [],
   });
 const after = (n: number): number => timeOfSegment(gridOf('30'), segmentNumber(n + 1));
 

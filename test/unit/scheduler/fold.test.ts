@@ -5,7 +5,11 @@ import type { LogEntry } from '#common/contracts/log';
 import { EPOCH, SimulatedSession } from './simulated-feed.ts';
 
 const session = new SimulatedSession('s1', {
-  ...{ fps: '30', at: EPOCH, keyframeEvery: 30, rate: 48_000, reorder: true },
+  fps: '30',
+  at: EPOCH,
+  keyframeEvery: 30,
+  rate: 48_000,
+  reorder: true,
 });
 const begin = session.begin(EPOCH);
 const frames = session.upTo(EPOCH + 4_000);

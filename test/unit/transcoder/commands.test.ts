@@ -20,8 +20,12 @@ const LADDER: readonly VideoRendition[] = [
   codecs: `avc1.6400${level}`,
 }));
 const HD: SourcePicture = {
-  ...{ width: 1280, height: 720, sar: { x: 1, y: 1 } },
-  ...{ isPlain: true, isFullRange: false, matrix: 1 },
+  width: 1280,
+  height: 720,
+  sar: { x: 1, y: 1 },
+  isPlain: true,
+  isFullRange: false,
+  matrix: 1,
 };
 
 const timing = { startSeconds: '0.0667', fieldTicks: undefined, secondFields: [] };

@@ -48,12 +48,20 @@ describe('an SPS', () => {
 
   test('tells size, shape and colour', () => {
     expect(readSourcePicture(Buffer.from(hd, 'hex'))).toEqual({
-      ...{ width: 1280, height: 720, sar: { x: 3, y: 4 } },
-      ...{ isPlain: true, isFullRange: false, matrix: 1 },
+      width: 1280,
+      height: 720,
+      sar: { x: 3, y: 4 },
+      isPlain: true,
+      isFullRange: false,
+      matrix: 1,
     });
     expect(readSourcePicture(Buffer.from(anamorphic, 'hex'))).toEqual({
-      ...{ width: 1440, height: 1080, sar: { x: 4, y: 3 } },
-      ...{ isPlain: true, isFullRange: true, matrix: 6 },
+      width: 1440,
+      height: 1080,
+      sar: { x: 4, y: 3 },
+      isPlain: true,
+      isFullRange: true,
+      matrix: 6,
     });
   });
 

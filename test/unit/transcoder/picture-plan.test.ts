@@ -133,7 +133,10 @@ describe('the plan of pictures', () => {
         index: frameIndex(begin - 1_199 + i),
       })) as VideoFrame[];
       const source: PictureSource = {
-        ...{ kind: 'session', from: begin, to: begin + of.segmentFrames, late: [] },
+        kind: 'session',
+        from: begin,
+        to: begin + of.segmentFrames,
+        late: [],
         frames: drafts,
       };
       const plan = planPictures(of, begin, [source]);

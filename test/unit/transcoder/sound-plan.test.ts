@@ -21,7 +21,12 @@ function source(
   [from, to]: readonly [number, number],
 ): SoundSource {
   const frames: AudioFrame[] = Array.from({ length: lastK - firstK + 1 }, (_, i) => ({
-    ...{ kind: 'audio', seq: i, k: firstK + i, rate, channels: 2, config },
+    kind: 'audio',
+    seq: i,
+    k: firstK + i,
+    rate,
+    channels: 2,
+    config,
     origin: samplePosition(origin),
     data: new Uint8Array(1),
   }));

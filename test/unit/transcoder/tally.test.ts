@@ -9,7 +9,11 @@ test('a worker tells what it does, what it has done and how fast', () => {
   tally.done({ fps: '25' }, 4_000);
   tally.failed();
   expect(tally.detail({ channel: 'cup-2', n: 7 })).toEqual({
-    ...{ task: 'cup-2-7', done: 3, failed: 1, taskMs: 1_000, speed: 2 },
+    task: 'cup-2-7',
+    done: 3,
+    failed: 1,
+    taskMs: 1_000,
+    speed: 2,
   });
   tally.done({ fps: '25' }, 2_000);
   expect(tally.detail(null)).toMatchObject({ taskMs: 1_500, speed: 1.5 });

@@ -8,7 +8,12 @@ const init = Buffer.from('init');
 
 const delivery = (channel: string, n: number) => ({
   result: {
-    ...{ channel, broadcast: 1, n, taskHash: '', fingerprint: '', worker: 'w' },
+    channel,
+    broadcast: 1,
+    n,
+    taskHash: '',
+    fingerprint: '',
+    worker: 'w',
     made: [],
   } satisfies Result,
   made: {

@@ -11,11 +11,21 @@ const MIB = 1024 ** 2;
 
 function delivery(n: number, bytes: number): Delivery {
   const made = ['v360', 'v180', 'a96'].map((rendition) => ({
-    ...{ rendition, init: Buffer.from(`init ${rendition}`), data: Buffer.alloc(bytes) },
-    ...{ frames: 60, first: 0, end: 0 },
+    rendition,
+    init: Buffer.from(`init ${rendition}`),
+    data: Buffer.alloc(bytes),
+    frames: 60,
+    first: 0,
+    end: 0,
   }));
   const result: Result = {
-    ...{ channel: 'main', broadcast: 1, n, taskHash: '', fingerprint: '', worker: 'w', made: [] },
+    channel: 'main',
+    broadcast: 1,
+    n,
+    taskHash: '',
+    fingerprint: '',
+    worker: 'w',
+    made: [],
   };
   return { result, made: { segments: made, preview: Buffer.from('jpeg') } };
 }

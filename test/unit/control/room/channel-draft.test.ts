@@ -22,8 +22,13 @@ const rungs = (rate: string, isOn = true) =>
 test('the form as it opens asks for what the API makes by itself', () => {
   const request = requestOf(draft());
   expect(createBodySchema.parse(request)).toEqual({
-    ...{ id: 'final', name: 'final', fps: null, ladder: DEFAULT_LADDER },
-    ...{ fixedLadder: false, dvrSeconds: 7_200, reconnectSeconds: 60 },
+    id: 'final',
+    name: 'final',
+    fps: null,
+    ladder: DEFAULT_LADDER,
+    fixedLadder: false,
+    dvrSeconds: 7_200,
+    reconnectSeconds: 60,
   });
   expect(problemsOf(draft(), [])).toEqual({});
 });
@@ -37,9 +42,15 @@ test('a channel comes out of the form as it went in', () => {
     ],
   };
   const channel = {
-    ...{ id: 'final', name: 'Cup final', fps: '30000/1001' as const, ladder, dvrSeconds: 90 },
+    id: 'final',
+    name: 'Cup final',
+    fps: '30000/1001' as const,
+    ladder,
+    dvrSeconds: 90,
     fixedLadder: true,
-    ...{ profile: 'standard' as const, reconnectSeconds: 5, createdAt: '2026-01-01T00:00:00Z' },
+    profile: 'standard' as const,
+    reconnectSeconds: 5,
+    createdAt: '2026-01-01T00:00:00Z',
   };
   const { profile: _profile, createdAt: _createdAt, ...settings } = channel;
   expect(requestOf(draftOf(channel))).toEqual(settings);

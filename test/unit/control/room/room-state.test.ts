@@ -3,13 +3,25 @@ import { MOST_READINGS, type Snapshot } from '#common/contracts/control-room';
 import { INITIAL, afterEvent } from '../../../../control/room/room-state.ts';
 
 const snapshot = (at: number, isOnAir = true): Snapshot => ({
-  ...{ at, missing: [], rtmpUrl: null, workers: [], queues: [], edges: [], services: [] },
+  at,
+  missing: [],
+  rtmpUrl: null,
+  workers: [],
+  queues: [],
+  edges: [],
+  services: [],
   channels: [
     {
       startedAt: isOnAir ? 0 : null,
       channel: {
-        ...{ id: 'final', name: 'Cup final', fps: '25', profile: 'standard', dvrSeconds: 60 },
-        ...{ reconnectSeconds: 60, createdAt: '2026-01-01T00:00:00Z', onAir: isOnAir },
+        id: 'final',
+        name: 'Cup final',
+        fps: '25',
+        profile: 'standard',
+        dvrSeconds: 60,
+        reconnectSeconds: 60,
+        createdAt: '2026-01-01T00:00:00Z',
+        onAir: isOnAir,
         fixedLadder: true,
         ladder: {
           video: [{ height: 360, maxBitrateBps: 900_000 }],
@@ -18,8 +30,15 @@ const snapshot = (at: number, isOnAir = true): Snapshot => ({
         },
       },
       status: {
-        ...{ id: 'final', onAir: isOnAir, broadcast: 1, fps: '25', profile: 'standard' },
-        ...{ feeds: [], unfinished: 0, rawStored: null, warnings: [] },
+        id: 'final',
+        onAir: isOnAir,
+        broadcast: 1,
+        fps: '25',
+        profile: 'standard',
+        feeds: [],
+        unfinished: 0,
+        rawStored: null,
+        warnings: [],
         renditions: isOnAir ? [{ id: 'v360', height: 360, published: 5, lagMs: at }] : [],
       },
     },
