@@ -31,6 +31,7 @@ interface Part extends MomentClip {
   readonly count: number;
 }
 
+const PROGRESSIVE: MomentClip = { rate: '50', fields: 'none', x264: 'keyint=50:bframes=2' };
 const COUNT = 600;
 
 /** Publishes by channel; each part over a connection of its own, cut off at its end unless it is the last. */
@@ -41,6 +42,11 @@ const PUBLISHED = {
       ...{ rate: '60000/1001', fields: 'bottom first', x264: 'keyint=120:bframes=0' },
       ...{ from: 0, count: COUNT },
     },
+  ],
+  changes: [
+    { ...PROGRESSIVE, from: 0, count: 250 },
+    { ...PROGRESSIVE, fields: 'top first', from: 400, count: 250 },
+    { ...PROGRESSIVE, from: 800, count: 250 },
   ],
 } as const satisfies Readonly<Record<string, readonly Part[]>>;
 
@@ -145,6 +151,25 @@ describe('a feed of fields', () => {
       expect(shown.length).toBeGreaterThan(COUNT - 240);
       const quality = viewed.seen.slice(0, shown.length - 2).map(({ db }) => db);
       expect(Math.min(...quality)).toBeGreaterThan(34);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'may come after a progressive one and before another, over reconnects',
+    async () => {
+      const viewed = await viewedOf('changes');
+      expect(viewed.fps).toBe('50');
+      const moments = viewed.seen.map(({ moment }) => moment);
+      // Within each publish every moment once and in order, from the first that is shown to the last.
+      for (const { from, count } of PUBLISHED.changes) {
+        const last = from + count - 1;
+        const own = moments.filter(
+          (moment, i) => moment >= from && moment <= last && moment !== moments[i - 1],
+        );
+        expect(own).toEqual(numbers(own[0] ?? -1, last + 1 - (own[0] ?? last)));
+        expect(own.length).toBeGreaterThan(100);
+      }
     },
     TIMEOUT_MS,
   );
