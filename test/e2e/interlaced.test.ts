@@ -39,8 +39,11 @@ const PUBLISHED = {
   i50: [{ rate: '50', fields: 'top first', x264: 'keyint=50:bframes=2', from: 0, count: COUNT }],
   i5994: [
     {
-      ...{ rate: '60000/1001', fields: 'bottom first', x264: 'keyint=120:bframes=0' },
-      ...{ from: 0, count: COUNT },
+      rate: '60000/1001',
+      fields: 'bottom first',
+      x264: 'keyint=120:bframes=0',
+      from: 0,
+      count: COUNT,
     },
   ],
   changes: [

@@ -233,11 +233,17 @@ describe('pictures of two fields', () => {
     const file = await makeFields('resumed', 140, true, 'keyint=60:min-keyint=60:bframes=0');
     // Fields 18 and 19 are the last before the gap; those from 80 on come 10 places into the segment.
     const before: PictureSource = {
-      ...{ kind: 'session', from: first - 40, to: first - 38, late: [] },
+      kind: 'session',
+      from: first - 40,
+      to: first - 38,
+      late: [],
       frames: codedVideo(file, first - 58, (n) => 2 * n).slice(0, 10),
     };
     const after: PictureSource = {
-      ...{ kind: 'session', from: first + 10, to: first + 100, late: [] },
+      kind: 'session',
+      from: first + 10,
+      to: first + 100,
+      late: [],
       frames: codedVideo(file, first - 110, (n) => 2 * n).slice(60),
     };
     const luma = await lumaOfSegments(await make('50', SEGMENT, [before, after]));
