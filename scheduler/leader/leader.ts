@@ -16,7 +16,7 @@ import type { ChannelMemory } from './channel-memory.ts';
 import { ChannelRunner, type RunnerDeps } from './channel-runner.ts';
 import { openEffects } from './effects.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
-import { WorkerCapacities } from './worker-capacities.ts';
+import { readWorkerCapacities } from './worker-capacities.ts';
 
 /** Longest wait for news, clock milliseconds: a deadline is met this late at worst. */
 const WAIT_MS = 200;
@@ -136,10 +136,9 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     const transcode = await openTranscodeQueue(deps.redis, logger);
     unfinished = transcode.unfinished();
     const effects = openEffects({ ...deps, transcode });
-    const capacities = new WorkerCapacities(deps.redis);
     const free = async (): Promise<number | null> => {
       const taken = [...runners.values()].reduce((sum, { takenCores }) => sum + takenCores, 0);
-      return freeCores(await capacities.read(Date.now()), taken);
+      return freeCores(await readWorkerCapacities(deps.redis, Date.now()), taken);
     };
     try {
       while (!stop.signal.aborted) {

@@ -6,8 +6,6 @@ import type { Redis } from '#common/redis';
 
 /** A worker not heard of for this long is gone. */
 const FRESH_MS = 10_000;
-/** What was read counts this long: while a channel waits for its first segment, this is asked several times a second. */
-const KEPT_MS = 500;
 
 function parse(text: string, now: number): WorkerCapacity | undefined {
   let json: unknown;
@@ -22,23 +20,15 @@ function parse(text: string, now: number): WorkerCapacity | undefined {
     : undefined;
 }
 
-/** See the head of this file. */
-export class WorkerCapacities {
-  readonly #redis: Pick<Redis, 'hvals'>;
-  #readAt = Number.NEGATIVE_INFINITY;
-  #known: readonly WorkerCapacity[] = [];
-
-  constructor(redis: Pick<Redis, 'hvals'>) {
-    this.#redis = redis;
-  }
-
-  /** Of every worker that can be heard of and tells. @param now real time: heartbeats carry that */
-  async read(now: number): Promise<readonly WorkerCapacity[]> {
-    if (now - this.#readAt > KEPT_MS) {
-      const texts = await this.#redis.hvals(redisKeys.services);
-      this.#known = texts.flatMap((text) => parse(text, now) ?? []);
-      this.#readAt = now;
-    }
-    return this.#known;
-  }
+/**
+ * Of every worker that can be heard of and tells. Asked several times a second, for the few seconds that a channel waits
+ * for its first segment.
+ * @param now real time: heartbeats carry that
+ */
+export async function readWorkerCapacities(
+  redis: Pick<Redis, 'hvals'>,
+  now: number,
+): Promise<readonly WorkerCapacity[]> {
+  const texts = await redis.hvals(redisKeys.services);
+  return texts.flatMap((text) => parse(text, now) ?? []);
 }
