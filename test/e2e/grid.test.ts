@@ -1,4 +1,8 @@
-/** Every source through the whole pipeline, from RTMP to what a viewer downloads. */
+/**
+ * Every source through the whole pipeline, from RTMP to what a viewer downloads; each feed begins when the machine carries it.
+ *
+ * @paces-itself
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   CLEAN_CASES,
