@@ -12,6 +12,12 @@ export const PICTURE_ORDER_WAIT: Milliseconds = milliseconds(1000);
  */
 export const PICTURE_LAG: Milliseconds = milliseconds(PICTURE_ORDER_WAIT + 500);
 
+/**
+ * How far pictures must have passed a place before they tell that no sound comes: encoders interleave sound up to this much
+ * behind the pictures of its time.
+ */
+export const SOUND_LAG: Milliseconds = milliseconds(500);
+
 /** Segments that players of a profile keep between themselves and the newest one: its promise to bear lateness. */
 export const PLAYERS_BEHIND_SEGMENTS: Readonly<Record<Channel['profile'], number>> = {
   standard: 3,

@@ -9,7 +9,7 @@ import { frameIndex, milliseconds, type FrameIndex, type SamplePosition } from '
 import type { AacConfig } from '../media/aac-policy.ts';
 import { FrameMap } from './frame-map.ts';
 import { PresentationOrder } from './presentation-order.ts';
-import { sessionOffset, steadyFrames } from './session-offset.ts';
+import { sessionOffset, snapToGrid, steadyFrames } from './session-offset.ts';
 import { SoundRuns, steadyStart } from './sound-runs.ts';
 
 /** A coded picture as it arrived. Times in milliseconds; `arrival` on our clock. */
@@ -85,6 +85,8 @@ export class SessionMap {
   readonly #sound = new SoundRuns();
   #held: MediaPacket[] | undefined;
   #hasPicture = false;
+  /** What is held only tells where pictures fall between the borders of places; the offset is known but for that. */
+  #isPhaseHeld = false;
   #offset = 0;
   #lastTimestamp = 0;
   #lastDts = Number.NEGATIVE_INFINITY;
@@ -137,8 +139,8 @@ export class SessionMap {
       return since >= STEP_HOLD ? this.#settle() : [];
     }
     if (!this.#hasPicture && packet.kind === 'video') {
-      // Pictures after sound alone: where they fall between the borders of places is yet to be seen.
       this.#hasPicture = true;
+      this.#isPhaseHeld = true;
       this.#held = [packet];
       return [];
     }
@@ -196,14 +198,19 @@ export class SessionMap {
     // Beyond the last decode time B-frames are still to come: those are not all there.
     const decoded = pictures.at(-1)?.dts ?? 0;
     const presentation = pictures.map(({ pts }) => pts).filter((pts) => pts <= decoded);
-    this.#offset = sessionOffset(this.#grid, current, presentation);
+    const isKnown = this.#isPhaseHeld;
+    this.#isPhaseHeld = false;
+    // A camera that comes may hold up all that it comes with: sound that has gone on until then must not jump with it.
+    this.#offset = isKnown
+      ? snapToGrid(this.#grid, this.#offset, presentation)
+      : sessionOffset(this.#grid, current, presentation);
     this.#lastTimestamp = last.dts;
     this.#lastArrival = last.arrival;
     this.#windowStart = last.arrival;
     this.#leastBehind = Number.POSITIVE_INFINITY;
     this.#frames.restart(steadyFrames(presentation.map((pts) => this.#position(pts))));
     const sound = current.flatMap((packet) => (packet.kind === 'audio' ? [packet] : []));
-    const firstSound = sound[0];
+    const firstSound = isKnown ? undefined : sound[0];
     const start =
       firstSound === undefined
         ? 0

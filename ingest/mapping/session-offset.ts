@@ -76,6 +76,14 @@ export function sessionOffset(
   for (const packet of packets) {
     offset = Math.min(offset, packet.arrival - packet.dts);
   }
+  return snapToGrid(grid, offset, presentation);
+}
+
+/**
+ * Moves an offset by less than half a frame, so that pictures fall on whole numbers of the grid.
+ * @param presentation presentation times of pictures, by the source's clock
+ */
+export function snapToGrid(grid: Grid, offset: number, presentation: readonly number[]): number {
   const positions = presentation.map((pts) => placeOfTime(grid, milliseconds(pts + offset)));
   const steady = steadyFrames(positions);
   if (steady !== undefined) {

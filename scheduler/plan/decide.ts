@@ -16,7 +16,7 @@ import {
   timeOfSample,
   type Grid,
 } from '#common/grid';
-import { PICTURE_LAG } from '#common/lateness';
+import { PICTURE_LAG, SOUND_LAG } from '#common/lateness';
 import { encodedSamplesOf, soundClosedAt } from '#common/sound-grid';
 import {
   frameIndex,
@@ -205,10 +205,12 @@ class Airing {
       if (session.highest < 0 && session.soundEnd === 0) {
         continue;
       }
+      const beginning = this.#beginningOf(session);
       const isLate =
         following.has(session) &&
         last !== undefined &&
-        this.#beginningOf(session) - last.at >= last.patience;
+        beginning !== undefined &&
+        beginning - last.at >= last.patience;
       if (isLate) {
         return true;
       }
@@ -218,11 +220,13 @@ class Airing {
     return last !== undefined && now - last.at >= last.patience;
   }
 
-  #beginningOf({ video, sound }: SessionState): number {
-    return Math.min(
+  /** When a session's oldest frame is; undefined when none is remembered: those that came too late are forgotten. */
+  #beginningOf({ video, sound }: SessionState): number | undefined {
+    const times = [
       ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, frameIndex(index))),
       ...sound.slice(0, 1).map(({ origin }) => timeOfSample(samplePosition(origin))),
-    );
+    ];
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   #lastSignOf({ ended, highest, soundEnd }: SessionState): Sign {
@@ -284,15 +288,20 @@ class Airing {
   }
 
   #isSoundDue(now: Milliseconds): boolean {
-    const { air, current, shown, heard } = this.#onAir;
+    const { current, shown, heard } = this.#onAir;
     const end = this.#soundEnd();
     if (heard.soundEnd >= end) {
       return true;
     }
+    const time = timeOfSample(end);
     const isAway = heard.ended !== null || heard.soundEnd < end - GONE_SECONDS * SAMPLE_RATE;
-    const picture = firstFrame(this.#grid, segmentNumber(air.next.sound + 1));
-    const hasPassed = isAway && current.gapFrom === undefined && shown.highest >= picture;
-    return hasPassed || now >= timeOfSample(end) + this.#settings.closeAfter;
+    const picture = firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.sound + 1));
+    // A feed that never had sound is not waited for; one that had may come back with it behind its pictures.
+    const lag = heard.soundEnd === 0 ? 0 : SOUND_LAG;
+    const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1)) - lag;
+    const hasPassed =
+      isAway && current.gapFrom === undefined && seen > timeOfFrame(this.#grid, picture);
+    return hasPassed || now >= time + this.#settings.closeAfter;
   }
 
   #closeSound(): readonly MarkEntry[] {

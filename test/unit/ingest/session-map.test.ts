@@ -76,6 +76,24 @@ describe('a clean feed', () => {
     }
   });
 
+  test('whose pictures hold up all that comes with them as they begin goes on with its sound unmoved', () => {
+    const isMissing = (n: number): boolean => n < 150;
+    const congestions = [
+      (seconds: number): number => (seconds >= 4.8 && seconds < 6 ? 150 : 0),
+      (seconds: number): number => (seconds < 4.8 ? 150 : 0),
+    ];
+    for (const delay of congestions) {
+      const shape: FeedShape = { fps: 30, seconds: 20, start: START, isMissing, delay };
+      const { mapped, map } = mapFeed('30', feedPackets({ ...shape, sound: 48_000 }));
+      expect(map.soundBreaks).toBe(0);
+      const sound = mapped.flatMap((item) => (item.kind === 'audio' ? [item.position] : []));
+      const steps = sound.slice(1).map((position, i) => position - (sound[i] ?? 0));
+      expect(new Set(steps)).toEqual(new Set([1024]));
+      const { lost, repeated } = placesOf(mapped);
+      expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
+    }
+  });
+
   test('lies within a frame of its arrival, also when it began with a burst', () => {
     const burst = (seconds: number): number => Math.max(0, 2000 - seconds * 1000);
     for (const delay of [undefined, burst]) {

@@ -368,6 +368,31 @@ describe('sound', () => {
     });
   });
 
+  test('that was away may come back behind its pictures: its place waits until they are half a second further', () => {
+    const { log, session } = airing(BEGIN + 500);
+    follow(log, session, { from: BEGIN + 500, until: BEGIN + 11_900, lost: 'sound' });
+    expect(log.state.air?.next).toMatchObject({ sound: N + 5 });
+    follow(log, session, { from: BEGIN + 11_900, until: BEGIN + 12_300, lost: 'sound' });
+    expect(log.state.air?.next).toMatchObject({ picture: N + 6, sound: N + 5 });
+    follow(log, session, { from: BEGIN + 12_300, until: BEGIN + 12_700, lost: 'sound' });
+    expect(log.state.air?.next).toMatchObject({ picture: N + 6, sound: N + 6 });
+  });
+
+  test('of which all came too late and is forgotten does not end the broadcast', () => {
+    const patient = { ...SETTINGS, reconnectSeconds: 60 };
+    const { log, session } = airing(BEGIN + 500);
+    log.append(session.end(BEGIN + 600, false));
+    const next = publisher({ at: BEGIN + 1_000, name: 's2' });
+    for (let now = BEGIN + 700; now <= BEGIN + 16_000; now += 200) {
+      log.lead(now, patient);
+    }
+    log.append(next.begin, ...next.session.upTo(BEGIN + 3_000, 'pictures'));
+    for (let now = BEGIN + 16_200; now <= BEGIN + 40_000; now += 200) {
+      log.lead(now, patient);
+    }
+    expect(log.state.air?.broadcast).toBe(N);
+  });
+
   test('of a session without any is that of the first session after it that has some', () => {
     const { log, session } = airing(BEGIN + 500, { rate: 0 });
     log.append(session.end(BEGIN + 600, false));
