@@ -6,6 +6,7 @@
 import './node-version.mjs';
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
   createWriteStream,
   existsSync,
   mkdirSync,
@@ -59,6 +60,8 @@ for (const kind of kinds) {
  */
 async function runOnce(kind) {
   const folder = mkdtempSync(join(tmpdir(), 'touchline-ci-'));
+  // A clone that only its owner may enter is not what others have: a test runs the supervisor as another user.
+  chmodSync(folder, 0o755);
   const clone = join(folder, 'clone');
   const temporary = join(folder, 'tmp');
   const log = join(tmpdir(), `touchline-ci-${commit}-${Date.now()}.log`);
