@@ -1,5 +1,6 @@
 /** The origin's HTTP server: plain node:http, with limits on what a client may make it wait for. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { boundPipelining } from '#common/pipelining';
 import { httpStatusOf, toPipelineError } from '#common/errors';
 import type { HealthAnswer } from '#common/health';
 import type { Logger } from '#common/logger';
@@ -80,6 +81,7 @@ export function createOriginServer(deps: ServerDeps): Server {
     },
     onRequest,
   );
+  boundPipelining(server);
   // Without a listener of its own Node destroys a socket that has been silent for so long.
   server.setTimeout(LIMITS.silence);
   return server;

@@ -22,6 +22,8 @@ export async function listen(
     });
     server.listen(port, host, backlog, () => {
       server.removeAllListeners('error');
+      // A connection that the system cannot hand over (no descriptor is left, say) is lost to its client alone.
+      server.on('error', () => undefined);
       resolve();
     });
   });

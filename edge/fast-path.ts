@@ -13,6 +13,7 @@ import type { Closable } from '#common/lifecycle';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
 import { RecentTargets, type Pace } from './pace.ts';
+import { MAX_TARGET_LENGTH } from './paths.ts';
 import { judgeHeaders, type Wishes } from './plain-request.ts';
 
 /** An answer ready to be written. */
@@ -41,6 +42,8 @@ export interface FastPathTimes {
 
 const GET = 'GET ';
 const VERSION = ' HTTP/1.1\r\n';
+/** A target as one line of RFC 9112 §3.2 has it, no longer than node:http's side takes: nothing of the head can hide in a query. */
+const TARGET = new RegExp(`^/[!-~]{0,${MAX_TARGET_LENGTH - 1}}$`);
 const END = '\r\n\r\n';
 /** Larger requests are refused by node:http. */
 const MAX_REQUEST_BYTES = 8 * 1024;
@@ -205,12 +208,16 @@ function serve(
     if (!text.startsWith(GET) || lineEnd === -1 || text.indexOf(END) !== text.length - END.length) {
       return undefined;
     }
+    const target = text.slice(GET.length, lineEnd);
+    if (!TARGET.test(target)) {
+      return undefined;
+    }
     const headers = text.slice(lineEnd + VERSION.length);
     if (headers !== lastHeaders) {
       lastHeaders = headers;
       lastWishes = judgeHeaders(headers);
     }
-    return lastWishes && answer(text.slice(GET.length, lineEnd), lastWishes, headers);
+    return lastWishes && answer(target, lastWishes, headers);
   };
   /** Who asks on without reading is not heard until he has read, and not waited for much longer than that takes. */
   const holdBack = (bytes: number): void => {

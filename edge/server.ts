@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { isMediaPath } from '#common/contracts/delivery';
+import { boundPipelining } from '#common/pipelining';
 import type { Clock } from '#common/clock';
 import type { HealthAnswer } from '#common/health';
 import type { Closable } from '#common/lifecycle';
@@ -62,6 +63,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  boundPipelining(server);
   server.timeout = stallMs;
   const fastPath = installFastPath(
     server,

@@ -194,7 +194,7 @@ export const isMediaPath = (path: string): boolean =>
 export const isRecordingPath = (path: string): boolean => path.startsWith('/vod/');
 
 /** Whether one of our media paths is of sound. */
-export const isSoundPath = (path: string): boolean => /\/a[0-9]{2,3}\//.test(path);
+export const isSoundPath = (path: string): boolean => /\/a[0-9]{2,3}\/[^/]+$/.test(path);
 
 /**
  * What a request target asks for; undefined: nothing of ours.

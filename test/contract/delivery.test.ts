@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  isSoundPath,
   broadcastOfPlaylist,
   deliveryPath,
   initFile,
@@ -93,6 +94,11 @@ describe('the URLs that viewers see', () => {
   test('the store has the same file names', () => {
     expect(storeKeys.segment('final', 'v720', n)).toBe('media/final/v720/897500000.m4s');
     expect(storeKeys.init('final', 'v720', HASH)).toBe(`media/final/v720/init-${HASH}.mp4`);
+  });
+
+  test('a path is of sound by its rendition, not by its channel', () => {
+    expect(isSoundPath('/live/final/a128/5.m4s')).toBe(true);
+    expect(isSoundPath('/live/a128/v720/5.m4s')).toBe(false);
   });
 
   test('pages are built and parsed to the same', () => {

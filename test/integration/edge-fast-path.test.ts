@@ -118,6 +118,15 @@ describe('one connection', () => {
     two.socket.destroy();
   });
 
+  test('cannot hide headers in a query: node:http has the last word on such a line', async () => {
+    const { socket, ask } = open();
+    const hidden = 'Transfer-Encoding: chunked\r\nY: HTTP/1.1\r\nHost: a\r\n\r\n';
+    const { head } = await ask(`GET ${SEGMENT}?x\r\n${hidden}`);
+    // A line without a version is HTTP/0.9 to it, and the connection's last.
+    expect(head).toMatch(/^connection: close\r$/im);
+    socket.destroy();
+  });
+
   test('cannot smuggle a request behind a plain one', async () => {
     const before = origin.asked.length;
     const { ask, socket } = open();
