@@ -1,8 +1,4 @@
-/**
- * Every source through the whole pipeline, from RTMP to what a viewer downloads; each feed begins when the machine carries it.
- *
- * @paces-itself
- */
+/** Every source through the whole pipeline, from RTMP to what a viewer downloads. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   CLEAN_CASES,

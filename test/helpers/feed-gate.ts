@@ -2,12 +2,35 @@
  * Lets work in real time begin one after another, as much of it at once as the machine carries beside whatever else runs
  * on it: the next one begins when enough of the cores has been idle for a while, and one is always let in.
  */
-import { watchIdleCores } from '../../scripts/jest/idle-cores.mjs';
+import os from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** Cores that a feed with a small ladder needs at its busiest, its encoders' start included, with room for what runs beside it. */
-const FEED_CORES = 0.75;
+/** Cores that a feed with a small ladder needs at its busiest, its encoders' start included. */
+const FEED_CORES = 0.5;
 /** So long the machine is watched, and so long a feed takes to show what it costs. */
 const WATCH_MS = 3_000;
+
+/** Times of all cores together, milliseconds since the machine started. */
+export interface CoreTimes {
+  readonly idle: number;
+  readonly all: number;
+}
+
+/** Reads this machine's. */
+export function readCoreTimes(): CoreTimes {
+  let [idle, all] = [0, 0];
+  for (const { times } of os.cpus()) {
+    idle += times.idle;
+    all += times.user + times.nice + times.sys + times.irq + times.idle;
+  }
+  return { idle, all };
+}
+
+/** Cores that were idle between two readings. */
+export function idleCores(before: CoreTimes, after: CoreTimes, cores: number): number {
+  const all = after.all - before.all;
+  return all <= 0 ? 0 : (cores * (after.idle - before.idle)) / all;
+}
 
 /** See the head of this file. */
 export class FeedGate {
@@ -55,7 +78,9 @@ export class FeedGate {
     }
     this.#isWatching = true;
     while (this.#waiting.length > 0) {
-      this.#letIn(await watchIdleCores(WATCH_MS));
+      const before = readCoreTimes();
+      await delay(WATCH_MS, undefined, { ref: false });
+      this.#letIn(idleCores(before, readCoreTimes(), os.availableParallelism()));
     }
     this.#isWatching = false;
   }

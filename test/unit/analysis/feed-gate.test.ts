@@ -1,13 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { idleBetween } from '../../../scripts/jest/idle-cores.mjs';
-import { FeedGate } from '../../helpers/feed-gate.ts';
+import { FeedGate, idleCores } from '../../helpers/feed-gate.ts';
 
 describe('the gate for feeds in real time', () => {
   test('counts idle cores from two readings', () => {
     const before = { idle: 1_000, all: 10_000 };
-    expect(idleBetween(before, { idle: 1_000 + 6_000, all: 10_000 + 8_000 }, 2)).toBe(1.5);
-    expect(idleBetween(before, { idle: 1_000, all: 18_000 }, 2)).toBe(0);
-    expect(idleBetween(before, before, 2)).toBe(0);
+    expect(idleCores(before, { idle: 1_000 + 6_000, all: 10_000 + 8_000 }, 2)).toBe(1.5);
+    expect(idleCores(before, { idle: 1_000, all: 18_000 }, 2)).toBe(0);
+    expect(idleCores(before, before, 2)).toBe(0);
   });
 
   test('lets one in at once, the next when it is done, in order, whatever the machine does', async () => {

@@ -1,27 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
 import { skippedLines } from '../../../scripts/jest/want-reporter.mjs';
 import { skippedName } from '../../../scripts/jest/want.mjs';
-import { turnOf } from '../../../scripts/jest/turn.mjs';
+import { needsTurn } from '../../../scripts/jest/turn.mjs';
 
 describe('a test file takes turns with others that need real time', () => {
   test('when it stands in a folder of whole pipelines', () => {
-    expect(turnOf('/somewhere/test/e2e/watch.test.ts', '/** The page. */')).toBe('turn');
-    expect(turnOf('/somewhere/test/fault/fault.test.ts', '')).toBe('turn');
+    expect(needsTurn('/somewhere/test/e2e/grid.test.ts', '/** Every source. */')).toBe(true);
+    expect(needsTurn('/somewhere/test/fault/fault.test.ts', '')).toBe(true);
   });
 
   test('when the comment that opens it says so', () => {
     const tagged = '/**\n * Feeds at the pace of the clock.\n *\n * @needs-real-time\n */\n';
-    expect(turnOf('/test/integration/a.test.ts', tagged)).toBe('turn');
-  });
-
-  test('and beside them when it says that it paces itself', () => {
-    const tagged = '/**\n * Feeds, let in one by one.\n *\n * @paces-itself\n */\n';
-    expect(turnOf('/test/e2e/grid.test.ts', tagged)).toBe('paced');
+    expect(needsTurn('/test/integration/a.test.ts', tagged)).toBe(true);
   });
 
   test('and not because a later comment mentions it', () => {
     const source = '/** Pure. */\nimport x from "y";\n/** @needs-real-time */\n';
-    expect(turnOf('/test/unit/ingest/a.test.ts', source)).toBe('free');
+    expect(needsTurn('/test/unit/ingest/a.test.ts', source)).toBe(false);
   });
 });
 
