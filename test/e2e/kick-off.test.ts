@@ -140,9 +140,12 @@ test.each([true, false])(
       // Its reader sees a young broadcast's window otherwise.
       await origin.published(channel, 2);
     }
+    // Before a second segment exists it waits once a rendition, and its tracks may begin some numbers apart: both have to be seen.
+    const seconds = isFirstMoment ? 14 : 6;
     const asked = origin.asked.length;
     const { code, stdout, stderr } = await run('ffmpeg', [
-      ...['-v', 'error', '-nostdin', '-i', `${edge.url}/live/${channel}/index.mpd`, '-t', '6'],
+      ...['-v', 'error', '-nostdin', '-i', `${edge.url}/live/${channel}/index.mpd`],
+      ...['-t', String(seconds)],
       ...['-map', 'v:0', '-map', 'a', '-c', 'copy', '-f', 'framemd5', '-'],
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -160,7 +163,7 @@ test.each([true, false])(
     }
     const segments = origin.asked.slice(asked).filter((target) => target.endsWith('.m4s'));
     expect(segments).toEqual([...new Set(segments)]);
-    expect(segments.length).toBeLessThanOrEqual(20);
+    expect(segments.length).toBeLessThanOrEqual(3 * seconds);
   },
   60_000,
 );
