@@ -153,8 +153,8 @@ function longestSilence(pcm: Float32Array, from: number, to: number): number {
 export interface ShownPictures {
   /** Frames that were sent, from the first that is shown on. */
   readonly sent: number;
-  /** Of these, not shown in their place. */
-  readonly lost: number;
+  /** Of these, those that are not shown in their place. */
+  readonly lost: readonly number[];
   /** Places without a frame of their own that hold the last one. */
   readonly held: number;
   /** Those that show the slate. */
@@ -176,9 +176,8 @@ export function judgePictures(
 ): ShownPictures {
   const first = stamps[0] ?? 0;
   const wanted = [...sent].filter((frame) => frame >= first).sort((a, b) => a - b);
-  let [lost, held, slate, wrong] = [0, 0, 0, 0];
+  let [held, slate, wrong] = [0, 0, 0];
   for (const [i, frame] of wanted.entries()) {
-    lost += Number(stamps[frame - first] !== frame);
     const next = wanted[i + 1] ?? frame + 1;
     const isSlateSure = next - frame >= SURE_SLATE_SECONDS * framesPerSecond;
     for (let place = frame + 1; place < next; place += 1) {
@@ -193,5 +192,6 @@ export function judgePictures(
       }
     }
   }
+  const lost = wanted.filter((frame) => stamps[frame - first] !== frame);
   return { sent: wanted.length, lost, held, slate, wrong };
 }

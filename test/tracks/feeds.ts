@@ -170,12 +170,18 @@ export function pictureFaults(
   const first = stamps[0] ?? Number.POSITIVE_INFINITY;
   return [
     ...(first <= 4 * GOP && first < (seconds * FPS) / 2 ? [] : [`begins with frame ${first}`]),
-    ...(pictures.lost === 0 ? [] : [`${pictures.lost} of ${pictures.sent} frames lost`]),
+    ...(pictures.lost.length === 0
+      ? []
+      : [`${pictures.lost.length} of ${pictures.sent} frames lost: ${sayFrames(pictures.lost)}`]),
     ...(pictures.wrong === 0
       ? []
       : [`${pictures.wrong} places show neither their frame nor hold or slate in their turn`]),
   ];
 }
+
+/** A few frames by their numbers. */
+const sayFrames = (frames: readonly number[]): string =>
+  frames.slice(0, 8).join(', ') + (frames.length > 8 ? '…' : '');
 
 /** What is wrong with the sound. */
 export function soundFaults({ seconds, losses }: TrackFeed, outcome: TrackOutcome): string[] {

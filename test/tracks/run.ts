@@ -25,7 +25,7 @@ function rowOf(feed: TrackFeed, outcome: TrackOutcome): Row {
   return {
     feed: feed.name,
     s: String(feed.seconds),
-    'frames sent, lost': `${pictures.sent}, ${pictures.lost}`,
+    'frames sent, lost': `${pictures.sent}, ${pictures.lost.length}`,
     'places held, slate, wrong': `${pictures.held}, ${pictures.slate}, ${pictures.wrong}`,
     'sound: stretches, overall, worst (dB)': `${sound.places}, ${sound.overallDb.toFixed(1)}, ${sound.worstDb.toFixed(1)}`,
     'joins: count, overall, worst (dB)': `${joins.places}, ${joins.overallDb.toFixed(1)}, ${joins.worstDb.toFixed(1)}`,

@@ -2,10 +2,12 @@ import { expect, test } from '@jest/globals';
 import { FPS_NAMES, gridOf, segmentSeconds } from '#common/grid';
 import {
   closingWait,
-  PICTURE_LAG,
   PICTURE_ORDER_WAIT,
+  pictureLag,
   PLAYERS_BEHIND_SEGMENTS,
+  soundLag,
 } from '#common/lateness';
+import { milliseconds } from '#common/time';
 
 test.each(FPS_NAMES)(
   'in `standard` at %s a stutter of three seconds fits the wait, and the wait what players keep in hand',
@@ -19,6 +21,12 @@ test.each(FPS_NAMES)(
   },
 );
 
-test('sound tells that no picture comes later than ingest lets a picture wait for its place', () => {
-  expect(PICTURE_LAG).toBeGreaterThan(PICTURE_ORDER_WAIT);
+test('sound tells that no picture comes later than ingest lets a picture wait for its place, or than one has come', () => {
+  expect(pictureLag(milliseconds(0))).toBeGreaterThan(PICTURE_ORDER_WAIT);
+  expect(pictureLag(milliseconds(2_500))).toBeGreaterThan(2_500);
+});
+
+test('pictures tell that no sound comes later than any has come', () => {
+  expect(soundLag(milliseconds(0))).toBe(500);
+  expect(soundLag(milliseconds(2_000))).toBe(2_500);
 });
