@@ -6,6 +6,12 @@ import { fromSeconds, milliseconds, type Milliseconds } from './time.ts';
 /** A picture waits so long for one that is shown before it, by the feed's own time; sound that goes on without pictures is enough. */
 export const PICTURE_ORDER_WAIT: Milliseconds = milliseconds(1000);
 
+/**
+ * However far sound once was ahead, no picture waits for others once sound has passed its time by this: half a second
+ * later places are closed, and what is told by then is shown.
+ */
+export const LONGEST_ORDER_WAIT: Milliseconds = milliseconds(3000);
+
 /** Between the moment that a frame is told and the latest that others of its track were ever told: what that may wander by. */
 const LAG_MARGIN = 500;
 

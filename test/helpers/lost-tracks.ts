@@ -153,8 +153,8 @@ function longestSilence(pcm: Float32Array, from: number, to: number): number {
 export interface ShownPictures {
   /** Frames that were sent, from the first that is shown on. */
   readonly sent: number;
-  /** Of these, those that are not shown in their place. */
-  readonly lost: readonly number[];
+  /** Of these, those that are not shown in their place, and what is shown there. */
+  readonly lost: readonly { readonly frame: number; readonly shown: number | undefined }[];
   /** Places without a frame of their own that hold the last one. */
   readonly held: number;
   /** Those that show the slate. */
@@ -192,6 +192,9 @@ export function judgePictures(
       }
     }
   }
-  const lost = wanted.filter((frame) => stamps[frame - first] !== frame);
+  const lost = wanted.flatMap((frame) => {
+    const shown = stamps[frame - first];
+    return shown === frame ? [] : [{ frame, shown }];
+  });
   return { sent: wanted.length, lost, held, slate, wrong };
 }

@@ -172,16 +172,19 @@ export function pictureFaults(
     ...(first <= 4 * GOP && first < (seconds * FPS) / 2 ? [] : [`begins with frame ${first}`]),
     ...(pictures.lost.length === 0
       ? []
-      : [`${pictures.lost.length} of ${pictures.sent} frames lost: ${sayFrames(pictures.lost)}`]),
+      : [`${pictures.lost.length} of ${pictures.sent} frames lost: ${sayLost(pictures.lost)}`]),
     ...(pictures.wrong === 0
       ? []
       : [`${pictures.wrong} places show neither their frame nor hold or slate in their turn`]),
   ];
 }
 
-/** A few frames by their numbers. */
-const sayFrames = (frames: readonly number[]): string =>
-  frames.slice(0, 8).join(', ') + (frames.length > 8 ? '…' : '');
+/** A few lost frames by their numbers, and what is shown in their places. */
+const sayLost = (lost: ShownPictures['lost']): string =>
+  lost
+    .slice(0, 8)
+    .map(({ frame, shown }) => `${shown ?? 'none'} for ${frame}`)
+    .join(', ') + (lost.length > 8 ? '…' : '');
 
 /** What is wrong with the sound. */
 export function soundFaults({ seconds, losses }: TrackFeed, outcome: TrackOutcome): string[] {

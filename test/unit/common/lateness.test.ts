@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { FPS_NAMES, gridOf, segmentSeconds } from '#common/grid';
 import {
   closingWait,
+  LONGEST_ORDER_WAIT,
   PICTURE_ORDER_WAIT,
   pictureLag,
   PLAYERS_BEHIND_SEGMENTS,
@@ -15,6 +16,7 @@ test.each(FPS_NAMES)(
     const grid = gridOf(fps);
     const wait = closingWait('standard', grid);
     expect(wait).toBeGreaterThanOrEqual(3_500);
+    expect(wait).toBeGreaterThanOrEqual(LONGEST_ORDER_WAIT + 500);
     // One of a player's segments is being played while the next is fetched.
     const inHand = (PLAYERS_BEHIND_SEGMENTS.standard - 1) * segmentSeconds(grid) * 1000;
     expect(wait).toBeLessThanOrEqual(inHand - 500);
