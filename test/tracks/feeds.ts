@@ -1,6 +1,7 @@
 /** Feeds of which one track is lost for a while, is late, or stutters, and what viewers must get of each. */
 import { readFile } from 'node:fs/promises';
 import { recordClip } from '../helpers/broadcast-run.ts';
+import type { FeedGate } from '../helpers/feed-gate.ts';
 import { readFlv } from '../helpers/flv.ts';
 import {
   judgePictures,
@@ -49,7 +50,7 @@ const hole = (
 /** On for as long as off. */
 const HICCUPS = Array.from({ length: 10 }, (_, i) => hole(88 + 3 * i, 1.5));
 
-/** As many seconds as CI can wait for, all at once. */
+/** As many seconds as CI can wait for; the longest is first, as each waits for its turn. */
 export const SHORT_FEEDS = {
   holes: {
     name: 'holes',
@@ -58,12 +59,12 @@ export const SHORT_FEEDS = {
       pictures: [hole(6, 1), hole(8.5, 4.5), { ...hole(15.5, 11.5), hasKeyframes: true }],
     },
   },
-  camera: { name: 'camera', seconds: 30, losses: { pictures: [hole(6.5, 17.5)] } },
   microphone: {
     name: 'microphone',
     seconds: 30,
     losses: { sound: [hole(7, 3), hole(13, 13)] },
   },
+  camera: { name: 'camera', seconds: 28, losses: { pictures: [hole(6.5, 15.5)] } },
   stutter: {
     name: 'stutter',
     seconds: 24,
@@ -127,19 +128,28 @@ const channelOf = ({ name }: TrackFeed): string =>
     .slice(0, 40)
     .replace(/-$/u, '');
 
+/** What a feed is sent with. */
+export interface FeedRun {
+  readonly pipeline: Pipeline;
+  readonly clip: Clip;
+  /** Feeds wait here for their turn; judging does not. */
+  readonly gate: FeedGate;
+}
+
 /** Sends a feed through RTMP on a channel of its own; gives what judges its recording. */
 export async function recordFeed(
-  pipeline: Pipeline,
   feed: TrackFeed,
-  clip: Clip,
+  { pipeline, clip, gate }: FeedRun,
 ): Promise<() => Promise<TrackOutcome>> {
   const untilMs = feed.seconds * 1000;
-  const { hls, fps, sender } = await recordClip(pipeline, clip, {
-    channel: channelOf(feed),
-    ladder: { ...SMALL_LADDER, video: SMALL_LADDER.video.slice(-1) },
-    reconnectSeconds: RECONNECT_SECONDS,
-    pace: { ...feed.pace, keeps: losing(feed.losses), untilMs },
-  });
+  const { hls, fps, sender } = await gate.run(() =>
+    recordClip(pipeline, clip, {
+      channel: channelOf(feed),
+      ladder: { ...SMALL_LADDER, video: SMALL_LADDER.video.slice(-1) },
+      reconnectSeconds: RECONNECT_SECONDS,
+      pace: { ...feed.pace, keeps: losing(feed.losses), untilMs },
+    }),
+  );
   return async () => {
     const report = await reportTracks(hls, fps, clip, feed.losses.sound);
     const tags = readFlv(await readFile(clip.path));

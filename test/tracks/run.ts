@@ -1,13 +1,20 @@
 /**
  * `npm run tracks`: feeds whose pictures or sound are gone for up to three minutes, behind the other track or stuttering,
- * through a whole pipeline, all at once; what viewers get of each, as a table. Parts of names choose feeds.
+ * through a whole pipeline, as many at once as the machine carries; what viewers get of each, as a table. Parts of names choose feeds.
  */
 import { parseArgs } from 'node:util';
+import { FeedGate } from '../helpers/feed-gate.ts';
 import { startPipeline } from '../helpers/pipeline.ts';
 import { markdownTable, type Row } from '../helpers/report-table.ts';
 import { makeClip } from '../helpers/sources.ts';
-import { faultsOf, LONG_FEEDS, RECIPE, recordFeed, type TrackFeed } from './feeds.ts';
-import type { TrackOutcome } from './feeds.ts';
+import {
+  faultsOf,
+  LONG_FEEDS,
+  RECIPE,
+  recordFeed,
+  type TrackFeed,
+  type TrackOutcome,
+} from './feeds.ts';
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const feeds = LONG_FEEDS.filter(
@@ -39,7 +46,8 @@ const clip = await makeClip(RECIPE, Math.max(...feeds.map(({ seconds }) => secon
 const pipeline = await startPipeline();
 try {
   // Judging takes a core for itself: it waits until nothing is on air.
-  const recorded = await Promise.allSettled(feeds.map((feed) => recordFeed(pipeline, feed, clip)));
+  const run = { pipeline, clip, gate: new FeedGate() };
+  const recorded = await Promise.allSettled(feeds.map((feed) => recordFeed(feed, run)));
   const rows: Row[] = [];
   for (const [i, feed] of feeds.entries()) {
     const judge = recorded[i];
