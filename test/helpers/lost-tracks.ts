@@ -57,12 +57,17 @@ export function keptFrames(
   return new Set(kept.map((tag) => stampOf.get(timeOf(tag)) ?? -1));
 }
 
+/** An encoder at this bitrate makes more noise than this nowhere in a steady tone, dB. */
+export const CLEAN_DB = 25;
+
 /** What a recording with a steady tone is like. */
 export interface TracksReport {
   /** The source frame shown in each place; undefined for the slate. */
   readonly stamps: readonly (number | undefined)[];
   /** Noise in every stretch of {@link JOIN_REACH} to both sides, the tone being the signal: silence counts 0 dB. */
   readonly sound: NoiseReport;
+  /** Where that is less than {@link CLEAN_DB}: seconds after the first picture. */
+  readonly unclean: readonly number[];
   /** The same, around the places where segments join. */
   readonly joins: NoiseReport;
   /** For each hole in the sound, how much longer than it the silence is, seconds. */
@@ -117,9 +122,15 @@ export async function reportTracks(
     (_, i) => (2 * i + 1) * JOIN_REACH,
   );
   const joins = (sound?.segments ?? []).map((segment) => firstOf(segment.n) - firstOf(n));
+  const measured = everywhere.filter(isSounding);
+  const isClean = (place: number): boolean =>
+    noiseAround(pcm, reference, [place]).worstDb > CLEAN_DB;
   return {
     stamps,
-    sound: noiseAround(pcm, reference, everywhere.filter(isSounding)),
+    sound: noiseAround(pcm, reference, measured),
+    unclean: measured
+      .filter((place) => !isClean(place))
+      .map((place) => (place - pictureStart) / SAMPLE_RATE),
     joins: noiseAround(pcm, reference, joins.filter(isSounding)),
     silences: soundHoles.map(({ fromMs, toMs }) => {
       const [from, to] = [sampleAt(fromMs - AROUND_MS), sampleAt(toMs + AROUND_MS)];

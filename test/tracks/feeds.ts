@@ -152,15 +152,17 @@ export async function recordFeed(
   );
   return async () => {
     const report = await reportTracks(hls, fps, clip, feed.losses.sound);
-    const tags = readFlv(await readFile(clip.path));
-    const sent = tags.filter(({ timestamp }) => timestamp <= untilMs);
-    const kept = keptFrames(sent, losing(feed.losses));
+    const keeps = losing(feed.losses);
+    // Stamps are those of the whole clip, whatever of it is sent.
+    const kept = keptFrames(
+      readFlv(await readFile(clip.path)),
+      (tag) => tag.timestamp <= untilMs && keeps(tag),
+    );
     return { ...report, pictures: judgePictures(report, kept, FPS), sender };
   };
 }
 
-/** Sound away from joins and at them must be this clean, dB. */
-const SOUND_DB = 25;
+/** Joins must be this clean, dB; a stretch may be a little noisier. */
 const JOIN_DB = 30;
 /** Stretches of sound that are measured in a second: one of 4096 samples after another. */
 const STRETCHES = 11;
@@ -198,7 +200,7 @@ const sayLost = (lost: ShownPictures['lost']): string =>
 
 /** What is wrong with the sound. */
 export function soundFaults({ seconds, losses }: TrackFeed, outcome: TrackOutcome): string[] {
-  const { sound, joins, silences } = outcome;
+  const { sound, unclean, joins, silences } = outcome;
   const holes = losses.sound ?? [];
   const silent = holes.reduce((sum, { fromMs, toMs }) => sum + (toMs - fromMs) / 1000, 0);
   // Half a second at each edge of a hole, and a few seconds at the ends of the broadcast, are not measured.
@@ -206,7 +208,11 @@ export function soundFaults({ seconds, losses }: TrackFeed, outcome: TrackOutcom
   const faults = [
     ...(sound.places >= measured * STRETCHES ? [] : [`only ${sound.places} stretches of sound`]),
     ...(joins.places >= measured / 2 - 2 - holes.length ? [] : [`only ${joins.places} joins`]),
-    ...(sound.worstDb > SOUND_DB ? [] : [`sound is down to ${sound.worstDb.toFixed(1)} dB`]),
+    ...(unclean.length === 0
+      ? []
+      : [
+          `sound is down to ${sound.worstDb.toFixed(1)} dB, from ${(unclean[0] ?? 0).toFixed(2)} s on the air to ${(unclean.at(-1) ?? 0).toFixed(2)} s`,
+        ]),
     ...(joins.worstDb >= JOIN_DB ? [] : [`joins are down to ${joins.worstDb.toFixed(1)} dB`]),
   ];
   const wrong = silences.filter((difference) => Math.abs(difference) >= SILENCE_SECONDS);

@@ -55,6 +55,12 @@ test('a hole in the pictures ends with a keyframe, and stamps go by presentation
   expect(range(0, 40).filter((stamp) => !kept.has(stamp))).toEqual([11, ...range(13, 19), 20]);
 });
 
+test('what follows the end of a feed counts as lost, and changes no stamp', () => {
+  const kept = keptFrames(tags, ({ timestamp }) => timestamp <= 33 * 13);
+  // Picture 13 comes before the one that is shown before it.
+  expect([...kept].sort((a, b) => a - b)).toEqual([...range(0, 13), 14]);
+});
+
 test('a track that is behind is sent later, in its own order', () => {
   const timed = withFaults(tags, { behind: { track: 'sound', ms: 500 } });
   const [pictures, sound] = [FLV_TAG.video, FLV_TAG.audio].map((type) =>
