@@ -2,6 +2,7 @@
 import { Router, type Request, type Response } from 'express';
 import { PipelineError } from '#common/errors';
 import { admissionOf } from './admission.ts';
+import type { EventStream } from './event-stream.ts';
 import type { Previews } from './previews.ts';
 import type { Room } from './room.ts';
 import type { RoomFile, RoomFiles } from './room-files.ts';
@@ -21,7 +22,9 @@ const ROOM_POLICY = [
 
 /** What the routes act upon. */
 export interface RoomRouteDeps {
-  readonly room: Room;
+  readonly room: Pick<Room, 'first'> & {
+    readonly events: Pick<EventStream, 'hasRoom' | 'open' | 'endSession'>;
+  };
   /** The built page; undefined when it is not built. */
   readonly files: RoomFiles | undefined;
   readonly previews: Pick<Previews, 'latest'>;

@@ -13,7 +13,7 @@ import { workerViews } from './worker-views.ts';
 
 /** What the routes act upon. */
 export interface RouteDeps {
-  readonly channels: ChannelService;
+  readonly channels: Omit<ChannelService, 'room'>;
   readonly services: () => Promise<readonly ServiceRecord[]>;
   readonly edges: EdgeViews;
 }

@@ -1,18 +1,31 @@
 /** The API's description and the API: the same paths and methods, and answers are held against it. */
 import { describe, expect, test } from '@jest/globals';
 import { Router } from 'express';
+import { PipelineError } from '#common/errors';
 import { createLogger } from '#common/logger';
-import { createApp, type AppDeps } from '../../control/api/app.ts';
+import { createApp } from '../../control/api/app.ts';
+import { EdgeViews } from '../../control/api/edge-views.ts';
 import { described, undescribed } from '../helpers/described-answers.ts';
 import { expressRoutes } from '../helpers/express-routes.ts';
+import { refusingChannels } from '../helpers/refusing-channels.ts';
 
+// Routes are looked at here, never followed.
 const app = createApp({
   adminToken: 'a-token-for-tests-only',
+  endedSessions: { has: () => false, add: () => undefined },
+  channels: refusingChannels,
+  services: () => Promise.resolve([]),
+  edges: new EdgeViews(),
+  room: {
+    events: { hasRoom: false, open: () => undefined, endSession: () => undefined },
+    first: () => [],
+  },
+  files: undefined,
+  previews: { latest: () => Promise.reject(new PipelineError('NOT_FOUND', 'no picture')) },
   board: () => Router(),
-  logger: createLogger('test', 'silent'),
   now: Date.now,
-  // Routes are looked at here, never followed.
-} as unknown as AppDeps);
+  logger: createLogger('test', 'silent'),
+});
 
 const routed = expressRoutes(app.router)
   .filter(

@@ -6,12 +6,13 @@ import type { Express } from 'express';
 import { createLogger } from '#common/logger';
 import { openQueue } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
-import { createApp, type AppDeps } from '../../control/api/app.ts';
+import { createApp } from '../../control/api/app.ts';
 import { EdgeViews } from '../../control/api/edge-views.ts';
 import { EndedSessions } from '../../control/api/ended-sessions.ts';
 import { queueBoard } from '../../control/api/queue-board.ts';
 import { Room } from '../../control/api/room.ts';
 import { expressRoutes } from '../helpers/express-routes.ts';
+import { refusingChannels } from '../helpers/refusing-channels.ts';
 import { startRedis } from '../helpers/redis-server.ts';
 import { TOKEN } from './scheduler-harness.ts';
 
@@ -49,13 +50,10 @@ beforeAll(async () => {
     { now: Date.now, channels: none, queues: none, services: none, edges: () => [], missing: none },
     logger,
   );
-  const refused = (): Promise<never> => Promise.reject(new Error('nobody may come this far'));
-  // Nothing in front of the door touches them.
-  const channels = new Proxy({}, { get: () => refused }) as AppDeps['channels'];
   app = createApp({
     adminToken: TOKEN,
     endedSessions: await EndedSessions.open(redis, logger, clock),
-    channels,
+    channels: refusingChannels,
     services: none,
     edges: new EdgeViews(),
     room,

@@ -101,16 +101,14 @@ test('a lag grows once the next segment is later than the last one was', () => {
   const sound = { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' } as const;
   const lagAt = (now: number): number | null | undefined =>
     statusOf({
-      ...{
-        channel,
-        feed,
-        isLed: true,
-        unfinished: 0,
-        fillers: [],
-        rawStored: undefined,
-        disk: 'ok',
-        now,
-      },
+      channel,
+      feed,
+      isLed: true,
+      unfinished: 0,
+      fillers: [],
+      rawStored: undefined,
+      disk: 'ok',
+      now,
       air: { ...air, renditions: [sound] },
       origin: {
         broadcast: air.broadcast,
