@@ -236,8 +236,12 @@ function period(
   return { text, samples };
 }
 
+/**
+ * GStreamer (1.22) takes for an MPD only what has the whole start tag of `MPD` in its first 512 bytes: names of our own are
+ * short, and the declaration leaves out an encoding that is XML's own (XML 1.0 §4.3.3).
+ */
 const document = (attributes: Attributes, children: readonly string[]): string =>
-  `<?xml version="1.0" encoding="UTF-8"?>\n${element(
+  `<?xml version="1.0"?>\n${element(
     'MPD',
     { xmlns: 'urn:mpeg:dash:schema:mpd:2011', profiles: PROFILES, ...attributes },
     children,
@@ -266,9 +270,9 @@ interface FfmpegStart {
 function forFfmpeg(timeline: Timeline, start: number, longest: number): Attributes {
   const { window, behind } = ffmpegStart(timeline, start, longest);
   return {
-    'xmlns:ffmpeg': 'urn:touchline:dash:ffmpeg',
-    'ffmpeg:timeshiftbufferdepth': longDuration(start + window),
-    'ffmpeg:minbuffertime': secondsOf(behind),
+    'xmlns:f': 'urn:touchline:ffmpeg',
+    'f:timeshiftbufferdepth': longDuration(start + window),
+    'f:minbuffertime': secondsOf(behind),
   };
 }
 

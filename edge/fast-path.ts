@@ -12,7 +12,7 @@ import { DRAIN_MS, LEAVING_HEADERS } from '#common/drain';
 import type { Closable } from '#common/lifecycle';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
-import { RecentTargets, type Pace } from './pace.ts';
+import { afterPause, type Pace } from './pace.ts';
 import { MAX_TARGET_LENGTH } from './paths.ts';
 import { judgeHeaders, type Wishes } from './plain-request.ts';
 
@@ -133,19 +133,17 @@ export function installFastPath(
 
 type PacedAnswerer = (target: string, wishes: Wishes, headers: string) => ReturnType<Answerer>;
 
-/** The answerer for one connection, with a pause before what is asked over and over. */
+/** The answerer for one connection, with a pause before what it asks too often. */
 function paced(socket: Socket, answer: Answerer, pace: Pace): PacedAnswerer {
-  const recent = new RecentTargets();
+  const visitor = pace.visitorOn(socket);
   return (target, wishes, headers) => {
-    const pause = recent.isSuspect(target)
-      ? pace.pauseFor(socket.remoteAddress, headers, target)
-      : 0;
+    const pause = pace.pauseFor(visitor, headers, target);
     return pause === 0
       ? answer(target, wishes)
       : new Promise((resolve) => {
-          setTimeout(() => {
+          afterPause(socket, pause, () => {
             resolve(answer(target, wishes));
-          }, pause);
+          });
         });
   };
 }

@@ -1,13 +1,14 @@
 /** Pages, the player's files and the directory: everything that is not media, by Express. */
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type Response } from 'express';
+import type { BuiltFile } from '#common/built-pages';
 import { channelIdSchema } from '#common/contracts/channel';
 import { pagePath } from '#common/contracts/delivery';
 import type { EdgeDirectory } from '#common/edge-directory';
 import { PipelineError, httpStatusOf, isRetryable, toPipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
 import { parseRoute } from './paths.ts';
-import type { PlayerFile, PlayerFiles } from './player-files.ts';
+import type { PlayerFiles } from './player-files.ts';
 
 /** What the pages need. */
 export interface PagesOptions {
@@ -148,7 +149,7 @@ function built(player: PlayerFiles | undefined): PlayerFiles {
   return player;
 }
 
-function sendFile(request: Request, response: Response, file: PlayerFile): void {
+function sendFile(request: Request, response: Response, file: BuiltFile): void {
   response.set({ 'content-type': file.type, vary: 'Accept-Encoding' });
   const encoding = request.acceptsEncodings('br', 'gzip', 'identity');
   const packed = encoding === 'br' ? file.brotli : encoding === 'gzip' ? file.gzip : undefined;

@@ -16,7 +16,7 @@ import { installFastPath } from './fast-path.ts';
 import type { MediaCache } from './media-cache.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import { MAX_TARGET_LENGTH, parseRoute, type MediaRoute } from './paths.ts';
-import { Pace } from './pace.ts';
+import { Pace, afterPause } from './pace.ts';
 import { MEDIA_HEADERS, sendMedia, sendStatus } from './send.ts';
 
 /** What the server needs. */
@@ -25,7 +25,7 @@ export interface EdgeServerOptions {
   readonly clock: Clock;
   readonly health: HealthAnswer;
   readonly metrics: EdgeMetrics;
-  /** What a client waits that asks for the same over and over, milliseconds. */
+  /** What a client waits that asks for the same over and over, or for too much, milliseconds. */
   readonly repeatPauseMs: number;
   /** Answers what is neither media nor health. */
   readonly pages: RequestListener;
@@ -59,7 +59,9 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
       noDelay: true,
     },
     (request, response) => {
-      handle({ ...options, pace }, request, response);
+      inPace(pace, request, response, () => {
+        handle(options, request, response);
+      });
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
@@ -74,11 +76,30 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
   return { server, fastPath };
 }
 
-interface Answering extends EdgeServerOptions {
-  readonly pace: Pace;
+/** What is not for the fast path, ranges and pages for two, with the same pause. */
+function inPace(
+  pace: Pace,
+  { socket, rawHeaders, url = '/' }: IncomingMessage,
+  response: ServerResponse,
+  answer: () => void,
+): void {
+  const pause = pace.pauseFor(pace.visitorOn(socket), rawHeaders.join('\n'), url);
+  if (pause === 0) {
+    answer();
+    return;
+  }
+  afterPause(socket, pause, () => {
+    if (!response.destroyed && !response.headersSent) {
+      answer();
+    }
+  });
 }
 
-function handle(options: Answering, request: IncomingMessage, response: ServerResponse): void {
+function handle(
+  options: EdgeServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const target = request.url ?? '';
   if (target.length > MAX_TARGET_LENGTH) {
     sendStatus(request, response, 414);
@@ -98,7 +119,7 @@ function handle(options: Answering, request: IncomingMessage, response: ServerRe
   const route = parseRoute(target);
   switch (route.kind) {
     case 'media':
-      paceMedia(options, request, response, route);
+      sendFromCache(options, request, response, route);
       return;
     case 'time':
       sendTime(options.clock, request, response);
@@ -118,28 +139,8 @@ function handle(options: Answering, request: IncomingMessage, response: ServerRe
   }
 }
 
-/** What is not for the fast path, ranges for one, with the same pause. */
-function paceMedia(
-  options: Answering,
-  request: IncomingMessage,
-  response: ServerResponse,
-  route: MediaRoute,
-): void {
-  const { socket, rawHeaders, url = '' } = request;
-  const pause = options.pace.pauseFor(socket.remoteAddress, rawHeaders.join('\n'), url);
-  if (pause === 0) {
-    sendFromCache(options, request, response, route);
-    return;
-  }
-  setTimeout(() => {
-    if (!response.destroyed && !response.headersSent) {
-      sendFromCache(options, request, response, route);
-    }
-  }, pause);
-}
-
 function sendFromCache(
-  options: Answering,
+  options: EdgeServerOptions,
   request: IncomingMessage,
   response: ServerResponse,
   route: MediaRoute,

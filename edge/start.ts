@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MANIFEST_FILE } from '#common/built-pages';
 import { redisKeys } from '#common/contracts/names';
 import { drainsServer } from '#common/drain';
 import { nearestEdges, type EdgeDirectory } from '#common/edge-directory';
@@ -120,7 +121,7 @@ async function loadPlayer(logger: Logger): Promise<PlayerFiles | undefined> {
   const folders = ['../player/dist', '../../player/dist'].map((relative) =>
     path.join(here, relative),
   );
-  const folder = folders.find((candidate) => existsSync(path.join(candidate, 'manifest.json')));
+  const folder = folders.find((candidate) => existsSync(path.join(candidate, MANIFEST_FILE)));
   if (folder === undefined) {
     logger.warn('player is not built');
     return undefined;

@@ -1,36 +1,14 @@
 /** Builds the player into `dist`: hashed assets, their packed forms, the two pages and the manifest the edge reads. */
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { brotliCompress, constants, gzip } from 'node:zlib';
 import { build } from 'esbuild';
+import { BUNDLING, openPagesBuild } from '../scripts/pages-build.mjs';
 
 const here = import.meta.dirname;
-const TYPES = {
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
 /** Bytes after brotli that a viewer loads before the first picture: page code, style, media-chrome and hls.js. */
 const FIRST_LOAD_BUDGET = 220_000;
 
-const packGzip = promisify(gzip);
-const packBrotli = promisify(brotliCompress);
-
 const read = (name) => readFile(path.join(here, name), 'utf8');
-
-async function writePacked(folder, name, bytes) {
-  const file = path.join(folder, name);
-  const packed = await packBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } });
-  await mkdir(path.dirname(file), { recursive: true });
-  await Promise.all([
-    writeFile(file, bytes),
-    writeFile(`${file}.gz`, await packGzip(bytes, { level: 9 })),
-    writeFile(`${file}.br`, packed),
-  ]);
-  return packed.length;
-}
 
 /** Puts parts into a page. */
 function fill(page, parts) {
@@ -62,6 +40,7 @@ function chunksOf(outputs, files) {
 }
 
 const bundle = await build({
+  ...BUNDLING,
   absWorkingDir: here,
   // The engines are entries, and not only imported: the page loads them from whichever edge is alive.
   entryPoints: {
@@ -70,35 +49,14 @@ const bundle = await build({
     'hls-engine': 'hls-engine.ts',
     'dash-engine': 'dash-engine.ts',
   },
-  bundle: true,
   splitting: true,
-  format: 'esm',
-  target: ['es2022', 'safari16'],
-  minify: true,
-  legalComments: 'none',
-  entryNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',
-  outdir: 'assets',
   metafile: true,
-  write: false,
-  logLevel: 'warning',
 });
-
-const folder = path.join(here, `dist.${process.pid}`);
-await rm(folder, { recursive: true, force: true });
 const { outputs } = bundle.metafile;
-const assets = [];
-const sizes = new Map();
-const add = async (name, bytes) => {
-  assets.push({ name, type: TYPES[path.extname(name)] });
-  sizes.set(name, await writePacked(folder, path.join('assets', name), bytes));
-};
-for (const file of bundle.outputFiles) {
-  await add(path.basename(file.path), file.contents);
-}
-const svg = Buffer.from(await read('icon.svg'));
-const icon = `icon-${createHash('sha256').update(svg).digest('hex').slice(0, 8)}.svg`;
-await add(icon, svg);
+const pages = await openPagesBuild(here, { gzip: true });
+await pages.addBundle(bundle);
+const icon = await pages.addIcon();
 
 const nameOf = (entry) => Object.keys(outputs).find((name) => outputs[name].entryPoint === entry);
 const script = nameOf('main.ts');
@@ -120,21 +78,13 @@ const player = fill(await read('pages/player.html'), {
 const parts = { head, icons: await read('pages/icons.html'), player };
 for (const page of ['watch', 'embed']) {
   const html = fill(await read(`pages/${page}.html`), parts);
-  await writePacked(folder, `${page}.html`, Buffer.from(html));
+  await pages.addPage(`${page}.html`, html);
 }
-const manifest = { pages: { watch: 'watch.html', embed: 'embed.html' }, icon, assets };
-await writeFile(path.join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-
 const firstLoad = [...first.map((name) => path.basename(name)), style].reduce(
-  (sum, name) => sum + (sizes.get(name) ?? 0),
+  (sum, name) => sum + (pages.sizes.get(name) ?? 0),
   0,
 );
-if (firstLoad > FIRST_LOAD_BUDGET) {
-  await rm(folder, { recursive: true });
-  throw new Error(
-    `first load has ${firstLoad} bytes, more than the budget of ${FIRST_LOAD_BUDGET}`,
-  );
-}
-await rm(path.join(here, 'dist'), { recursive: true, force: true });
-await rename(folder, path.join(here, 'dist'));
-process.stdout.write(`player built: first load ${firstLoad} bytes (brotli)\n`);
+await pages.finish(
+  { pages: { watch: 'watch.html', embed: 'embed.html' }, icon },
+  { what: 'first load of the player', bytes: firstLoad, budget: FIRST_LOAD_BUDGET },
+);

@@ -22,6 +22,7 @@ const SOURCES = [
   'player',
   'supervisor',
   'demo',
+  'scripts/pages-build.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',

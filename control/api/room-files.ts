@@ -1,30 +1,27 @@
-/** The built control room, read into memory once: a name that is not in its list is not a file. */
+/** The built control room: its page, its assets, and what the queue board gets of it. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import {
+  MANIFEST_FILE,
+  assetListSchema,
+  readBuiltPages,
+  type BuiltFile,
+} from '#common/built-pages';
 
 /** `control/room/dist/manifest.json`, written by the control room's build. */
-const manifestSchema = z.strictObject({
+const manifestSchema = assetListSchema.extend({
   page: z.string(),
   queueBoardHead: z.string(),
-  assets: z.array(z.strictObject({ name: z.string(), type: z.string() })),
 });
-
-/** One file in the forms it can be sent. */
-export interface RoomFile {
-  readonly type: string;
-  readonly plain: Buffer;
-  readonly brotli: Buffer;
-}
 
 /** See the head of this file. */
 export interface RoomFiles {
-  readonly page: RoomFile;
+  readonly page: BuiltFile;
   /** What the queue board's page gets in its head. */
   readonly queueBoardHead: string;
-  readonly assets: ReadonlyMap<string, RoomFile>;
+  readonly assets: ReadonlyMap<string, BuiltFile>;
 }
 
 /** The folder lies beside this one in the sources, and two levels further up from `dist/control/api`. */
@@ -32,7 +29,7 @@ function findBuild(): string | undefined {
   const here = path.dirname(fileURLToPath(import.meta.url));
   return ['../room/dist', '../../../control/room/dist']
     .map((relative) => path.join(here, relative))
-    .find((folder) => existsSync(path.join(folder, 'manifest.json')));
+    .find((folder) => existsSync(path.join(folder, MANIFEST_FILE)));
 }
 
 /**
@@ -44,22 +41,12 @@ export async function readRoomFiles(): Promise<RoomFiles | undefined> {
   if (folder === undefined) {
     return undefined;
   }
-  const manifest = manifestSchema.parse(
-    JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8')),
-  );
-  const read = async (name: string, type: string): Promise<RoomFile> => ({
-    type,
-    plain: await readFile(path.join(folder, name)),
-    brotli: await readFile(path.join(folder, `${name}.br`)),
+  const { manifest, assets, readPage } = await readBuiltPages(folder, manifestSchema, {
+    gzip: false,
   });
-  const assets = await Promise.all(
-    manifest.assets.map(
-      async ({ name, type }) => [name, await read(path.join('assets', name), type)] as const,
-    ),
-  );
   return {
-    page: await read(manifest.page, 'text/html; charset=utf-8'),
+    page: await readPage(manifest.page),
     queueBoardHead: manifest.queueBoardHead,
-    assets: new Map(assets),
+    assets,
   };
 }

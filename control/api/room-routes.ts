@@ -1,11 +1,12 @@
 /** The control room's page, its assets, and what they are told: `/`, `/assets`, `/v1/events`, preview pictures. */
 import { Router, type Request, type Response } from 'express';
+import type { BuiltFile } from '#common/built-pages';
 import { PipelineError } from '#common/errors';
 import { admissionOf } from './admission.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Previews } from './previews.ts';
 import type { Room } from './room.ts';
-import type { RoomFile, RoomFiles } from './room-files.ts';
+import type { RoomFiles } from './room-files.ts';
 import { idOf } from './routes.ts';
 
 /** What the page may load: its own files, and nothing inline. */
@@ -68,7 +69,7 @@ export function roomRoutes({ room, files, previews, now }: RoomRouteDeps): Route
   return router;
 }
 
-function sendFile(request: Request, response: Response, file: RoomFile): void {
+function sendFile(request: Request, response: Response, file: BuiltFile): void {
   const isPacked = request.acceptsEncodings('br') === 'br';
   response.setHeader('content-type', file.type);
   response.setHeader('vary', 'accept-encoding');

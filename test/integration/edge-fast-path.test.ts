@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:http';
 import { installFastPath, type WireAnswer } from '../../edge/fast-path.ts';
-import { FREE, Pace } from '../../edge/pace.ts';
+import { CONNECTION_FREE, FREE, Pace } from '../../edge/pace.ts';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
 import { runEdge, type RunningEdge } from './edge-run.ts';
 
@@ -193,16 +193,51 @@ describe('who asks for the same over and over', () => {
     expect(await waits(get(PLAYLIST))).toBe(false);
   });
 
-  test('waits with ranges, too', async () => {
-    const range = get(SEGMENT, 'range: bytes=0-99\r\n');
+  test.each([
+    ['ranges', get(SEGMENT, 'range: bytes=0-99\r\n'), 206],
+    ['the clock', get('/time', 'user-agent: b\r\n'), 200],
+    ['nothing', get('/nothing', 'user-agent: c\r\n'), 404],
+    ['health', get('/healthz', 'user-agent: d\r\n'), 200],
+  ])('waits with %s, too', async (_what, request, status) => {
+    const { ask, socket } = open(pausing.url);
     for (let i = 0; i < FREE; i += 1) {
-      const { ask, socket } = open(pausing.url);
-      expect((await ask(range)).head).toMatch(/^HTTP\/1\.1 206 /);
-      socket.destroy();
+      expect((await ask(request)).head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     }
-    expect(await waits(range)).toBe(true);
+    socket.destroy();
+    expect(await waits(request)).toBe(true);
   });
 });
+
+test('who goes round ever so many targets waits once his answers are spent, and others do not', async () => {
+  const server = createServer();
+  const answered = new Set<string>();
+  const answer = (target: string): WireAnswer => {
+    answered.add(target);
+    return { head: Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'), body: undefined };
+  };
+  // Time stands still: nothing is earned.
+  const fastPath = installFastPath(server, answer, TIMES, new Pace(60_000, () => 0), 0);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const circling = open(url);
+  for (let n = 0; n < CONNECTION_FREE; n += 1) {
+    await circling.ask(get(`/${n}`));
+  }
+  circling.socket.write(get('/held'));
+  const other = open(url);
+  for (let n = 0; n < CONNECTION_FREE; n += 1) {
+    await other.ask(get(`/other/${n}`));
+  }
+  expect(answered.has('/held')).toBe(false);
+  expect(answered.size).toBe(2 * CONNECTION_FREE);
+  circling.socket.destroy();
+  other.socket.destroy();
+  server.close();
+  await fastPath.close();
+});
+
+const TIMES = { firstMs: 60_000, idleMs: 60_000, stallMs: 60_000 };
 
 describe('who is slow', () => {
   const servers: Server[] = [];

@@ -52,7 +52,7 @@ beforeAll(async () => {
     hvals: (key) => counted(redis.hvals(key)),
     hkeys: (key) => counted(redis.hkeys(key)),
   };
-  edge = await runEdge(origin.url, { redis: commands });
+  edge = await runEdge(origin.url, { redis: commands, env: { REPEAT_PAUSE_MS: '0' } });
 });
 
 afterAll(async () => {

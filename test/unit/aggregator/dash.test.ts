@@ -77,9 +77,9 @@ describe('the live manifest', () => {
       const first = broadcast.broadcast;
       const text = liveManifest(timelineOf(broadcast, count, lateness));
       const [, days, seconds] =
-        /^P(\d+)DT(\d+)S$/.exec(attribute(text, 'MPD', 'ffmpeg:timeshiftbufferdepth') ?? '') ?? [];
+        /^P(\d+)DT(\d+)S$/.exec(attribute(text, 'MPD', 'f:timeshiftbufferdepth') ?? '') ?? [];
       const depth = Number(days) * 86_400 + Number(seconds);
-      const behind = secondsOf(attribute(text, 'MPD', 'ffmpeg:minbuffertime'));
+      const behind = secondsOf(attribute(text, 'MPD', 'f:minbuffertime'));
       const start = first * 2;
       // libavformat/dashdec.c, calc_cur_seg_no and calc_min_seg_no, in seconds since the epoch.
       const begin = (now: number): number => first + Math.floor((now - start) / 2) - behind;
@@ -93,6 +93,19 @@ describe('the live manifest', () => {
         expect(depth).toBeLessThanOrEqual(now);
         // The second rendition still wants the number that has just come.
         expect(n - 1).toBeGreaterThan(gone(now));
+      }
+    },
+  );
+
+  test.each(FPS_NAMES)(
+    'at %s has its first start tag where GStreamer looks for it, whatever it says',
+    (fps) => {
+      const broadcast = broadcastOf({ fps, dvrSeconds: 86_400 });
+      for (const lateness of [1_000, 7_900, 19_900]) {
+        for (const count of [1, 2, 40]) {
+          const text = liveManifest(timelineOf(broadcast, count, lateness));
+          expect(text.indexOf('>', text.indexOf('<MPD')) + 1).toBeLessThanOrEqual(512);
+        }
       }
     },
   );
