@@ -23,7 +23,7 @@ export interface ChunkReaderHost {
   readonly onChunk: () => void;
   /** A message begins. @returns bytes that it may have */
   readonly limitOf: (type: number) => number;
-  /** Bytes that all messages under way may have together. */
+  /** Bytes that all messages under way may have together, at the moment: a lower one than before is kept as they end. */
   readonly bufferLimit: () => number;
   readonly onMessage: (message: Message) => void;
 }
@@ -40,6 +40,7 @@ const MAX_HEADER = 18;
 /** Message header by chunk type (§5.3.1.2). */
 const MESSAGE_HEADER = [11, 7, 3, 0] as const;
 const CLOCK = 2 ** 32;
+const EMPTY = Buffer.alloc(0);
 /** An extended timestamp of types 1 and 2 within so much of the clock is no difference, milliseconds. */
 const NEAR = 60_000;
 
@@ -123,6 +124,7 @@ export class ChunkReader {
     const aborted = this.#streams.get(chunkStream);
     if (aborted !== undefined) {
       aborted.isUnderWay = false;
+      this.#keepLimit();
     }
   }
 
@@ -245,7 +247,7 @@ export class ChunkReader {
       field: 0,
       isAbsolute: true,
       isExtended: false,
-      payload: Buffer.alloc(0),
+      payload: EMPTY,
       received: 0,
       isUnderWay: false,
     };
@@ -309,5 +311,22 @@ export class ChunkReader {
     chunkStream.isUnderWay = false;
     const { length, payload, stream, timestamp, type } = chunkStream;
     this.#host.onMessage({ type, stream, timestamp, body: payload.subarray(0, length) });
+    this.#keepLimit();
+  }
+
+  /**
+   * Receive buffers are kept for the next message of their chunk stream. What a publish has left in them is above the
+   * limit once it is over, and would have the messages of the next one refused.
+   */
+  #keepLimit(): void {
+    if (this.#buffered <= this.#host.bufferLimit()) {
+      return;
+    }
+    for (const chunkStream of this.#streams.values()) {
+      if (!chunkStream.isUnderWay) {
+        this.#buffered -= chunkStream.payload.length;
+        chunkStream.payload = EMPTY;
+      }
+    }
   }
 }

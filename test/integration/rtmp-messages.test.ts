@@ -11,6 +11,7 @@ import {
 import { sendPieces } from '../fault/rtmp-peer.ts';
 import { FLV_TAG, writeFlv, type FlvTag } from '../helpers/flv.ts';
 import { eventually } from '../helpers/poll.ts';
+import { RTMP_MESSAGE } from '../helpers/rtmp-chunks.ts';
 import { RtmpPublisher } from '../helpers/rtmp-publisher.ts';
 import { audio, closePorts, KEY, listen, over, send, stop } from './rtmp-port.ts';
 
@@ -142,6 +143,16 @@ describe('a publish', () => {
     expect(port.requests.length).toBeGreaterThan(1);
     expect(port.requests.length).toBeLessThanOrEqual(16);
     expect(port.ends).toHaveLength(port.requests.length);
+  });
+
+  test('may follow one of large pictures, with longer commands than before', async () => {
+    const port = await listen();
+    const picture = message(RTMP_MESSAGE.video, Buffer.alloc(400_000, 0x17), { stream: 1, cs: 6 });
+    const release = command(0, 'releaseStream', 4, null, 'x'.repeat(500));
+    const publish = command(1, 'publish', 5, null, KEY, 'live');
+    await send(port, ...publishing(KEY), picture, stop, release, publish, picture, over);
+    expect(port.tags).toEqual(['video@0:400000', 'video@0:400000']);
+    expect(port.ends).toEqual(['clean', 'broken']);
   });
 
   test('whose feed fails by our mistake ends alone, without telling what', async () => {

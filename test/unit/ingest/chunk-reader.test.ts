@@ -180,6 +180,38 @@ describe('chunk streams', () => {
     expect(() => halves.forEach((one) => bounded.read(one))).toThrow(TOO_LARGE);
   });
 
+  test('give back what a lower limit no longer permits, but for what is under way', () => {
+    let bufferLimit = 1 << 20;
+    const lengths: number[] = [];
+    const reader = new ChunkReader({
+      onChunk: () => undefined,
+      limitOf: () => bufferLimit,
+      bufferLimit: () => bufferLimit,
+      onMessage: ({ body }) => lengths.push(body.length),
+    });
+    const sized = (cs: number, size: number): Buffer =>
+      message(AUDIO, Buffer.alloc(size), { cs, stream: 1 });
+    const underWay = sized(6, 300_000);
+    // A first chunk with its header, and a thousand more.
+    const part = 12 + 128 + 1_000 * 129;
+    reader.read(sized(4, 500_000));
+    reader.read(underWay.subarray(0, part));
+    bufferLimit = 1 << 18;
+    reader.read(sized(5, 0));
+    // What is under way is above the limit alone.
+    expect(() => {
+      reader.read(sized(7, 1));
+    }).toThrow(TOO_LARGE);
+    reader.read(underWay.subarray(part));
+    for (const cs of [4, 5, 6]) {
+      reader.read(sized(cs, 80_000));
+    }
+    expect(lengths).toEqual([500_000, 0, 300_000, 80_000, 80_000, 80_000]);
+    expect(() => {
+      reader.read(sized(3, 80_000));
+    }).toThrow(TOO_LARGE);
+  });
+
   test('give the same messages however the bytes are cut', () => {
     const random = seeded(SEED);
     const session = Buffer.concat(
