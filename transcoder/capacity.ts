@@ -40,7 +40,9 @@ export async function watchCapacity(
   const tryMachine = async (): Promise<void> => {
     for (let trial = 0; trial < TRIALS; trial += 1) {
       if (trial > 0) {
-        await delay(BETWEEN_TRIALS_MS, undefined, { signal: closing.signal, ref: false });
+        // Workers that start together would try the machine together each time.
+        const pause = BETWEEN_TRIALS_MS * (0.5 + Math.random());
+        await delay(pause, undefined, { signal: closing.signal, ref: false });
       }
       const tried = await trySlowness(encoder, closing.signal);
       if (slowness === null || tried < slowness) {
