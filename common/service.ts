@@ -40,6 +40,7 @@ export interface ServiceContext<C> {
   /** Unique for this process. */
   readonly id: string;
   readonly setReady: (ready: boolean) => void;
+  /** Told at once, and with every heartbeat. */
   readonly setDetail: (detail: Detail) => void;
   readonly health: HealthAnswer;
 }
@@ -188,6 +189,7 @@ async function start<S extends z.ZodType<BaseConfig>>(
     },
     setDetail: (value) => {
       detail = value;
+      heartbeat.beat();
     },
     health,
   });

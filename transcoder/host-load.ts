@@ -8,8 +8,11 @@ import type { Closable } from '#common/lifecycle';
 type Times = Pick<CpuInfo, 'times'>;
 
 /** Between readings, real milliseconds. */
-const READING_MS = 1_000;
-/** The middle one of so many counts: a program that starts is over soon, one that streams goes on. */
+export const READING_MS = 500;
+/**
+ * The least of so many counts: a program that starts, or a page that opens, is over soon; one that streams goes on. With
+ * the reading under way they reach two seconds back, which is not more than a broadcast has had of its feed when it begins.
+ */
 const READINGS = 3;
 
 /** Cores taken between two readings of the kernel's counters; undefined when no time has passed. */
@@ -43,10 +46,9 @@ export class HostLoad implements Closable {
     this.#timer.unref();
   }
 
-  /** Cores that others take; null before the first reading. */
+  /** Cores that others take and go on taking; null before the first reading. */
   get otherCores(): number | null {
-    const sorted = this.#latest.toSorted((a, b) => a - b);
-    return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
+    return this.#latest.length === 0 ? null : Math.min(...this.#latest);
   }
 
   /** Takes a reading. */

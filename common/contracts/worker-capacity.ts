@@ -16,7 +16,7 @@ export const workerCapacitySchema = z.object({
   scopeCores: z.number().positive(),
   /** The owner has said how many cores workers may take (`TRANSCODE_CORES`): nothing else is taken off. */
   isGiven: z.boolean(),
-  /** Cores that other programs of the machine took lately; null while that is not known. */
+  /** Cores that other programs of the machine took all through the last 1.5 s; null while that is not known. */
   otherCores: z.number().min(0).nullable(),
   /** CPU seconds here for what takes one on the machine that costs were measured on; null until it was tried. */
   slowness: z.number().positive().nullable(),

@@ -15,6 +15,7 @@ import { decide } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
 import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
+import { roomWith, type Room } from '../plan/room.ts';
 import {
   emptyChannel,
   nextSegment,
@@ -78,6 +79,8 @@ export class ChannelRunner {
   /** The broadcast that its operator ends. */
   #endAsked: number | undefined;
   #droppedAt = 0;
+  /** What is free for the feed that waits for its first segment. */
+  #room: Room | undefined;
   readonly #stuck = new Stuck();
   /** The broadcast that ended last, until all of it is published. */
   #ended: { readonly broadcast: number; readonly last: number } | undefined;
@@ -261,13 +264,15 @@ export class ChannelRunner {
     return this.#deps.closeAfter ?? closingWait(this.#channel.profile, grid);
   }
 
-  /** Asked for only while a broadcast may begin. */
+  /** What is free is asked for only while a broadcast may begin. */
   async #means(): Promise<Means> {
-    const mayBegin = this.#state.air === null && this.isActive;
-    return {
-      freeCores: mayBegin ? await this.#deps.freeCores() : null,
-      isFixed: this.#channel.fixedLadder,
-    };
+    const { air, sessions } = this.#state;
+    const session = air === null ? sessions.findLast(({ spent }) => !spent) : undefined;
+    this.#room =
+      session === undefined
+        ? undefined
+        : roomWith(session, this.#room, await this.#deps.freeCores(), this.#deps.clock.now());
+    return { freeCores: this.#room?.freeCores ?? null, isFixed: this.#channel.fixedLadder };
   }
 
   #tellLoad(admission: Admission | undefined): void {

@@ -64,7 +64,7 @@ export function decide(
 ): readonly MarkEntry[] {
   const { air } = state;
   if (air === null) {
-    return goOnAir(state, settings);
+    return goOnAir(state, now, settings);
   }
   const current = currentPicture(air);
   const shown = current && sessionOf(state, current.session);
@@ -75,9 +75,14 @@ export function decide(
   return new Airing({ state, air, current, shown, heard }, settings).next(now);
 }
 
+/**
+ * A broadcast is begun when the picture of its first segment may be closed: sooner nothing is made of it, and by then
+ * readings of the machine are of the time with the feed, whose encoder may run on it.
+ */
 function goOnAir(
   state: ChannelState,
-  { ladder, means, epoch }: DecideSettings,
+  now: Milliseconds,
+  { ladder, means, closeAfter, epoch }: DecideSettings,
 ): readonly MarkEntry[] {
   for (const session of state.sessions) {
     const grid = gridOf(session.fps);
@@ -90,7 +95,12 @@ function goOnAir(
     const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
     const broadcast = segmentNumber(Math.max(first, state.floor));
     const from = firstFrame(grid, broadcast);
-    if (session.highest >= from) {
+    const end = firstFrame(grid, segmentNumber(broadcast + 1));
+    const isWhole =
+      session.highest >= end ||
+      session.ended !== null ||
+      now >= timeOfFrame(grid, end) + closeAfter;
+    if (session.highest >= from && isWhole) {
       const whole = renditionsOf(ladder, session.picture, grid);
       const admitted = admit(whole, costSourceOf(session.picture, session), grid, means);
       return [

@@ -1,11 +1,20 @@
 /** `npm start -- --demo` as its first user meets it: the match in Chromium, by both engines, with picture and sound. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { z } from 'zod';
+import { isTooHeavy, type Admission } from '#common/contracts/admission';
+import { storeKeys } from '#common/contracts/names';
+import { broadcastSchema } from '#common/contracts/segment';
+import { workerCapacitySchema } from '#common/contracts/worker-capacity';
+import { gridOf, timeOfSegment } from '#common/grid';
+import { segmentNumber } from '#common/time';
+import { freeCores } from '../../scheduler/plan/capacity.ts';
 import { startChromium, type Chromium } from '../helpers/chromium.ts';
 import { readStamp } from '../helpers/frame-stamp.ts';
+import { watchMachine, type MachineLoad } from '../helpers/machine-load.ts';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { eventually } from '../helpers/poll.ts';
 import { commandLine, processTree } from '../helpers/process-tree.ts';
@@ -24,18 +33,33 @@ const BEEP_DB = 20;
 /** The clip is a minute of picture to draw and encode. */
 const RENDERED_MS = 180_000;
 
+const servicesSchema = z.object({
+  services: z.array(z.object({ service: z.string(), detail: z.unknown() })),
+});
 const pictureSchema = z.object({ mediaTime: z.number(), luma: z.string() });
+
+/** A reading of the product's begins between two of the test's, and the kernel counts in ticks. */
+const READING_ERROR_CORES = 0.2;
+/** The leader decides a little after the segment's end, by readings of up to two seconds before. */
+const DECIDED_LATER_MS = 200;
 
 let pipeline: Pipeline;
 let chromium: Chromium;
+/** What the broadcast began with, and what the test itself saw free meanwhile. */
+let begun: { readonly admission: Admission; readonly seenFree: number };
 
 beforeAll(async () => {
+  const machine = watchMachine();
   pipeline = await startPipeline({ WORKERS: '2' }, ['--demo']);
+  begun = await eventually('the demo to be rendered and on air', () => onAir(machine), {
+    timeoutMs: RENDERED_MS,
+  });
+  machine.stop();
   chromium = await startChromium();
   await eventually(
-    'the demo to be rendered and on air',
+    'its playlist',
     async () => (await fetch(`${pipeline.edge}/live/demo/index.m3u8`)).ok || undefined,
-    { timeoutMs: RENDERED_MS },
+    { timeoutMs: 30_000 },
   );
 }, 240_000);
 
@@ -43,6 +67,31 @@ afterAll(async () => {
   await chromium.close();
   expect(await pipeline.close()).toEqual([]);
 });
+
+/** Undefined until it is on air. */
+async function onAir(machine: MachineLoad): Promise<typeof begun | undefined> {
+  const { broadcast } = await pipeline.api.status('demo');
+  if (typeof broadcast !== 'number') {
+    return undefined;
+  }
+  const now = Date.now();
+  const record = path.join(
+    pipeline.dataDir,
+    'store',
+    storeKeys.broadcast('demo', segmentNumber(broadcast)),
+  );
+  const { admission } = broadcastSchema.parse(JSON.parse(await readFile(record, 'utf8')));
+  if (admission === undefined) {
+    throw new Error('the workers had not told what they carry');
+  }
+  const { services } = servicesSchema.parse(await pipeline.api.call('GET', '/v1/services', 200));
+  const begin = timeOfSegment(gridOf('30'), segmentNumber(broadcast));
+  const otherCores = machine.most(begin - DECIDED_LATER_MS, now) + READING_ERROR_CORES;
+  const workers = services
+    .filter(({ service }) => service === 'transcoder')
+    .map(({ detail }) => ({ ...workerCapacitySchema.parse(detail), otherCores }));
+  return { admission, seenFree: freeCores(workers, 0) ?? 0 };
+}
 
 /** Run in the page. */
 const LOOK = `new Promise((resolve) => {
@@ -122,8 +171,18 @@ test.each(['hls', 'dash'])(
   90_000,
 );
 
+test('it begins with what the machine has once it is rendered, and warns of nothing where that is enough', async () => {
+  const { admission, seenFree } = begun;
+  expect(admission.freeCores).toBeGreaterThanOrEqual(Math.floor(seenFree * 100) / 100);
+  const { warnings } = await pipeline.api.status('demo');
+  const ofLadder = warnings.filter(({ code }) => /LADDER|RENDITIONS/.test(code));
+  expect(ofLadder.map(({ code }) => code)).toEqual(
+    isTooHeavy(admission) ? ['LADDER_TOO_HEAVY'] : [],
+  );
+});
+
 test('no command line of it has the stream key', () => {
-  const key = readFileSync(join(pipeline.dataDir, 'stream-key-demo'), 'utf8').trim();
+  const key = readFileSync(path.join(pipeline.dataDir, 'stream-key-demo'), 'utf8').trim();
   const lines = processTree(pipeline.pid).map(({ pid }) => commandLine(pid));
   expect(lines.filter((line) => line.includes('ffpreset'))).not.toEqual([]);
   expect(lines.filter((line) => line.includes(key))).toEqual([]);

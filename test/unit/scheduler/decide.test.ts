@@ -66,19 +66,39 @@ function follow(
 }
 
 describe('a channel goes on air', () => {
-  test('at the first whole segment after its first start point, once a frame of it has come', () => {
+  const ON_AIR = [
+    { t: 'on-air', broadcast: N, fps: '30' },
+    { t: 'picture', from: N * 60, source: { kind: 'session', session: 's1' } },
+    { t: 'sound', from: 1024 * (aacFramesOf(grid, segmentNumber(N)).first - 3), session: 's1' },
+  ];
+
+  test('at the first whole segment after its first start point, once that has passed', () => {
     const { session, begin } = publisher();
     const log = new SimulatedLog();
-    log.append(begin, ...session.upTo(BEGIN));
-    log.lead(BEGIN);
+    log.append(begin, ...session.upTo(BEGIN + 2_000));
+    log.lead(BEGIN + 2_000);
     expect(marks(log)).toEqual([]);
-    log.append(...session.upTo(BEGIN + 100));
-    log.lead(BEGIN + 100);
-    expect(marks(log)).toMatchObject([
-      { t: 'on-air', broadcast: N, fps: '30' },
-      { t: 'picture', from: N * 60, source: { kind: 'session', session: 's1' } },
-      { t: 'sound', from: 1024 * (aacFramesOf(grid, segmentNumber(N)).first - 3), session: 's1' },
-    ]);
+    log.append(...session.upTo(BEGIN + 2_040));
+    log.lead(BEGIN + 2_040);
+    expect(marks(log)).toMatchObject([...ON_AIR, { t: 'picture-closed', frame: (N + 1) * 60 }]);
+  });
+
+  test('with the part of that segment that came, when the session ends or the wait is over', () => {
+    const begun = () => {
+      const { session, begin } = publisher();
+      const log = new SimulatedLog();
+      log.append(begin, ...session.upTo(BEGIN + 100));
+      return { log, session };
+    };
+    const ended = begun();
+    ended.log.append(ended.session.end(BEGIN + 100, false));
+    ended.log.lead(BEGIN + 200);
+    expect(marks(ended.log)).toMatchObject(ON_AIR);
+    const waiting = begun();
+    waiting.log.lead(BEGIN + 2_000 + 1_999);
+    expect(marks(waiting.log)).toEqual([]);
+    waiting.log.lead(BEGIN + 2_000 + 2_001);
+    expect(marks(waiting.log).slice(0, 3)).toMatchObject(ON_AIR);
   });
 
   test('not by a session that ends before its first whole segment', () => {
@@ -94,13 +114,14 @@ describe('a channel goes on air', () => {
     log.append(session.end(BEGIN + 1_000, true));
     log.lead(BEGIN + 1_100);
     const next = publisher({ at: BEGIN + 1_200, name: 's2' });
-    log.append(next.begin, ...next.session.upTo(BEGIN + 2_500));
-    log.lead(BEGIN + 2_500);
-    expect(marks(log).slice(-4)).toMatchObject([
+    log.append(next.begin, ...next.session.upTo(BEGIN + 4_040));
+    log.lead(BEGIN + 4_040);
+    expect(marks(log).slice(-5)).toMatchObject([
       { t: 'off-air', broadcast: N, last: N },
       { t: 'on-air', broadcast: N + 1 },
       { t: 'picture', from: (N + 1) * 60 },
       { t: 'sound', session: 's2' },
+      { t: 'picture-closed', frame: (N + 2) * 60 },
     ]);
   });
 });
@@ -146,7 +167,9 @@ describe('a segment is closed', () => {
   });
 
   test('by a decision of its own after a pause', () => {
-    const { log, session } = airing(BEGIN + 1_000);
+    const { log, session } = airing(BEGIN + 2_020);
+    log.append(...session.upTo(BEGIN + 2_040));
+    log.append(...decide(log.state, milliseconds(BEGIN + 2_040), SETTINGS));
     log.append(...session.upTo(BEGIN + 20_000));
     const first = decide(log.state, milliseconds(BEGIN + 20_000), SETTINGS);
     expect(first).toMatchObject([PICTURE_CLOSED, SOUND_CLOSED]);

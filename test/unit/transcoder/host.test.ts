@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { coresOfControlGroup, findHost } from '../../../transcoder/host.ts';
-import { coresTaken, HostLoad } from '../../../transcoder/host-load.ts';
+import { coresTaken, HostLoad, READING_MS } from '../../../transcoder/host-load.ts';
 
 const files =
   (texts: Readonly<Record<string, string>>) =>
@@ -58,22 +58,63 @@ describe('cores that others take', () => {
     expect(coresTaken(before, [core({ user: 5 })])).toBeUndefined();
   });
 
-  test('are the middle one of the last three readings', async () => {
-    let times = core({});
-    let told = 0;
+  /** What is told of one core by readings of it, which takes `loadAt` at a time; the last one ends at `until`. */
+  async function told(loadAt: (ms: number) => number, until: number): Promise<number | null> {
+    const since = until - 20 * READING_MS;
+    let now = since;
     const load = new HostLoad(
-      () => (told += 1),
-      () => [times],
+      () => undefined,
+      () => {
+        let user = 0;
+        for (let ms = since; ms < now; ms += 10) {
+          user += 10 * loadAt(ms);
+        }
+        return [core({ user, idle: now - since - user })];
+      },
       3_600_000,
     );
     expect(load.otherCores).toBeNull();
-    for (const busy of [1000, 0, 300, 300, 900]) {
-      const { user, idle } = times.times;
-      times = core({ user: user + busy, idle: idle + 1000 - busy });
+    while (now < until) {
+      now += READING_MS;
       load.take();
     }
-    expect(load.otherCores).toBeCloseTo(0.3);
-    expect(told).toBe(5);
+    await load.close();
+    return load.otherCores;
+  }
+
+  /** A feed's first frame comes at 0, and its broadcast begins a segment later; readings end whenever they do. */
+  const LAST_READINGS = [0, 120, 250, 380, 490].map((ms) => 2_000 - ms);
+
+  test('are those of the time since the feed came, not those before', async () => {
+    for (const until of LAST_READINGS) {
+      expect(await told((ms) => (ms < 0 ? 1 : 0.2), until)).toBeCloseTo(0.2);
+      expect(await told((ms) => (ms < 0 ? 0.1 : 0.8), until)).toBeCloseTo(0.8);
+    }
+  });
+
+  test('are not those of a program that starts', async () => {
+    for (const start of [0, 400, 800, 1_200]) {
+      const loadAt = (ms: number) => (ms >= start && ms < start + 500 ? 1 : 0.2);
+      for (const until of LAST_READINGS) {
+        expect(await told(loadAt, until)).toBeCloseTo(0.2);
+      }
+    }
+  });
+
+  test('are told with every reading', async () => {
+    let times = core({});
+    let count = 0;
+    const load = new HostLoad(
+      () => (count += 1),
+      () => [times],
+      3_600_000,
+    );
+    for (const busy of [250, 0, 500]) {
+      const { user, idle } = times.times;
+      times = core({ user: user + busy, idle: idle + 500 - busy });
+      load.take();
+    }
+    expect(count).toBe(3);
     await load.close();
   });
 });
