@@ -56,9 +56,10 @@ export async function startControl(context: ControlContext): Promise<{ port: num
   const catalogue = new Catalogue({ redis, store, logger });
   const life = lifecycle.own(
     'redis life',
-    watchRedisLife(redis, logger, () => catalogue.mirror()),
+    watchRedisLife(redis, logger, () => catalogue.restore()),
   );
   await life.known;
+  await followCatalogue(catalogue, { redis, subscriber: connect('catalogue'), logger });
   await catalogue.open();
   await makeBootChannels(config.BOOT_CHANNELS, {
     catalogue,
@@ -66,7 +67,6 @@ export async function startControl(context: ControlContext): Promise<{ port: num
     logger,
     now: new Date(clock.now()),
   });
-  await followCatalogue(catalogue, { redis, subscriber: connect('catalogue'), logger });
   const endedSessions = await EndedSessions.open(redis, logger, Date.now());
 
   const services = (): ReturnType<typeof readServices> =>
