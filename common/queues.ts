@@ -121,3 +121,11 @@ export function openWorker<S extends z.ZodType>(
   });
   return worker;
 }
+
+/**
+ * Closes a worker: jobs under way are finished first, but not for a Redis that is away, which could not be told. Then
+ * their locks run out and they are done again.
+ * @param redis the connection that it was opened with
+ */
+export const closeWorker = (worker: Worker, redis: Redis): Promise<void> =>
+  worker.close(redis.status !== 'ready');

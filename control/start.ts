@@ -47,6 +47,7 @@ export type ControlContext = Pick<
   | 'lifecycle'
   | 'setReady'
   | 'health'
+  | 'stopping'
 >;
 
 /** Starts the service and returns the port its API listens on. */
@@ -140,7 +141,7 @@ export async function startControl(context: ControlContext): Promise<{ port: num
   });
   const server = serverOf((request, response) => {
     if (request.url === '/readyz') {
-      answerReadiness(response, missing);
+      answerReadiness(response, context.stopping.aborted ? isStopping : missing);
     } else if (!context.health.handle(request, response)) {
       app(request, response);
     }
@@ -195,6 +196,8 @@ function diskCheck(config: ControlConfig): () => Promise<DiskState> {
     return freeBytesIn(config.DATA_DIR).then(diskStateOf, () => 'ok' as const);
   };
 }
+
+const isStopping = (): Promise<readonly string[]> => Promise.resolve(['it stops']);
 
 function answerReadiness(
   response: ServerResponse,

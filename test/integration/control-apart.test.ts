@@ -221,6 +221,18 @@ describe('without a scheduler', () => {
     expect(await airOf(id)).toBeDefined();
   });
 
+  test('a control that is told to stop says so to whoever asks whether it is ready', async () => {
+    const told = new AbortController();
+    const operator = own(await bench.startControl({}, bench.store, told.signal));
+    const isReady = async (): Promise<readonly [number, string]> => {
+      const answer = await fetch(`${operator.url}/readyz`);
+      return [answer.status, await answer.text()];
+    };
+    expect(await isReady()).toEqual([503, expect.stringContaining('leadership')]);
+    told.abort();
+    expect(await isReady()).toEqual([503, 'not ready: it stops\n']);
+  });
+
   test('a wish that names a broadcast which is over ends no other', async () => {
     const operator = await control();
     await scheduler();

@@ -1,0 +1,114 @@
+/** A service that is told to stop ends in time, and well, whatever it waits for. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '../helpers/poll.ts';
+import { freePort, startRedis } from '../helpers/redis-server.ts';
+import { SERVICES } from '../helpers/service-settings.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+let folder: string;
+let started: ChildProcess[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'touchline-service-'));
+  started = [];
+});
+afterEach(() => {
+  for (const child of started) {
+    child.kill('SIGKILL');
+  }
+  rmSync(folder, { recursive: true });
+});
+
+interface Service {
+  /** Waits until it has said something. */
+  readonly said: (text: string) => Promise<true>;
+  /** Tells it to stop. @returns how it has ended */
+  readonly stop: () => Promise<{ readonly code: unknown; readonly signal: unknown }>;
+}
+
+function start(service: string, settings: Readonly<Record<string, string>>): Service {
+  const child = spawn(process.execPath, ['--import', 'tsx', `${service}/main.ts`], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      DATA_DIR: folder,
+      ADMIN_TOKEN: 'a-token-for-tests-only',
+      RTMP_PORT: '0',
+      HTTP_PORT: '0',
+      CONTROL_PORT: '0',
+      ORIGIN_PORT: '0',
+      ...settings,
+    },
+  });
+  started.push(child);
+  const exited = once(child, 'exit');
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+  }
+  return {
+    said: (what) =>
+      eventually(`${service} to say ${what}`, () => {
+        if (child.exitCode !== null) {
+          throw new Error(`${service} has ended: ${text}`);
+        }
+        return Promise.resolve(text.includes(what) ? true : undefined);
+      }),
+    stop: async () => {
+      child.kill('SIGTERM');
+      const [code, signal] = (await exited) as unknown[];
+      expect(text).toContain('service stopped');
+      return { code, signal };
+    },
+  };
+}
+
+describe('a service that is told to stop', () => {
+  test.each(SERVICES)('ends while it waits for Redis: %s', async (name) => {
+    const service = start(name, { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+    await service.said('redis is away');
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test.each(SERVICES)('ends although Redis has gone: %s', async (name) => {
+    const redis = await startRedis();
+    const service = start(name, { REDIS_URL: redis.url });
+    await service.said('service started');
+    await redis.close();
+    await service.said('redis is away');
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('ends while it waits for a store that never answers', async () => {
+    const redis = await startRedis();
+    const sockets: Socket[] = [];
+    const store = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+    });
+    store.listen(0, '127.0.0.1');
+    const asked = once(store, 'connection');
+    await once(store, 'listening');
+    const { port } = store.address() as AddressInfo;
+    const service = start('control', {
+      REDIS_URL: redis.url,
+      S3_ENDPOINT: `http://127.0.0.1:${port}`,
+      S3_ACCESS_KEY_ID: 'key',
+      S3_SECRET_ACCESS_KEY: 'secret',
+    });
+    await asked;
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+    sockets.forEach((socket) => socket.destroy());
+    store.close();
+    await redis.close();
+  });
+});
