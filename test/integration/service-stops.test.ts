@@ -7,9 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { redisKeys } from '#common/contracts/names';
+import { createLogger } from '#common/logger';
+import { connectRedis } from '#common/redis';
 import { eventually } from '../helpers/poll.ts';
 import { freePort, startRedis } from '../helpers/redis-server.ts';
+import { RtmpPublisher } from '../helpers/rtmp-publisher.ts';
 import { SERVICES } from '../helpers/service-settings.ts';
+import { makeClip, play, STREAM_KEY, testChannel } from './ingest-harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -28,6 +33,7 @@ afterEach(() => {
 });
 
 interface Service {
+  readonly output: () => string;
   /** Waits until it has said something. */
   readonly said: (text: string) => Promise<true>;
   /** Tells it to stop. @returns how it has ended */
@@ -56,6 +62,7 @@ function start(service: string, settings: Readonly<Record<string, string>>): Ser
     stream.setEncoding('utf8').on('data', (part: string) => (text += part));
   }
   return {
+    output: () => text,
     said: (what) =>
       eventually(`${service} to say ${what}`, () => {
         if (child.exitCode !== null) {
@@ -86,6 +93,27 @@ describe('a service that is told to stop', () => {
     await redis.close();
     await service.said('redis is away');
     expect(await service.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('ends although it is ingest, with a feed, and Redis has gone', async () => {
+    const redis = await startRedis();
+    const client = connectRedis(redis.url, 'test', createLogger('test', 'silent'));
+    await client.hset(redisKeys.channels, 'main', JSON.stringify(testChannel('main')));
+    const service = start('ingest', { REDIS_URL: redis.url });
+    await service.said('service started');
+    const port = Number(/"port":(\d+),"msg":"rtmp open"/.exec(service.output())?.[1]);
+    const clip = await makeClip();
+    const publisher = await RtmpPublisher.publish({ port, key: STREAM_KEY });
+    await play(publisher, clip, 4);
+    await service.said('session mapped to the grid');
+    client.disconnect();
+    await redis.close();
+    await service.said('redis is away');
+    const later = clip.map((tag) => ({ ...tag, timestamp: tag.timestamp + 4_000 }));
+    await play(publisher, later, 1_000);
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+    expect(service.output()).toContain('frames given up');
+    publisher.drop();
   });
 
   test('ends while it waits for a store that never answers', async () => {
