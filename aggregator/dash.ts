@@ -7,7 +7,7 @@
  * - `@suggestedPresentationDelay` is where playback begins; it does not limit what is fetched. dash.js buffers up to
  *   18 s and so always asks for the newest number the clock allows (`_isSegmentAvailable` compares with the end of
  *   the segment minus `@availabilityTimeOffset` only). A pipeline that is `k` segments late is asked for numbers up
- *   to `k` ahead of the newest published one; the server holds those (`server.ts`), for the fetch timeout is 20 s.
+ *   to `k` ahead of the newest published one; the server holds those (`holds.ts`), for the fetch timeout is 20 s.
  *   One that is held is no error, one 404 would freeze the player.
  * - The delay must therefore cover lateness, a segment that is being fetched and some more in the buffer: three
  *   segments, and the segments of lateness that `declared.ts` has measured, two before any were.

@@ -2,7 +2,6 @@
  * What was published before this process started, put together from the stream of published segments, the commit
  * records and what out_MQ had delivered. Playlists go on where they were: what was listed is listed.
  */
-import type { z } from 'zod';
 import { storeKeys } from '#common/contracts/names';
 import {
   resultSchema,
@@ -13,6 +12,7 @@ import {
 import type { Clock } from '#common/clock';
 import { toPipelineError } from '#common/errors';
 import { gridOf, timeOfSegment } from '#common/grid';
+import { readJson } from '#common/json';
 import type { Logger } from '#common/logger';
 import { readPublished } from '#common/published-stream';
 import type { Redis } from '#common/redis';
@@ -63,17 +63,6 @@ export async function findBroadcasts(
   return found;
 }
 
-function parse<S extends z.ZodType>(schema: S, text: string | undefined): z.output<S> | undefined {
-  if (text === undefined) {
-    return undefined;
-  }
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
-
 async function notedOf(redis: Redis, broadcast: Broadcast): Promise<Map<number, Published>> {
   const found = new Map<number, Published>();
   for (const published of await readPublished(redis, broadcast.channel)) {
@@ -104,7 +93,7 @@ async function readDeclared(
   segments: readonly Published[],
 ): Promise<Declared> {
   const text = await redis.get(declaredKey(broadcast.channel));
-  const kept = parse(declaredSchema, text ?? undefined);
+  const kept = readJson(declaredSchema, text);
   if (kept?.broadcast === broadcast.broadcast) {
     return kept;
   }
@@ -222,7 +211,7 @@ export async function rebuildBroadcast(
   const declared = await readDeclared(redis, broadcast, segments);
   const texts = await redis.hvals(acceptedKey(channel));
   const accepted = texts
-    .map((text) => parse(resultSchema, text))
+    .map((text) => readJson(resultSchema, text))
     .filter((result) => result?.broadcast === number)
     .filter((result) => result !== undefined);
   if (segments.length > 0) {

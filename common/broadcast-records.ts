@@ -1,6 +1,7 @@
 /** The store's records of broadcasts, read: the scheduler's leader writes them. */
 import { storeKeys } from './contracts/names.ts';
 import { broadcastSchema, type Broadcast } from './contracts/segment.ts';
+import { readJson } from './json.ts';
 import type { ObjectStore } from './store/store.ts';
 import { segmentNumber } from './time.ts';
 
@@ -20,18 +21,10 @@ export async function readBroadcasts(
   const records: Broadcast[] = [];
   for (const number of numbers.toSorted((a, b) => b - a).slice(0, most)) {
     const body = await store.get(storeKeys.broadcast(channel, segmentNumber(number)));
-    const record = body && broadcastSchema.safeParse(parseJson(body.toString('utf8')));
-    if (record?.success === true) {
-      records.push(record.data);
+    const record = readJson(broadcastSchema, body?.toString('utf8'));
+    if (record !== undefined) {
+      records.push(record);
     }
   }
   return records;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

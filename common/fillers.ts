@@ -1,6 +1,7 @@
 /** Which segments could lately not be made and became filler, and why: noted by the leader, told in the status. */
 import { z } from 'zod';
 import { redisKeys } from './contracts/names.ts';
+import { readJson } from './json.ts';
 import type { Redis } from './redis.ts';
 
 /** Kept of a channel; a minute of segments. */
@@ -25,11 +26,5 @@ export async function noteFiller(redis: Redis, channel: string, filler: Filler):
 /** Those noted, newest first; what does not parse is as if it were not there. */
 export async function readFillers(redis: Redis, channel: string): Promise<readonly Filler[]> {
   const notes = await redis.lrange(redisKeys.fillers(channel), 0, -1);
-  return notes.flatMap((note) => {
-    try {
-      return fillerSchema.safeParse(JSON.parse(note)).data ?? [];
-    } catch {
-      return [];
-    }
-  });
+  return notes.flatMap((note) => readJson(fillerSchema, note) ?? []);
 }

@@ -7,16 +7,28 @@ import { fromSeconds, milliseconds, type Milliseconds } from './time.ts';
 export const PICTURE_ORDER_WAIT: Milliseconds = milliseconds(1000);
 
 /**
- * How far sound must have passed a place before it tells that no picture comes: a picture is told so much later than
- * sound of the same time, at most.
+ * However far sound once was ahead, no picture waits for others once sound has passed its time by this: half a second
+ * later places are closed, and what is told by then is shown.
  */
-export const PICTURE_LAG: Milliseconds = milliseconds(PICTURE_ORDER_WAIT + 500);
+export const LONGEST_ORDER_WAIT: Milliseconds = milliseconds(3000);
+
+/** Between the moment that a frame is told and the latest that others of its track were ever told: what that may wander by. */
+const LAG_MARGIN = 500;
 
 /**
- * How far pictures must have passed a place before they tell that no sound comes: encoders interleave sound up to this much
- * behind the pictures of its time.
+ * How far sound must have passed a place before it tells that no picture comes: a picture is told so much later than
+ * sound of the same time, at most.
+ * @param seen how late, after sound of its time, a picture of the feed has been told
  */
-export const SOUND_LAG: Milliseconds = milliseconds(500);
+export const pictureLag = (seen: Milliseconds): Milliseconds =>
+  milliseconds(Math.max(PICTURE_ORDER_WAIT, seen) + LAG_MARGIN);
+
+/**
+ * How far pictures must have passed a place before they tell that no sound comes: encoders interleave sound up to half a
+ * second behind the pictures of its time.
+ * @param seen how late, after pictures of its time, sound of the feed has been told
+ */
+export const soundLag = (seen: Milliseconds): Milliseconds => milliseconds(seen + LAG_MARGIN);
 
 /** Segments that players of a profile keep between themselves and the newest one: its promise to bear lateness. */
 export const PLAYERS_BEHIND_SEGMENTS: Readonly<Record<Channel['profile'], number>> = {

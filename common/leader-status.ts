@@ -1,6 +1,7 @@
 /** What the scheduler's leader tells of itself, and whether there is one. */
 import { z } from 'zod';
 import { redisKeys } from './contracts/names.ts';
+import { readJson } from './json.ts';
 import type { Redis } from './redis.ts';
 
 /** Real milliseconds after which nothing is known of a leader that tells nothing. */
@@ -30,13 +31,5 @@ export async function readLeader(redis: Redis): Promise<LeaderView> {
     redis.exists(redisKeys.lease),
     redis.get(redisKeys.leaderStatus),
   ]);
-  return { unfinished: parse(text)?.unfinished ?? {}, isLed: isLed === 1 };
-}
-
-function parse(text: string | null): LeaderStatus | undefined {
-  try {
-    return leaderStatusSchema.safeParse(JSON.parse(text ?? 'null')).data;
-  } catch {
-    return undefined;
-  }
+  return { unfinished: readJson(leaderStatusSchema, text)?.unfinished ?? {}, isLed: isLed === 1 };
 }

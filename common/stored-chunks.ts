@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { redisKeys } from './contracts/names.ts';
 import type { ChunkJob } from './contracts/raw-chunk.ts';
+import { readJson } from './json.ts';
 import type { Redis } from './redis.ts';
 
 const storedChunkSchema = z.strictObject({ session: z.string(), n: z.int().min(0) });
@@ -25,9 +26,5 @@ export async function noteStoredChunk(
 
 /** Parses a channel's note; undefined where there is none, or none of ours. */
 export function parseStoredChunk(text: string | null | undefined): StoredChunk | undefined {
-  try {
-    return storedChunkSchema.safeParse(JSON.parse(text ?? 'null')).data;
-  } catch {
-    return undefined;
-  }
+  return readJson(storedChunkSchema, text);
 }

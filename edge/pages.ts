@@ -4,8 +4,7 @@ import express, { type Express, type Request, type Response } from 'express';
 import { channelIdSchema } from '#common/contracts/channel';
 import { pagePath } from '#common/contracts/delivery';
 import type { EdgeDirectory } from '#common/edge-directory';
-import { PipelineError, httpStatusOf, toPipelineError } from '#common/errors';
-import { withDeadline } from '#common/lifecycle';
+import { PipelineError, httpStatusOf, isRetryable, toPipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
 import { parseRoute } from './paths.ts';
 import type { PlayerFile, PlayerFiles } from './player-files.ts';
@@ -15,8 +14,9 @@ export interface PagesOptions {
   /** Undefined when the player has not been built. */
   readonly player: PlayerFiles | undefined;
   readonly logger: Logger;
+  /** Answers soon, also while nobody can tell: pages wait for it. */
   readonly directory: () => Promise<EdgeDirectory>;
-  /** Whether there is a channel of this name. */
+  /** Whether there is a channel of this name; as soon. */
   readonly hasChannel: (channel: string) => Promise<boolean>;
 }
 
@@ -41,8 +41,8 @@ const contentPolicy = (edges: readonly string[], ancestors: string): string =>
     `frame-ancestors ${ancestors}`,
   ].join('; ');
 
-/** A page does not wait longer than this for the directory. */
-const PAGE_PATIENCE_MS = 500;
+/** What cannot be answered now may be asked again after this. */
+const RETRY_AFTER_SECONDS = 2;
 
 const COMMON_HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -125,17 +125,17 @@ async function answer(options: PagesOptions, request: Request, response: Respons
 /** Origins of the edges that are alive; without the directory a page still works, from its own edge. */
 async function knownEdges({ directory }: PagesOptions): Promise<readonly string[]> {
   try {
-    const { edges } = await withDeadline(directory(), PAGE_PATIENCE_MS, 'directory of edges');
+    const { edges } = await directory();
     return edges.map(({ url }) => new URL(url).origin);
   } catch {
     return [];
   }
 }
 
-/** Without word from Redis a channel counts as known. */
+/** Before the first word from Redis every channel counts as known. */
 async function isKnown({ hasChannel }: PagesOptions, channel: string): Promise<boolean> {
   try {
-    return await withDeadline(hasChannel(channel), PAGE_PATIENCE_MS, 'channels');
+    return await hasChannel(channel);
   } catch {
     return true;
   }
@@ -165,6 +165,9 @@ function sendError(logger: Logger, response: Response, error: PipelineError): vo
   const status = httpStatusOf(error.code);
   if (status === 500) {
     logger.error({ error, requestId }, 'request failed');
+  }
+  if (isRetryable(error.code)) {
+    response.set('retry-after', String(RETRY_AFTER_SECONDS));
   }
   const message = status === 500 ? 'something went wrong here' : error.message;
   response

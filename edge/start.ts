@@ -6,11 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { redisKeys } from '#common/contracts/names';
 import { drainsServer } from '#common/drain';
 import { nearestEdges, type EdgeDirectory } from '#common/edge-directory';
-import { withDeadline, type Closable } from '#common/lifecycle';
+import { PipelineError } from '#common/errors';
+import type { Closable } from '#common/lifecycle';
 import { listen, publicHost } from '#common/listen';
 import type { Logger } from '#common/logger';
 import type { ServiceContext } from '#common/service';
 import type { EdgeConfig } from './config.ts';
+import { LastKnown } from './last-known.ts';
 import { MediaCache } from './media-cache.ts';
 import { createEdgeMetrics, type EdgeMetrics } from './metrics.ts';
 import { createPages } from './pages.ts';
@@ -28,13 +30,16 @@ export type EdgeContext = Pick<
   /** For the directory and the names of channels. */
   readonly redis: {
     hvals(key: string): Promise<string[]>;
-    hexists(key: string, field: string): Promise<number>;
+    hkeys(key: string): Promise<string[]>;
   };
 };
 
 /** The directory may be asked often; Redis is asked once in this time. */
 const DIRECTORY_MS = 1_000;
-const DIRECTORY_DEADLINE_MS = 2_000;
+/** The same for the names of channels: who has just made one opens its page. */
+const CHANNELS_MS = 200;
+/** A page does not wait longer than this for Redis. */
+const REDIS_PATIENCE_MS = 500;
 /** The heartbeat tells numbers no older than this. */
 const DETAIL_MS = 1_000;
 const PROBE_MS = 2_000;
@@ -61,7 +66,7 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     player: await loadPlayer(logger),
     logger,
     directory: createDirectory(context),
-    hasChannel: async (channel) => (await context.redis.hexists(redisKeys.channels, channel)) === 1,
+    hasChannel: createChannelNames(context),
   });
   const { server, fastPath } = createEdgeServer({
     cache,
@@ -123,24 +128,34 @@ async function loadPlayer(logger: Logger): Promise<PlayerFiles | undefined> {
   return readPlayerFiles(folder);
 }
 
+/** While Redis is away the edges last known are told for as long as they were promised. */
 function createDirectory({ redis, config }: EdgeContext): () => Promise<EdgeDirectory> {
-  let last: { readonly until: number; readonly directory: Promise<EdgeDirectory> } | undefined;
-  const read = async (): Promise<EdgeDirectory> => {
-    // Commands wait while Redis is away; a viewer does not.
-    const values = await withDeadline(
-      redis.hvals(redisKeys.services),
-      DIRECTORY_DEADLINE_MS,
-      'directory of services',
-    );
-    return nearestEdges(readServices(values), config.EDGE_ID, Date.now());
-  };
-  return () => {
-    const now = performance.now();
-    if (last === undefined || now >= last.until) {
-      last = { until: now + DIRECTORY_MS, directory: read() };
+  const known = new LastKnown({
+    name: 'directory of edges',
+    ask: async () => {
+      const services = readServices(await redis.hvals(redisKeys.services));
+      return nearestEdges(services, config.EDGE_ID, Date.now());
+    },
+    freshMs: DIRECTORY_MS,
+    patienceMs: REDIS_PATIENCE_MS,
+  });
+  return async () => {
+    const directory = await known.get();
+    if (Date.parse(directory.expiresAt) < Date.now()) {
+      throw new PipelineError('UNAVAILABLE', 'directory of edges: Redis is away; ask again');
     }
-    return last.directory;
+    return directory;
   };
+}
+
+function createChannelNames({ redis }: EdgeContext): (channel: string) => Promise<boolean> {
+  const known = new LastKnown({
+    name: 'channels',
+    ask: async () => new Set(await redis.hkeys(redisKeys.channels)),
+    freshMs: CHANNELS_MS,
+    patienceMs: REDIS_PATIENCE_MS,
+  });
+  return async (channel) => (await known.get()).has(channel);
 }
 
 /** Ready while the upstream answers. */

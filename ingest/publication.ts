@@ -1,4 +1,8 @@
-/** What the RTMP side and the feeds have in common. */
+/**
+ * Where a protocol ends and feeds begin: a key that is asked for, then media messages. A message is the body of an FLV
+ * tag (`media/flv-tag.ts` reads it) with RTMP's 32-bit milliseconds; a protocol that carries media otherwise hands them on
+ * in that form.
+ */
 
 /** What a publisher asks for. */
 export interface PublishRequest {

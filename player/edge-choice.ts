@@ -1,4 +1,5 @@
 /** Which edges a viewer may use, and which one is in use: pure functions over a value that can be kept. */
+import { parseJson } from '#common/json';
 
 /** Base addresses without a slash at the end, nearest first; never empty. */
 export interface EdgeChoice {
@@ -31,14 +32,6 @@ const fieldOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null
     ? new Map(Object.entries(value)).get(name)
     : undefined;
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Reads `GET /v1/edges/nearest`; undefined when it names no edge. */
 export function parseDirectory(text: string): DirectoryAnswer | undefined {

@@ -1,5 +1,6 @@
 /** A log line for people: from pino's JSON to one short line, for warnings and worse. */
 import { z } from 'zod';
+import { parseJson } from '#common/json';
 
 const WARN = 40;
 const LEVELS: readonly (readonly [number, string])[] = [
@@ -38,14 +39,6 @@ export function shortForm(name: string, line: string): string | undefined {
     .map(([key, value]) => `${key}=${shortValue(value)}`);
   const clock = new Date(time).toISOString().slice(11, 19);
   return [clock, label.padEnd(5), `${name}: ${msg}`, ...fields].join(' ').slice(0, LONGEST);
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 function shortValue(value: unknown): string {

@@ -1,6 +1,7 @@
 /** What the control room is told by `GET /v1/events`, and the lists of workers, edges and services of the API. */
 import { z } from 'zod';
 import { channelViewSchema, statusViewSchema } from './channel-status.ts';
+import { QUEUES } from './names.ts';
 import { serviceRecordSchema } from './status.ts';
 
 const count = z.int().min(0);
@@ -41,7 +42,7 @@ export type ServiceView = z.infer<typeof serviceRecordSchema>;
 
 /** A queue and its jobs by state. Failed jobs are kept for a day, and at most a thousand. */
 export const queueViewSchema = z.strictObject({
-  name: z.enum(['chunks', 'transcode', 'segments']),
+  name: z.enum(QUEUES),
   waiting: count,
   active: count,
   delayed: count,

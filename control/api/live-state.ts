@@ -1,5 +1,4 @@
 /** What other processes tell through Redis, parsed; whatever does not parse is as if it were not there. */
-import type { z } from 'zod';
 import { redisKeys } from '#common/contracts/names';
 import { broadcastSchema, type Broadcast } from '#common/contracts/segment';
 import {
@@ -10,26 +9,16 @@ import {
   type OriginStatus,
   type ServiceRecord,
 } from '#common/contracts/status';
+import { readJson } from '#common/json';
 import type { Redis } from '#common/redis';
 import { parseStoredChunk, type StoredChunk } from '#common/stored-chunks';
 
 /** A service not heard of for this long is gone. */
 const FRESH_MS = 10_000;
 
-function parse<S extends z.ZodType>(schema: S, text: string | null): z.output<S> | undefined {
-  if (text === null) {
-    return undefined;
-  }
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The broadcast a channel has on air. */
 export const readAir = async (redis: Redis, channel: string): Promise<Broadcast | undefined> =>
-  parse(broadcastSchema, await redis.hget(redisKeys.air, channel));
+  readJson(broadcastSchema, await redis.hget(redisKeys.air, channel));
 
 /** Ids of the channels on air. */
 export const readOnAir = async (redis: Redis): Promise<ReadonlySet<string>> =>
@@ -53,9 +42,9 @@ export async function readLive(redis: Redis, channel: string): Promise<LiveState
     redis.hget(redisKeys.storedChunks, channel),
   ]);
   return {
-    air: parse(broadcastSchema, air),
-    feed: parse(feedStatusSchema, feed),
-    origin: parse(originStatusSchema, origin),
+    air: readJson(broadcastSchema, air),
+    feed: readJson(feedStatusSchema, feed),
+    origin: readJson(originStatusSchema, origin),
     stored: parseStoredChunk(chunk),
   };
 }
@@ -69,9 +58,9 @@ export async function readEverything(redis: Redis): Promise<(channel: string) =>
     redis.hgetall(redisKeys.storedChunks),
   ]);
   return (channel) => ({
-    air: parse(broadcastSchema, airs[channel] ?? null),
-    feed: parse(feedStatusSchema, feeds[channel] ?? null),
-    origin: parse(originStatusSchema, origins[channel] ?? null),
+    air: readJson(broadcastSchema, airs[channel]),
+    feed: readJson(feedStatusSchema, feeds[channel]),
+    origin: readJson(originStatusSchema, origins[channel]),
     stored: parseStoredChunk(chunks[channel]),
   });
 }
@@ -82,7 +71,7 @@ export async function readServices(redis: Redis, now: number): Promise<readonly 
   const services: ServiceRecord[] = [];
   const gone: string[] = [];
   for (const [id, text] of Object.entries(all)) {
-    const record = parse(serviceRecordSchema, text);
+    const record = readJson(serviceRecordSchema, text);
     if (record !== undefined && now - record.at <= FRESH_MS) {
       services.push(record);
     } else if (record === undefined || now - record.at > 10 * FRESH_MS) {

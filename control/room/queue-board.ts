@@ -1,4 +1,4 @@
-/** Names the queue board's buttons that show only a picture, for who cannot see it (WCAG 2.2, 4.1.2). */
+/** Mends what the queue board's markup withholds from who cannot see it (WCAG 2.2, 1.3.1 and 4.1.2). */
 
 /** By the picture's name; another is called what its picture is. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -12,6 +12,7 @@ const NAMES: Readonly<Record<string, string>> = {
 /** Of the class that lucide's pictures have beside `lucide`. */
 const PICTURE = /(?<=\blucide-)[a-z-]+/;
 
+/** Buttons that show only a picture get a name. */
 function nameButtons(): void {
   for (const button of document.querySelectorAll('button:not([aria-label])')) {
     const picture = PICTURE.exec(button.querySelector('svg')?.getAttribute('class') ?? '')?.[0];
@@ -21,8 +22,20 @@ function nameButtons(): void {
   }
 }
 
-new MutationObserver(nameButtons).observe(document.documentElement, {
+/** The list of pages is called a navigation, and then its items belong to no list. */
+function freeLists(): void {
+  for (const list of document.querySelectorAll('ul[role="navigation"]')) {
+    list.removeAttribute('role');
+  }
+}
+
+function mend(): void {
+  nameButtons();
+  freeLists();
+}
+
+new MutationObserver(mend).observe(document.documentElement, {
   childList: true,
   subtree: true,
 });
-nameButtons();
+mend();

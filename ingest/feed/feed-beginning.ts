@@ -14,6 +14,8 @@ import type { FeedSource } from './feed-source.ts';
 const NO_PICTURE = 20_000;
 /** A channel whose rate is known begins with sound alone after so long, milliseconds. */
 const SOUND_ALONE = 5000;
+/** Pictures may come so much behind sound of their time, milliseconds: later than that their places are closed. */
+const MOST_BEHIND = 3500;
 /** Milliseconds of arrival after which the rate is decided by what there is: timestamps may stand still. */
 const DECIDE_BY = 8000;
 /** Milliseconds between two looks at the rate: each sorts all timestamps. */
@@ -65,7 +67,7 @@ export class FeedBeginning {
       if (now - this.#startedAt > NO_PICTURE) {
         throw new PipelineError('UNSUPPORTED_MEDIA', this.#missing());
       }
-      this.#forgetBefore(now - FIRST_HOLD);
+      this.#forgetBefore(now - FIRST_HOLD - MOST_BEHIND);
     }
   }
 
@@ -116,7 +118,7 @@ export class FeedBeginning {
     return { metadata: declaredFps, sps, presentation, isInterlaced };
   }
 
-  /** Sound without a picture yet: the second that counts begins with the picture. */
+  /** Sound without a picture yet: that of the picture's time is needed, and a second more. */
   #forgetBefore(arrival: number): void {
     const kept = this.#held.findIndex((packet) => packet.arrival > arrival);
     for (const packet of this.#held.splice(0, kept < 0 ? this.#held.length : kept)) {

@@ -9,7 +9,7 @@ import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import { FeedSession, type FeedSessionDeps } from './feed-session.ts';
 import type { Publication, Publishers, PublishRequest } from '../publication.ts';
-import { SparseLog } from '../rtmp/sparse-log.ts';
+import { SparseLog } from '../sparse-log.ts';
 import { newSessionId } from './session-id.ts';
 
 /** A publisher that has sent nothing for so long may be replaced, clock milliseconds. */

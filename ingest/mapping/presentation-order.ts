@@ -3,12 +3,12 @@
  * known once a frame with a decode time at or after its presentation time has arrived; without B-frames that is at once.
  * Where no frame comes, sound tells that none will: an encoder under congestion sends all of it, and a keyframe now and then.
  */
-import { PICTURE_ORDER_WAIT } from '#common/lateness';
+import { LONGEST_ORDER_WAIT, PICTURE_ORDER_WAIT } from '#common/lateness';
 
 /** Most frames waiting: H.264 reorders at most 16 (Rec. ITU-T H.264 §A.3.1, max_dec_frame_buffering). */
 const MAX_WAITING = 32;
-/** Longest wait for sound to tell, of a feed whose pictures have come out of order after it: milliseconds of its time. */
-const MAX_SOUND_WAIT = 8000;
+/** Sound that goes on by more than this in one step was away; AAC frames are 139 ms long at most (1024 samples at 7350 Hz). */
+const LONGEST_SOUND_STEP = 150;
 
 /** What is ordered: times in milliseconds. */
 export interface Ordered {
@@ -28,10 +28,10 @@ export class PresentationOrder<T extends Ordered> {
   /** Those of the queue without a place, in presentation order. */
   #waiting: Slot<T>[] = [];
   readonly #place: (frame: T) => number;
-  /** Time of the newest sound, and what it was when the newest picture came. */
+  /** Time of the newest sound, and how much of it there was since the newest picture came. */
   #heard: number | undefined;
-  #heardAtPicture: number | undefined;
-  /** How long sound goes on before no earlier picture is waited for. */
+  #soundAlone = 0;
+  /** How much sound there has to be before no earlier picture is waited for. */
   #soundWait: number = PICTURE_ORDER_WAIT;
   /** Highest presentation time settled by sound. */
   #settledBySound = Number.NEGATIVE_INFINITY;
@@ -47,10 +47,10 @@ export class PresentationOrder<T extends Ordered> {
     this.#queue.push(slot);
     if (frame.pts < this.#settledBySound) {
       // This feed's sound is simply far ahead of its pictures.
-      this.#soundWait = Math.min(MAX_SOUND_WAIT, 2 * this.#soundWait);
+      this.#soundWait = Math.min(LONGEST_ORDER_WAIT, 2 * this.#soundWait);
       this.#settledBySound = Number.NEGATIVE_INFINITY;
     }
-    this.#heardAtPicture = this.#heard;
+    this.#soundAlone = 0;
     let at = this.#waiting.length;
     while (at > 0 && (this.#waiting[at - 1]?.frame.pts ?? 0) > frame.pts) {
       at -= 1;
@@ -77,10 +77,12 @@ export class PresentationOrder<T extends Ordered> {
 
   /** Sound of a time, milliseconds, has come; gives the pictures that need not wait any more. */
   hear(dts: number): { readonly frame: T; readonly index: number }[] {
+    const step = Math.max(0, dts - (this.#heard ?? dts));
     this.#heard = Math.max(dts, this.#heard ?? dts);
-    this.#heardAtPicture ??= dts;
+    // Sound that was away itself tells nothing of the pictures of that time.
+    this.#soundAlone += step <= LONGEST_SOUND_STEP ? step : 0;
     const last = this.#waiting.at(-1);
-    if (last === undefined || this.#heard - this.#heardAtPicture < this.#soundWait) {
+    if (last === undefined || this.#soundAlone < this.#waitFor(last.frame)) {
       return [];
     }
     this.#settledBySound = last.frame.pts;
@@ -90,7 +92,7 @@ export class PresentationOrder<T extends Ordered> {
   /** The source's clock has stepped: what sound has told counts no more. Gives all that is left. */
   restart(): { readonly frame: T; readonly index: number }[] {
     this.#heard = undefined;
-    this.#heardAtPicture = undefined;
+    this.#soundAlone = 0;
     this.#settledBySound = Number.NEGATIVE_INFINITY;
     return this.flush();
   }
@@ -101,6 +103,12 @@ export class PresentationOrder<T extends Ordered> {
       this.#settle();
     }
     return this.#known();
+  }
+
+  /** How much sound alone tells that nothing before this picture comes: less where sound was ahead of it as it came. */
+  #waitFor({ pts }: T): number {
+    const ahead = Math.max(0, (this.#heard ?? pts) - this.#soundAlone - pts);
+    return Math.max(PICTURE_ORDER_WAIT, Math.min(this.#soundWait, LONGEST_ORDER_WAIT - ahead));
   }
 
   #settle(): void {

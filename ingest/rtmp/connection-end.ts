@@ -2,7 +2,7 @@
 import { Counter, type Registry } from 'prom-client';
 import type { ErrorCode, PipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
-import { SparseLog } from './sparse-log.ts';
+import { SparseLog } from '../sparse-log.ts';
 
 /** Every reason. The server's own come first; `left`: the peer closed. */
 export type ConnectionEnd =

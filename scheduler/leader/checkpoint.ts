@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { leaseValue, type Lease } from '#common/channel-log';
 import { redisKeys } from '#common/contracts/names';
 import { PipelineError } from '#common/errors';
+import { readJson } from '#common/json';
 import type { Redis } from '#common/redis';
 import { channelStateSchema } from '../plan/state.ts';
 
@@ -27,14 +28,6 @@ redis.call('SET', KEYS[2], ARGV[2])
 redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[3])
 return 1`;
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Reads a channel's checkpoint. `none` where Redis has none: the log holds all there is. `foreign` where this version does
  * not understand it, nor then the marks of the log, which ends at `id` now.
@@ -47,7 +40,7 @@ export async function readCheckpoint(
   if (text === null) {
     return 'none';
   }
-  const checkpoint = checkpointSchema.safeParse(parseJson(text)).data;
+  const checkpoint = readJson(checkpointSchema, text);
   if (checkpoint !== undefined) {
     return checkpoint;
   }

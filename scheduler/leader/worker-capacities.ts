@@ -2,19 +2,14 @@
 import { redisKeys } from '#common/contracts/names';
 import { serviceRecordSchema } from '#common/contracts/status';
 import { workerCapacitySchema, type WorkerCapacity } from '#common/contracts/worker-capacity';
+import { readJson } from '#common/json';
 import type { Redis } from '#common/redis';
 
 /** A worker not heard of for this long is gone. */
 const FRESH_MS = 10_000;
 
 function parse(text: string, now: number): WorkerCapacity | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const record = serviceRecordSchema.safeParse(json).data;
+  const record = readJson(serviceRecordSchema, text);
   return record?.service === 'transcoder' && now - record.at <= FRESH_MS
     ? workerCapacitySchema.safeParse(record.detail).data
     : undefined;

@@ -16,11 +16,12 @@ import {
   timeOfSample,
   type Grid,
 } from '#common/grid';
-import { PICTURE_LAG, SOUND_LAG } from '#common/lateness';
+import { pictureLag, soundLag } from '#common/lateness';
 import { encodedSamplesOf, soundClosedAt } from '#common/sound-grid';
 import {
   frameIndex,
   fromSeconds,
+  milliseconds,
   samplePosition,
   segmentNumber,
   type FrameIndex,
@@ -262,6 +263,12 @@ class Airing {
     return firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.picture + 1));
   }
 
+  /** How far a track has come behind the other one: an encoder that comes back is as it was. */
+  #behind(track: 'pictures' | 'sound'): Milliseconds {
+    const { shown, heard } = this.#onAir;
+    return milliseconds(Math.max(shown.behind[track], heard.behind[track]));
+  }
+
   #isPictureDue(now: Milliseconds): boolean {
     const { current, shown, heard } = this.#onAir;
     const end = this.#pictureEnd();
@@ -271,7 +278,8 @@ class Airing {
     }
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
     const isAway = shown.ended !== null || time - seen > fromSeconds(GONE_SECONDS);
-    const told = timeOfSample(samplePosition(heard.soundEnd)) - PICTURE_LAG;
+    const lag = pictureLag(this.#behind('pictures'));
+    const told = timeOfSample(samplePosition(heard.soundEnd)) - lag;
     const hasPassed = isAway && told >= time;
     return hasPassed || now >= time + this.#settings.closeAfter;
   }
@@ -297,7 +305,7 @@ class Airing {
     const isAway = heard.ended !== null || heard.soundEnd < end - GONE_SECONDS * SAMPLE_RATE;
     const picture = firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.sound + 1));
     // A feed that never had sound is not waited for; one that had may come back with it behind its pictures.
-    const lag = heard.soundEnd === 0 ? 0 : SOUND_LAG;
+    const lag = heard.soundEnd === 0 ? 0 : soundLag(this.#behind('sound'));
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1)) - lag;
     const hasPassed =
       isAway && current.gapFrom === undefined && seen > timeOfFrame(this.#grid, picture);

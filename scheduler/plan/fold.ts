@@ -1,9 +1,17 @@
 /** Folds the channel's log into its state, one entry at a time: the same log gives the same state, always. */
 import type { LogEntry } from '#common/contracts/log';
-import { AAC_FRAME_SAMPLES, gridOf, segmentOfFrame, type Grid } from '#common/grid';
+import {
+  AAC_FRAME_SAMPLES,
+  gridOf,
+  segmentOfFrame,
+  timeOfFrame,
+  timeOfSample,
+  type Grid,
+} from '#common/grid';
 import { positionInRun, soundClosedAt } from '#common/sound-grid';
 import {
   frameIndex,
+  milliseconds,
   samplePosition,
   segmentNumber,
   type FrameIndex,
@@ -101,6 +109,7 @@ function foldSession(state: ChannelState, entry: EntryOf<'session'>): void {
     highest: -1,
     lastShown: -1,
     soundEnd: 0,
+    behind: { pictures: milliseconds(0), sound: milliseconds(0) },
     ended: null,
     spent: false,
   });
@@ -115,6 +124,7 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
   if (session === undefined || session.spent) {
     return;
   }
+  noteBehind(session, entry);
   const closed = state.air?.closed ?? { frame: 0, sample: 0 };
   for (const [seq, index, chunk, , flags] of entry.v) {
     const late = index < closed.frame;
@@ -142,6 +152,28 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
       if (list.length > MOST_WAITING_FRAMES) {
         list.splice(0, MOST_WAITING_FRAMES / 2);
       }
+    }
+  }
+}
+
+/** Compares each track with how far the other one was before this entry: what is in one entry came together. */
+function noteBehind(session: SessionState, { v, a }: EntryOf<'frames'>): void {
+  const { behind, lastSeq, highest, soundEnd } = session;
+  const grid = gridOf(session.fps);
+  const heard = timeOfSample(samplePosition(soundEnd));
+  const seen = timeOfFrame(grid, frameIndex(highest + 1));
+  for (const [seq, index] of v) {
+    // What is appended again to an emptied log was told before.
+    if (seq > lastSeq.video && soundEnd > 0) {
+      const lag = heard - timeOfFrame(grid, frameIndex(index));
+      behind.pictures = milliseconds(Math.max(behind.pictures, lag));
+    }
+  }
+  for (const [seq, origin, k, rate] of a) {
+    if (seq > lastSeq.sound && highest >= 0) {
+      const at = samplePosition(positionInRun(origin, rate, k * AAC_FRAME_SAMPLES));
+      const lag = seen - timeOfSample(at);
+      behind.sound = milliseconds(Math.max(behind.sound, lag));
     }
   }
 }

@@ -9,10 +9,11 @@ import { sourceSchema } from '#common/contracts/log';
 import { renditionSchema } from '#common/contracts/rendition';
 import {
   frameIndexSchema,
+  millisecondsSchema,
   samplePositionSchema,
   segmentNumberSchema,
 } from '#common/contracts/units';
-import { segmentNumber, type SegmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 
 const int = z.int();
 
@@ -57,6 +58,11 @@ const sessionStateSchema = z.strictObject({
   lastShown: int,
   /** 48 kHz position where its sound ends; 0 before the first. */
   soundEnd: int,
+  /** How far the other track had passed a picture's time, or sound's, when it was told: the most so far, of each. */
+  behind: z
+    .strictObject({ pictures: millisecondsSchema, sound: millisecondsSchema })
+    // A checkpoint of a moment ago may be from before this was noted.
+    .default({ pictures: milliseconds(0), sound: milliseconds(0) }),
   ended: z.strictObject({ clean: z.boolean(), at: z.number() }).nullable(),
   /** It belonged to a broadcast that is over, and never opens another. */
   spent: z.boolean(),

@@ -1,10 +1,11 @@
 /**
  * Jest's runner with turns: test files that need no real time run side by side, one for each core; after them those
- * that need it run one at a time, each in a process of its own, so that nothing but their own pipeline makes them late.
+ * that need it, each in a process of its own and only when the machine carries it beside those that are running.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { needsTurn } from './turn.mjs';
+import { MachineGate } from './machine-gate.mjs';
+import { needOf } from './turn.mjs';
 
 // Its declarations describe the CommonJS module, so that is what is loaded.
 /** @type {{ default: typeof import('jest-runner', { with: { 'resolution-mode': 'require' } }).default }} */
@@ -12,6 +13,8 @@ const { default: TestRunner } = createRequire(import.meta.url)('jest-runner');
 
 /** At this heap a process of the first group makes way for a fresh one. */
 const LARGEST_HEAP_BYTES = 512 * 1024 ** 2;
+/** What a pipeline with its browser takes, and some to spare for when it and the other are both at their busiest. */
+const TURN_CORES = 1.2;
 
 /** Two of Jest's runners, one after the other. */
 // oxlint-disable-next-line import/no-default-export -- this is what jest's `runner` option asks for
@@ -30,10 +33,7 @@ export default class TurnRunner extends TestRunner {
       context,
     );
     // Over one byte every process is too large: each file gets its own.
-    this.#turns = new TestRunner(
-      { ...globalConfig, maxWorkers: 1, workerIdleMemoryLimit: 1 },
-      context,
-    );
+    this.#turns = new TestRunner({ ...globalConfig, workerIdleMemoryLimit: 1 }, context);
   }
 
   /**
@@ -46,17 +46,37 @@ export default class TurnRunner extends TestRunner {
     // In this very process only for who says so (`-i`): an open handle would keep it from ending.
     const { runInBand, detectOpenHandles } = this._globalConfig;
     const serial = options.serial && (runInBand || detectOpenHandles);
-    const isTurn = new Map(
-      tests.map((test) => [test, needsTurn(test.path, readFileSync(test.path, 'utf8'))]),
+    const needs = new Map(
+      tests.map((test) => [test, needOf(test.path, readFileSync(test.path, 'utf8'))]),
     );
-    const free = tests.filter((test) => isTurn.get(test) === false);
-    const turns = tests.filter((test) => isTurn.get(test) === true);
+    const free = tests.filter((test) => needs.get(test) === 'nothing');
+    const isAlone = (/** @type {import('@jest/test-result').Test} */ test) =>
+      needs.get(test) === 'machine';
+    const turns = tests
+      .filter((test) => needs.get(test) !== 'nothing')
+      .toSorted((a, b) => Number(isAlone(a)) - Number(isAlone(b)));
     if (free.length > 0) {
       await this.#free.runTests(free, watcher, { ...options, serial });
     }
     if (turns.length > 0) {
+      this.#takeTurns(isAlone);
       await this.#turns.runTests(turns, watcher, { ...options, serial });
     }
+  }
+
+  /**
+   * A file begins when whoever hears of its start is done: one of them waits for the gate.
+   * @param {(test: import('@jest/test-result').Test) => boolean} isAlone
+   */
+  #takeTurns(isAlone) {
+    const gate = new MachineGate(TURN_CORES);
+    /** @type {Map<string, () => void>} */
+    const leaves = new Map();
+    this.#turns.on('test-file-start', async ([test]) => {
+      leaves.set(test.path, await gate.enter({ isAlone: isAlone(test) }));
+    });
+    this.#turns.on('test-file-success', ([{ path }]) => leaves.get(path)?.());
+    this.#turns.on('test-file-failure', ([{ path }]) => leaves.get(path)?.());
   }
 
   /**

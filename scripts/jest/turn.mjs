@@ -1,16 +1,20 @@
-/** Which test files need real time, and so a turn of their own: all of some folders, and whoever says so in its head. */
+/** Which test files need real time, and so take turns: all of some folders, and whoever says so in its head. */
 
 /** Pipelines, browsers, feeds at the pace of the clock. */
 const FOLDERS = /[\\/]test[\\/](?:e2e|fault)[\\/]/;
-/** `@needs-real-time` in the comment that opens the file. */
-const TAG = /^\s*\/\*\*(?:(?!\*\/)[\s\S])*@needs-real-time\b/;
+/** The comment that opens the file. */
+const HEAD = /^\s*\/\*\*(?:(?!\*\/)[\s\S])*/;
 
 /**
- * Whether a test file has to run alone.
+ * What a test file needs: real time, so that it begins only when the machine carries it, or all that the machine has.
  * @param {string} path
  * @param {string} source
- * @returns {boolean}
+ * @returns {'nothing' | 'turn' | 'machine'}
  */
-export function needsTurn(path, source) {
-  return FOLDERS.test(path) || TAG.test(source);
+export function needOf(path, source) {
+  const head = HEAD.exec(source)?.[0] ?? '';
+  if (/@needs-whole-machine\b/.test(head)) {
+    return 'machine';
+  }
+  return FOLDERS.test(path) || /@needs-real-time\b/.test(head) ? 'turn' : 'nothing';
 }

@@ -1,4 +1,8 @@
-/** Every source through the whole pipeline, from RTMP to what a viewer downloads. */
+/**
+ * Every source through the whole pipeline, from RTMP to what a viewer downloads: as many at once as the machine carries.
+ *
+ * @needs-whole-machine
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   CLEAN_CASES,

@@ -50,7 +50,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   origin = await startWatchOrigin(media);
-  edge = await runEdge(origin.url, { hasChannel: (channel) => channel === 'main' });
+  edge = await runEdge(origin.url, { channels: () => ['main'] });
   page = await chromium.context.newPage();
   mistakes = [];
   page.on('pageerror', (error) => mistakes.push(error.message));

@@ -25,6 +25,8 @@ export interface Pace {
   readonly keeps?: (tag: FlvTag) => boolean;
   /** From this much of the clip on nothing is sent for a while; then all of it comes at once. Milliseconds. */
   readonly stall?: { readonly fromMs: number; readonly ms: number };
+  /** One track is sent so much after the other one's of the same time, milliseconds. */
+  readonly behind?: { readonly track: 'pictures' | 'sound'; readonly ms: number };
   /** Stops after this much of the clip, milliseconds. */
   readonly untilMs?: number;
   /** Refused, it tries again for this long, milliseconds: ingest hears of a new key a moment after the API's answer. */
@@ -223,13 +225,16 @@ class FeedProcess implements Publisher {
   }
 }
 
-/** Jitter and drift change timestamps; the order of tags stays, and decode times still grow. */
+/** Jitter and drift change timestamps; the order of a track's tags stays, and decode times still grow. */
 export function withFaults(tags: readonly FlvTag[], pace: Pace): TimedTag[] {
   const random = seeded(99);
   const jitter = pace.jitterMs ?? 0;
   const fast = 1 + (pace.driftPpm ?? 0) / 1e6;
   let last = -1;
-  return tags
+  const lateType = pace.behind?.track === 'sound' ? FLV_TAG.audio : FLV_TAG.video;
+  const behind = (tag: FlvTag): number =>
+    tag.type === lateType && !isSequenceHeader(tag) ? (pace.behind?.ms ?? 0) : 0;
+  const timed = tags
     .filter((tag) => tag.timestamp <= (pace.untilMs ?? Infinity) && (pace.keeps?.(tag) ?? true))
     .map((tag) => {
       const isJittered = tag.type === FLV_TAG.video && !isSequenceHeader(tag) && jitter > 0;
@@ -239,11 +244,12 @@ export function withFaults(tags: readonly FlvTag[], pace: Pace): TimedTag[] {
         timestamp = Math.max(timestamp, last + 1);
         last = timestamp;
       }
-      const at = Math.max(0, tag.timestamp + (isJittered ? random() * jitter : 0));
+      const at = Math.max(0, tag.timestamp + (isJittered ? random() * jitter : 0)) + behind(tag);
       const { fromMs = Infinity, ms = 0 } = pace.stall ?? {};
       const isStalled = at >= fromMs && at < fromMs + ms;
       return { tag: { ...tag, timestamp }, at: isStalled ? fromMs + ms : at };
     });
+  return pace.behind === undefined ? timed : timed.sort((a, b) => a.at - b.at);
 }
 
 async function sendAll(

@@ -252,7 +252,7 @@ async function encodePictures(
 }
 
 /** Both tracks begin this much after zero, so that no decode time and no priming lies below it. */
-const LEAD_MS = 200;
+export const LEAD_MS = 200;
 
 async function encodeSound(clip: Clip, file: string): Promise<FlvTag[]> {
   const { recipe } = clip;

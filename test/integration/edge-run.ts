@@ -7,7 +7,7 @@ import { createHealthAnswer } from '#common/health';
 import { Lifecycle } from '#common/lifecycle';
 import type { Detail } from '#common/service';
 import { edgeSettings } from '../../edge/config.ts';
-import { startEdge } from '../../edge/start.ts';
+import { startEdge, type EdgeContext } from '../../edge/start.ts';
 
 /** A running edge. */
 export interface RunningEdge {
@@ -21,8 +21,10 @@ export async function runEdge(
   options: {
     readonly env?: Readonly<Record<string, string>>;
     readonly services?: () => readonly string[];
-    /** Every channel, unless said otherwise. */
-    readonly hasChannel?: (channel: string) => boolean;
+    /** The names of channels; `main` unless said otherwise. */
+    readonly channels?: () => readonly string[];
+    /** Instead of what `services` and `channels` tell. */
+    readonly redis?: EdgeContext['redis'];
     readonly onDetail?: (detail: Detail) => void;
   } = {},
 ): Promise<RunningEdge> {
@@ -34,9 +36,9 @@ export async function runEdge(
     config: parseConfig(edgeSettings, { HTTP_PORT: '0', EDGE_UPSTREAM: upstream, ...options.env }),
     logger,
     clock: createClock(),
-    redis: {
+    redis: options.redis ?? {
       hvals: () => Promise.resolve([...(options.services?.() ?? [])]),
-      hexists: (_key, channel) => Promise.resolve((options.hasChannel?.(channel) ?? true) ? 1 : 0),
+      hkeys: () => Promise.resolve([...(options.channels?.() ?? ['main'])]),
     },
     metrics,
     lifecycle,

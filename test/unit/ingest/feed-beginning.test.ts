@@ -77,7 +77,7 @@ describe('the beginning of a feed', () => {
     expect(beginning.look(8100, true)).toBe('30');
   });
 
-  test('counts from the picture and holds the last second of the sound before it', () => {
+  test('counts from the picture and holds some seconds of the sound before it', () => {
     const beginning = new FeedBeginning(sourceOf({ declaredFps: 30 }));
     for (let at = 0; at <= 15_000; at += 20) {
       beginning.add(sound(at), at);
@@ -90,8 +90,18 @@ describe('the beginning of a feed', () => {
     expect(beginning.look(15_900, true)).toBe('wait');
     expect(beginning.look(16_010, true)).toBe('30');
     const held = beginning.take().filter(({ kind }) => kind === 'audio');
-    expect(held).toHaveLength(50);
-    expect(held[0]?.arrival).toBe(14_020);
+    expect(held).toHaveLength(225);
+    expect(held[0]?.arrival).toBe(10_520);
+  });
+
+  test('has the sound of pictures that come three seconds behind it', () => {
+    const beginning = new FeedBeginning(sourceOf({ declaredFps: 30 }));
+    for (let at = 0; at <= 10_000; at += 20) {
+      beginning.add(sound(at), at);
+    }
+    beginning.add(picture(10_010, 7_000), 10_010);
+    const held = beginning.take().filter(({ kind }) => kind === 'audio');
+    expect(held[0]?.dts).toBeLessThan(7_000 - 64);
   });
 
   test.each([

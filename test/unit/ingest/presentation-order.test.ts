@@ -10,6 +10,22 @@ const order = (): { placed: number[]; frames: PresentationOrder<Ordered> } => {
   return { placed, frames };
 };
 
+/** Sound of a stretch, then the pictures of its time: pairs of a reference and the B-frame that is shown before it. */
+function inStretches(
+  frames: PresentationOrder<Ordered>,
+  { from, to, length }: { readonly from: number; readonly to: number; readonly length: number },
+): void {
+  for (let begin = from; begin < to; begin += length) {
+    for (let time = begin; time < begin + length; time += 20) {
+      frames.hear(time);
+    }
+    for (let time = begin; time < begin + length; time += 100) {
+      frames.push({ dts: time, pts: time + 150 });
+      frames.push({ dts: time + 50, pts: time + 100 });
+    }
+  }
+}
+
 describe('frames in presentation order', () => {
   test('get their turn at once without B-frames', () => {
     const { frames } = order();
@@ -63,20 +79,37 @@ describe('frames in presentation order', () => {
   test('wait longer when sound turns out to come in stretches of its own', () => {
     const { frames, placed } = order();
     let outOfOrder = 0;
-    for (let begin = 0; begin < 20_000; begin += 1600) {
-      for (let time = begin; time < begin + 1600; time += 20) {
-        frames.hear(time);
-      }
-      for (let time = begin; time < begin + 1600; time += 100) {
-        // Pairs of a reference and the B-frame that is shown before it.
-        frames.push({ dts: time, pts: time + 150 });
-        frames.push({ dts: time + 50, pts: time + 100 });
-      }
-    }
+    inStretches(frames, { from: 0, to: 20_800, length: 1600 });
     frames.flush();
     for (const [i, pts] of placed.entries()) {
       outOfOrder += Number(pts < (placed[i - 1] ?? 0));
     }
     expect(outOfOrder).toBeLessThanOrEqual(1);
+  });
+
+  test('are waited for when sound comes back after it was away: only sound that is there has gone on without them', () => {
+    const { frames, placed } = order();
+    frames.hear(0);
+    frames.push({ dts: 0, pts: 100 });
+    for (let time = 3000; time < 3600; time += 20) {
+      frames.hear(time);
+    }
+    expect(placed).toEqual([]);
+    frames.push({ dts: 33, pts: 66 });
+    frames.push({ dts: 100, pts: 200 });
+    expect(placed).toEqual([66, 100]);
+  });
+
+  test('are given up while their places are still open, however far sound was once ahead', () => {
+    const { frames, placed } = order();
+    inStretches(frames, { from: 0, to: 8_000, length: 1600 });
+    inStretches(frames, { from: 8_000, to: 24_000, length: 3200 });
+    const newest = 24_000 + 50;
+    expect(placed).not.toContain(newest);
+    let heard = 24_000;
+    for (; !placed.includes(newest) && heard < 40_000; heard += 20) {
+      frames.hear(heard);
+    }
+    expect(heard - newest).toBeLessThanOrEqual(3_000);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeCommand } from '../../../ingest/rtmp/amf0.ts';
 import { KeyGuesses } from '../../../ingest/rtmp/key-guesses.ts';
-import { SparseLog } from '../../../ingest/rtmp/sparse-log.ts';
+import { SparseLog } from '../../../ingest/sparse-log.ts';
 import { WireBudget } from '../../../ingest/rtmp/wire-budget.ts';
 import { encodeAmf } from '../../helpers/amf0.ts';
 import { seeded } from '../../helpers/seeded.ts';

@@ -19,6 +19,7 @@ interface Options {
   readonly rate?: number;
   readonly keyframeEvery?: number;
   readonly name?: string;
+  readonly behind?: { readonly pictures?: number; readonly sound?: number };
 }
 
 /** A publisher that begins half a second before segment {@link N}. */
@@ -28,8 +29,10 @@ function publisher({
   rate = 48_000,
   keyframeEvery = 60,
   name = 's1',
+  behind = {},
 }: Options = {}): { session: SimulatedSession; begin: IngestEntry } {
-  const session = new SimulatedSession(name, { fps, at, keyframeEvery, rate, reorder: false });
+  const reorder = false;
+  const session = new SimulatedSession(name, { fps, at, keyframeEvery, rate, reorder, behind });
   return { session, begin: session.begin(at) };
 }
 
@@ -400,6 +403,38 @@ describe('sound', () => {
     log.append(next.begin, ...next.session.upTo(BEGIN + 1_500));
     log.lead(BEGIN + 1_500);
     expect(ofSound(log).at(-1)).toMatchObject({ from: (BEGIN + 700) * 48, session: 's2' });
+  });
+});
+
+describe('a track that always comes behind the other one', () => {
+  const settings: DecideSettings = { ...SETTINGS, closeAfter: milliseconds(3_500) };
+  const BACK = BEGIN + 17_900;
+
+  /** Places that came too late, of a track that was there for a while, away for longer than is waited for, and is back. */
+  const lateOf = (track: 'pictures' | 'sound', hasNewSession: boolean): number => {
+    const behind = { [track]: 2_500 };
+    const { log, session } = airing(BEGIN + 4_000, { behind });
+    follow(log, session, { from: BEGIN + 4_000, until: BEGIN + 8_000, settings });
+    follow(log, session, { from: BEGIN + 8_000, until: BACK, lost: track, settings });
+    const next = publisher({ at: BACK, name: 's2', behind });
+    if (hasNewSession) {
+      log.append(session.end(BACK, false), next.begin);
+    }
+    const back = hasNewSession ? next.session : session;
+    follow(log, back, { from: BACK, until: BACK + 4_000, settings });
+    const places = log.state.sessions.flatMap(({ video, sound }) => [
+      ...(track === 'pictures' ? video : sound),
+    ]);
+    expect(places.length).toBeGreaterThan(40);
+    return places.filter(({ late }) => late).length;
+  };
+
+  test.each(['pictures', 'sound'] as const)('loses nothing when it comes back: %s', (track) => {
+    expect(lateOf(track, false)).toBe(0);
+  });
+
+  test('loses no pictures either when they come back in a new session', () => {
+    expect(lateOf('pictures', true)).toBe(0);
   });
 });
 

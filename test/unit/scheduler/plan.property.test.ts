@@ -50,7 +50,8 @@ function soundInTime(entries: readonly LogEntry[]): InTime[] {
           .filter(([, origin, k, rate]) => origin + (1024 * k * 48_000) / rate >= closed)
           .map(([, origin, k, rate]) => origin + Math.round(((k + 0.5) * 1024 * 48_000) / rate));
         if (mark?.session === entry.session) {
-          found.at(-1)?.positions.push(...middles);
+          const { from } = mark;
+          found.at(-1)?.positions.push(...middles.filter((position) => position >= from));
         } else {
           early.set(entry.session, [...(early.get(entry.session) ?? []), ...middles]);
         }

@@ -28,6 +28,7 @@ export class SimulatedSession {
   readonly #keyframeEvery: number;
   readonly #rate: number;
   readonly #reorder: boolean;
+  readonly #behind: { readonly pictures?: number; readonly sound?: number };
   readonly #origin: number;
   #seq = 0;
   #k = 0;
@@ -42,6 +43,8 @@ export class SimulatedSession {
       readonly keyframeEvery: number;
       readonly rate: number;
       readonly reorder: boolean;
+      /** Milliseconds that pictures, or sound, come after the other track's of their time. */
+      readonly behind?: { readonly pictures?: number; readonly sound?: number };
     },
   ) {
     this.#name = name;
@@ -49,6 +52,7 @@ export class SimulatedSession {
     this.#keyframeEvery = options.keyframeEvery;
     this.#rate = options.rate;
     this.#reorder = options.reorder;
+    this.#behind = options.behind ?? {};
     this.#index = Math.floor(placeOfTime(gridOf(options.fps), milliseconds(options.at)));
     this.#origin = Math.round((options.at * SAMPLE_RATE) / 1000);
   }
@@ -68,11 +72,11 @@ export class SimulatedSession {
   upTo(at: number, lost: 'nothing' | 'all' | 'pictures' | 'sound' = 'nothing'): IngestEntry[] {
     const grid = gridOf(this.#fps);
     const entries: IngestEntry[] = [];
-    const a = this.#soundUpTo(at);
+    const a = this.#soundUpTo(at - (this.#behind.sound ?? 0));
     if (a.length > 0 && lost !== 'all' && lost !== 'sound') {
       entries.push({ t: 'frames', session: this.#name, v: [], a });
     }
-    const end = placeOfTime(grid, milliseconds(at));
+    const end = placeOfTime(grid, milliseconds(at - (this.#behind.pictures ?? 0)));
     const step = this.#reorder ? 2 : 1;
     while (this.#index + step <= end) {
       const isKey = this.#sinceKey % this.#keyframeEvery === 0;
@@ -157,6 +161,7 @@ export function simulateLife(random: () => number, steps: number): SimulatedLog 
         keyframeEvery: pick(1, 30, 60, 250),
         rate: pick(0, 44_100, 48_000, 48_000),
         reorder: random() < 0.5,
+        behind: pick({}, {}, { pictures: 2_400 }, { sound: 1_700 }),
       });
       log.append(session.begin(now));
     } else if (chance < 0.06) {

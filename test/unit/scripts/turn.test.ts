@@ -1,22 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
 import { skippedLines } from '../../../scripts/jest/want-reporter.mjs';
 import { skippedName } from '../../../scripts/jest/want.mjs';
-import { needsTurn } from '../../../scripts/jest/turn.mjs';
+import { needOf } from '../../../scripts/jest/turn.mjs';
 
 describe('a test file takes turns with others that need real time', () => {
   test('when it stands in a folder of whole pipelines', () => {
-    expect(needsTurn('/somewhere/test/e2e/grid.test.ts', '/** Every source. */')).toBe(true);
-    expect(needsTurn('/somewhere/test/fault/fault.test.ts', '')).toBe(true);
+    expect(needOf('/somewhere/test/e2e/grid.test.ts', '/** Every source. */')).toBe('turn');
+    expect(needOf('/somewhere/test/fault/fault.test.ts', '')).toBe('turn');
   });
 
   test('when the comment that opens it says so', () => {
     const tagged = '/**\n * Feeds at the pace of the clock.\n *\n * @needs-real-time\n */\n';
-    expect(needsTurn('/test/integration/a.test.ts', tagged)).toBe(true);
+    expect(needOf('/test/integration/a.test.ts', tagged)).toBe('turn');
+  });
+
+  test('and alone when it says that it fills the machine', () => {
+    const tagged = '/** Every source. @needs-whole-machine */\n';
+    expect(needOf('/somewhere/test/e2e/grid.test.ts', tagged)).toBe('machine');
   });
 
   test('and not because a later comment mentions it', () => {
     const source = '/** Pure. */\nimport x from "y";\n/** @needs-real-time */\n';
-    expect(needsTurn('/test/unit/ingest/a.test.ts', source)).toBe(false);
+    expect(needOf('/test/unit/ingest/a.test.ts', source)).toBe('nothing');
   });
 });
 
