@@ -110,11 +110,15 @@ function leaveSupervisor(): void {
 function stopOnSignals(logger: Logger): AbortSignal {
   const controller = new AbortController();
   const stop = (reason: string): void => {
-    logger.info({ reason }, 'service stops');
-    controller.abort();
+    if (!controller.signal.aborted) {
+      logger.info({ reason }, 'service stops');
+      controller.abort();
+    }
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+    // For good: without a listener a second signal ends the process in the middle of its end, and so does execa at the
+    // first one while a child of its own runs.
+    process.on(signal, () => {
       stop(signal);
     });
   }

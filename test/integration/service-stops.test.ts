@@ -134,7 +134,10 @@ describe('a service that is told to stop', () => {
       S3_SECRET_ACCESS_KEY: 'secret',
     });
     await asked;
+    // A second signal changes nothing.
+    const told = service.said('service stops').then(() => service.stop());
     expect(await service.stop()).toEqual({ code: 0, signal: null });
+    await told;
     sockets.forEach((socket) => socket.destroy());
     store.close();
     await redis.close();
