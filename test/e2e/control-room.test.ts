@@ -221,11 +221,11 @@ test(
     expect(await faultsOf(board)).toEqual([]);
     // One job a page, so that there are several.
     await board.evaluate(
-      `localStorage.setItem('board-settings', '{"state":{"jobsPerPage":1},"version":0}')`,
+      `localStorage.setItem('board-settings', '{"state":{"jobsPerPage":1},"version":2}')`,
     );
     await board.goto(`${pipeline.control}/queues/queue/transcode?status=completed`);
     await board.getByRole('button', { name: 'Copy' }).first().waitFor();
-    await board.getByRole('button', { name: 'Page 2' }).first().waitFor();
+    await board.getByRole('link', { name: 'Page 2' }).waitFor();
     expect(await faultsOf(board)).toEqual([]);
     await board.close();
   },
