@@ -3,7 +3,7 @@ import { QUEUES } from '#common/contracts/names';
 import { segmentJobSchema } from '#common/contracts/segment';
 import { drainsServer } from '#common/drain';
 import { listen } from '#common/listen';
-import { openWorker, URGENT_LOCKS } from '#common/queues';
+import { closeWorker, openWorker, URGENT_LOCKS } from '#common/queues';
 import { watchRedisLife } from '#common/redis-life';
 import type { ServiceContext } from '#common/service';
 import { Channels } from './channels.ts';
@@ -117,9 +117,10 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
   const server = createOriginServer({ origin, health, logger, metrics });
   const draining = drainsServer(server);
   await listen(server, config.ORIGIN_PORT, config.BIND_HOST, 'ORIGIN_PORT');
+  const jobs = context.connect('segments');
   const worker = openWorker(
     QUEUES.segments,
-    context.connect('segments'),
+    jobs,
     logger,
     segmentJobSchema,
     (job) => intake.take(job),
@@ -129,7 +130,7 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
     'life of redis',
     watchRedisLife(redis, logger, () => intake.noteAgain()),
   );
-  lifecycle.own('segments', { close: () => worker.close() });
+  lifecycle.own('segments', { close: () => closeWorker(worker, jobs) });
   // Closed first: what held requests wait for still comes in while they are answered.
   lifecycle.own('server', draining);
   context.setReady(true);

@@ -19,9 +19,13 @@ export class Lifecycle {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Takes charge of a part; it is closed before everything owned earlier. */
+  /** Takes charge of a part; it is closed before everything owned earlier, or at once where the closing has begun. */
   own<T extends Closable>(name: string, part: T): T {
-    this.#parts.push({ name, part });
+    if (this.#closing === undefined) {
+      this.#parts.push({ name, part });
+    } else {
+      void this.#closeOne(name, part);
+    }
     return part;
   }
 
@@ -33,11 +37,15 @@ export class Lifecycle {
 
   async #closeAll(): Promise<void> {
     for (const { name, part } of this.#parts.toReversed()) {
-      try {
-        await withDeadline(part.close(), this.#deadlineMs, name);
-      } catch (error) {
-        this.#logger.error({ error, part: name }, 'part did not close');
-      }
+      await this.#closeOne(name, part);
+    }
+  }
+
+  async #closeOne(name: string, part: Closable): Promise<void> {
+    try {
+      await withDeadline(part.close(), this.#deadlineMs, name);
+    } catch (error) {
+      this.#logger.error({ error, part: name }, 'part did not close');
     }
   }
 }

@@ -42,6 +42,9 @@ const RETENTION: JobsOptions = {
   removeOnFail: { age: 24 * 3_600, count: 1_000 },
 };
 
+/** A connection ends for good only when we close it: what then fails is no trouble. */
+const levelOf = (redis: Redis): 'debug' | 'warn' => (redis.status === 'end' ? 'debug' : 'warn');
+
 /** Opens a queue for adding jobs. */
 export function openQueue(name: string, redis: Redis, logger: Logger): Queue {
   const queue = new Queue(name, {
@@ -50,7 +53,7 @@ export function openQueue(name: string, redis: Redis, logger: Logger): Queue {
     defaultJobOptions: RETENTION,
   });
   queue.on('error', (error) => {
-    logger.warn({ queue: name, reason: error.message }, 'queue error');
+    logger[levelOf(redis)]({ queue: name, reason: error.message }, 'queue error');
   });
   return queue;
 }
@@ -108,7 +111,7 @@ export function openWorker<S extends z.ZodType>(
     },
   );
   worker.on('error', (error) => {
-    logger.warn({ queue: name, reason: error.message }, 'worker error');
+    logger[levelOf(redis)]({ queue: name, reason: error.message }, 'worker error');
   });
   worker.on('failed', (job, error) => {
     logger.warn({ queue: name, job: job?.id, attempts: job?.attemptsMade, error }, 'job failed');
@@ -121,3 +124,11 @@ export function openWorker<S extends z.ZodType>(
   });
   return worker;
 }
+
+/**
+ * Closes a worker: jobs under way are finished first, but not for a Redis that is away, which could not be told. Then
+ * their locks run out and they are done again.
+ * @param redis the connection that it was opened with
+ */
+export const closeWorker = (worker: Worker, redis: Redis): Promise<void> =>
+  worker.close(redis.status !== 'ready');

@@ -43,6 +43,8 @@ export interface ServiceContext<C> {
   /** Told at once, and with every heartbeat. */
   readonly setDetail: (detail: Detail) => void;
   readonly health: HealthAnswer;
+  /** Aborts when the service is told to stop: from then on it is not ready, whatever `setReady` says. */
+  readonly stopping: AbortSignal;
 }
 
 /** A service's own part of its start. */
@@ -58,6 +60,8 @@ export interface ServiceOptions<S extends z.ZodType<BaseConfig>> {
 }
 
 const HEARTBEAT_MS = 2_000;
+/** What is open after every part was closed ends by itself within this, real milliseconds, or with the process. */
+const LEFT_OPEN_MS = 500;
 /** Between looks at the event loop's delay. The default of 10 ms is a hundred wake-ups a second in every idle process. */
 const EVENT_LOOP_SAMPLE_MS = 100;
 
@@ -76,18 +80,25 @@ export async function runService<S extends z.ZodType<BaseConfig>>(
   }
   const logger = createLogger(options.service, config.LOG_LEVEL);
   const lifecycle = new Lifecycle(logger);
-  const stopped = stopOnSignals(logger);
+  const stopping = stopOnSignals(logger);
+  const starting = start(options, config, logger, lifecycle, stopping);
   try {
-    const leave = await start(options, config, logger, lifecycle);
-    await stopped;
-    leave();
+    await Promise.race([starting, aborted(stopping)]);
+    await aborted(stopping);
   } catch (error) {
-    logger.fatal({ error: toPipelineError(error) }, 'service cannot start');
-    process.exitCode = 1;
+    if (!stopping.aborted) {
+      logger.fatal({ error: toPipelineError(error) }, 'service cannot start');
+      process.exitCode = 1;
+    }
   }
   await lifecycle.close();
   logger.info('service stopped');
   leaveSupervisor();
+  setTimeout(() => {
+    // What a start that was broken off has opened, or what waits for a Redis or a store that is away.
+    logger.info('what is still open is left');
+    process.exit();
+  }, LEFT_OPEN_MS).unref();
 }
 
 /** The IPC channel alone would keep the process alive; a supervisor that is gone has closed it already. */
@@ -97,19 +108,34 @@ function leaveSupervisor(): void {
   }
 }
 
-function stopOnSignals(logger: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (reason: string): void => {
+function stopOnSignals(logger: Logger): AbortSignal {
+  const controller = new AbortController();
+  const stop = (reason: string): void => {
+    if (!controller.signal.aborted) {
       logger.info({ reason }, 'service stops');
-      resolve();
-    };
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        stop(signal);
-      });
+      controller.abort();
     }
-    process.once('disconnect', () => {
-      stop('supervisor is gone');
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // For good: without a listener a second signal ends the process in the middle of its end, and so does execa at the
+    // first one while a child of its own runs.
+    process.on(signal, () => {
+      stop(signal);
+    });
+  }
+  process.once('disconnect', () => {
+    stop('supervisor is gone');
+  });
+  return controller.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener('abort', () => {
+      resolve();
     });
   });
 }
@@ -121,13 +147,13 @@ const closesRedis = (redis: Redis): Closable => ({
   },
 });
 
-/** @returns makes it say from then on, to whoever asks and in the directory, that it is not ready */
 async function start<S extends z.ZodType<BaseConfig>>(
   options: ServiceOptions<S>,
   config: z.output<S>,
   logger: Logger,
   lifecycle: Lifecycle,
-): Promise<() => void> {
+  stopping: AbortSignal,
+): Promise<void> {
   const { service } = options;
   const id = options.id?.(config) ?? `${service}-${process.pid.toString(36)}`;
   const clock = createClock({ rate: config.CLOCK_RATE, origin: config.CLOCK_ORIGIN });
@@ -148,9 +174,8 @@ async function start<S extends z.ZodType<BaseConfig>>(
   });
 
   let isReady = false;
-  let isLeaving = false;
   let detail: Detail = {};
-  const health = createHealthAnswer(metrics, () => isReady && !isLeaving);
+  const health = createHealthAnswer(metrics, () => isReady && !stopping.aborted);
   let port = options.publicPort?.(config);
   if (port === undefined) {
     const server = await listenForHealth(config, health);
@@ -163,12 +188,15 @@ async function start<S extends z.ZodType<BaseConfig>>(
     service,
     url,
     pid: process.pid,
-    ready: isReady && !isLeaving,
+    ready: isReady && !stopping.aborted,
     startedAt: performance.timeOrigin,
     at: Date.now(),
     detail,
   }));
   lifecycle.own('heartbeat', heartbeat);
+  stopping.addEventListener('abort', () => {
+    heartbeat.beat();
+  });
   await options.start({
     config,
     logger,
@@ -192,12 +220,9 @@ async function start<S extends z.ZodType<BaseConfig>>(
       heartbeat.beat();
     },
     health,
+    stopping,
   });
   logger.info({ id, url }, 'service started');
-  return () => {
-    isLeaving = true;
-    heartbeat.beat();
-  };
 }
 
 function startHeartbeat(

@@ -47,6 +47,7 @@ export type ControlContext = Pick<
   | 'lifecycle'
   | 'setReady'
   | 'health'
+  | 'stopping'
 >;
 
 /** Starts the service and returns the port its API listens on. */
@@ -56,9 +57,10 @@ export async function startControl(context: ControlContext): Promise<{ port: num
   const catalogue = new Catalogue({ redis, store, logger });
   const life = lifecycle.own(
     'redis life',
-    watchRedisLife(redis, logger, () => catalogue.mirror()),
+    watchRedisLife(redis, logger, () => catalogue.restore()),
   );
   await life.known;
+  await followCatalogue(catalogue, { redis, subscriber: connect('catalogue'), logger });
   await catalogue.open();
   await makeBootChannels(config.BOOT_CHANNELS, {
     catalogue,
@@ -66,7 +68,6 @@ export async function startControl(context: ControlContext): Promise<{ port: num
     logger,
     now: new Date(clock.now()),
   });
-  await followCatalogue(catalogue, { redis, subscriber: connect('catalogue'), logger });
   const endedSessions = await EndedSessions.open(redis, logger, Date.now());
 
   const services = (): ReturnType<typeof readServices> =>
@@ -140,7 +141,7 @@ export async function startControl(context: ControlContext): Promise<{ port: num
   });
   const server = serverOf((request, response) => {
     if (request.url === '/readyz') {
-      answerReadiness(response, missing);
+      answerReadiness(response, context.stopping.aborted ? isStopping : missing);
     } else if (!context.health.handle(request, response)) {
       app(request, response);
     }
@@ -195,6 +196,8 @@ function diskCheck(config: ControlConfig): () => Promise<DiskState> {
     return freeBytesIn(config.DATA_DIR).then(diskStateOf, () => 'ok' as const);
   };
 }
+
+const isStopping = (): Promise<readonly string[]> => Promise.resolve(['it stops']);
 
 function answerReadiness(
   response: ServerResponse,

@@ -42,6 +42,11 @@ export interface RtmpListenerDeps {
 /** An open RTMP port. */
 export interface RtmpListener {
   readonly port: number;
+  /**
+   * Stops listening and ends the connections that do not publish, without a word: an encoder that came to a server that
+   * stops is to try again, wherever its address leads then, and one that is told `BadName` would not.
+   */
+  refuse(): void;
   /** Stops listening and ends every connection. */
   close(): Promise<void>;
 }
@@ -60,6 +65,8 @@ interface Port {
   readonly admission: Admission;
   readonly guesses: KeyGuesses;
   readonly note: NoteEnd;
+  /** Ends of the connections that do not publish. */
+  readonly waiting: Set<() => void>;
 }
 
 const now = (): number => performance.now();
@@ -74,7 +81,9 @@ export async function startRtmpListener(
 ): Promise<RtmpListener> {
   const admission = new Admission(options.limits);
   const note = createEndNotes(metrics, logger, now);
-  const port: Port = { options, publishers, admission, guesses: new KeyGuesses(), note };
+  const waiting = new Set<() => void>();
+  const guesses = new KeyGuesses();
+  const port: Port = { options, publishers, admission, guesses, note, waiting };
   countConnections(metrics, admission);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -87,14 +96,22 @@ export async function startRtmpListener(
     logger.error({ error }, 'rtmp port failed');
   });
   const address = server.address() as AddressInfo;
+  const closed = new Promise<void>((resolve) => {
+    server.once('close', resolve);
+  });
+  const refuse = (): void => {
+    if (server.listening) {
+      server.close();
+    }
+    waiting.forEach((end) => {
+      end();
+    });
+  };
   return {
     port: address.port,
+    refuse,
     close: async () => {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
+      refuse();
       for (const socket of sockets) {
         socket.destroy();
       }
@@ -118,6 +135,9 @@ function serve(socket: Socket, port: Port): void {
   const drop = (end: ConnectionEnd, cause?: PipelineError): void => {
     note(end, cause);
     socket.destroy();
+  };
+  const end = (): void => {
+    drop('stopped');
   };
   const guest: Guest = {
     source,
@@ -184,9 +204,11 @@ function serve(socket: Socket, port: Port): void {
         clearTimeout(silence);
         silence = undefined;
         if (isPublishing) {
+          port.waiting.delete(end);
           publishedAt = now();
           silence = setTimeout(guard, options.timeouts.silence, giveUp);
         } else {
+          port.waiting.add(end);
           setup = setTimeout(drop, options.timeouts.setup, 'setup-timeout');
           if (now() - publishedAt < SHORT_PUBLISH) {
             guesses.refused(source, now());
@@ -216,6 +238,7 @@ function serve(socket: Socket, port: Port): void {
       connection.receive(data);
     }
   };
+  port.waiting.add(end);
   admission.arrive(guest);
   socket.setNoDelay(true);
   socket.on('data', (data: Buffer) => {
@@ -229,6 +252,7 @@ function serve(socket: Socket, port: Port): void {
     guard(() => {
       connection?.finish(false, 'the connection closed');
     });
+    port.waiting.delete(end);
     admission.leave(guest);
     [greeting, setup, silence, asking].forEach((timer) => {
       clearTimeout(timer);

@@ -4,6 +4,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { openChannelDirectory } from '#common/channel-directory';
 import { appendToLog } from '#common/channel-log';
 import type { Clock } from '#common/clock';
+import { DRAIN_MS } from '#common/drain';
 import type { Logger } from '#common/logger';
 import { execute, type Redis } from '#common/redis';
 import { watchRedisLife } from '#common/redis-life';
@@ -33,7 +34,7 @@ export interface IngestDeps {
 export interface Ingest {
   /** Where publishers connect. */
   readonly port: number;
-  /** Ends every feed and finishes its chunks. */
+  /** Refuses new feeds, ends those there are and finishes their chunks; for a Redis that is away only until the deadline. */
   close(): Promise<void>;
 }
 
@@ -41,6 +42,8 @@ export interface Ingest {
 const TIMEOUTS = { greeting: 5_000, setup: 10_000, silence: 15_000 };
 /** What goes over the wire beside a feed at the permitted rate: headers, and what `WireBudget` adds to them. */
 const WIRE_OVERHEAD = 2;
+/** Real milliseconds that closing may take in all: less than a part of a service gets. */
+const CLOSE_MS = 4_500;
 
 /** Starts ingest; first finishes what an earlier process left in the spool. */
 export async function startIngest(config: IngestConfig, deps: IngestDeps): Promise<Ingest> {
@@ -49,6 +52,7 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
   const uploader = new ChunkUploader({ ...deps, spool }, config.SPOOL_MAX_BYTES);
   await recover(spool, uploader, deps);
 
+  const giveUp = new AbortController();
   const memory = new ChannelMemory(redis, clock, logger);
   const subscriber = deps.connect('channels');
   const directory = await openChannelDirectory({ redis, subscriber, logger });
@@ -62,7 +66,12 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
     onIndex: (channel, index) => {
       memory.note(channel, index);
     },
-    openHot: (channel, session) => new HotWriter(deps, channel, session),
+    openHot: (channel, session) =>
+      new HotWriter(
+        { ...deps, logger: logger.child({ channel, session }), giveUp: giveUp.signal },
+        channel,
+        session,
+      ),
     openRaw: (grid, channel, session) =>
       new RawWriter(
         {
@@ -107,11 +116,17 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
   return {
     port: listener.port,
     close: async () => {
+      const began = performance.now();
+      listener.refuse();
+      const deadline = setTimeout(() => {
+        giveUp.abort();
+      }, DRAIN_MS);
       await life.close();
       await feeds.close();
+      clearTimeout(deadline);
       await listener.close();
       await directory.close();
-      await uploader.close();
+      await uploader.close(CLOSE_MS - (performance.now() - began));
     },
   };
 }

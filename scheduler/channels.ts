@@ -4,7 +4,8 @@
  */
 import pRetry from 'p-retry';
 import { openChannelDirectory } from '#common/channel-directory';
-import { fillMirror, listChannelRecords, readChannelRecord } from '#common/channel-records';
+import { fillMirror, mirrorRecord } from '#common/channel-mirror';
+import { listChannelRecords } from '#common/channel-records';
 import type { Channel } from '#common/contracts/channel';
 import { redisKeys } from '#common/contracts/names';
 import type { Closable } from '#common/lifecycle';
@@ -41,8 +42,7 @@ export async function openChannels(deps: ChannelsDeps): Promise<Channels> {
     const ids = await listChannelRecords(store);
     const mirrored = new Set(await redis.hkeys(redisKeys.channels));
     for (const id of ids.filter((one) => !mirrored.has(one))) {
-      const channel = await readChannelRecord(store, id, logger);
-      await fillMirror(redis, channel === undefined ? [] : [channel]);
+      await mirrorRecord(deps, id);
     }
   };
 

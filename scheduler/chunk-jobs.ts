@@ -3,7 +3,7 @@ import { QUEUES } from '#common/contracts/names';
 import { chunkJobSchema } from '#common/contracts/raw-chunk';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
-import { openWorker } from '#common/queues';
+import { closeWorker, openWorker } from '#common/queues';
 import type { Redis } from '#common/redis';
 import { noteStoredChunk } from '#common/stored-chunks';
 
@@ -17,5 +17,5 @@ export function takeChunkJobs(redis: Redis, logger: Logger): Closable {
     (chunk) => noteStoredChunk(redis, chunk),
     { concurrency: 8 },
   );
-  return { close: () => worker.close() };
+  return { close: () => closeWorker(worker, redis) };
 }

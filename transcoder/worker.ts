@@ -10,7 +10,7 @@ import { readHotFrames } from '#common/hot-frames';
 import { appendHotSegment } from '#common/hot-segments';
 import type { Closable } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
-import { openQueue, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
+import { closeWorker, openQueue, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
 import type { ServiceContext } from '#common/service';
 import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
@@ -123,9 +123,14 @@ export async function startWorker(
   });
   tellOfUs();
   const closing = new AbortController();
+  const jobs = context.connect('transcode');
+  let letGo = (): void => undefined;
+  const isLetGo = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
   const worker = openWorker(
     QUEUES.transcode,
-    context.connect('transcode'),
+    jobs,
     logger,
     taskSchema,
     async (task, job, lost) => {
@@ -144,6 +149,7 @@ export async function startWorker(
         outcomes.inc({ outcome: code });
         if (closing.signal.aborted) {
           // Neither done nor failed: the lock runs out and another worker takes the task.
+          letGo();
           await new Promise<never>(() => undefined);
         }
         if (code === 'INPUT_MISSING' && clock.now() < task.deadline + INPUT_PATIENCE_MS) {
@@ -165,10 +171,10 @@ export async function startWorker(
 
   return {
     close: async () => {
-      const done = worker.close();
+      const done = closeWorker(worker, jobs);
       await Promise.race([done, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
       closing.abort();
-      await worker.close(true);
+      await Promise.race([done, isLetGo]);
       await capacity.close();
       await behind.close();
       await queue.close();

@@ -19,6 +19,8 @@ export const redisKeys = {
   published: (channel: string): string => `published:{${channel}}`,
   /** Hash: channel id to JSON {@link Channel}; a mirror of the store kept by control. */
   channels: 'channels',
+  /** String that runs out: whoever set it last reads or changes the channel's record, to mirror it. */
+  channelClaim: (channel: string): string => `channel-claim:{${channel}}`,
   /** Pub/sub: the id of a channel that changed. */
   channelChanged: 'channels:changed',
   /** Pub/sub, heard by ingest: the id of a channel whose publisher must be disconnected. */

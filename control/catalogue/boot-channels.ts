@@ -56,7 +56,11 @@ export async function makeBootChannels(
       });
       logger.info({ channel: id }, 'channel made');
     } else if (channel.streamKeyHash !== streamKeyHash) {
-      await catalogue.update(id, (present) => ({ ...present, streamKeyHash }));
+      await catalogue.update(id, async (present) => {
+        // Another control may have renewed it since, first in the file and then in the record.
+        const newest = (await readStreamKey(folder, id)) ?? key;
+        return { ...present, streamKeyHash: hashOfStreamKey(newest) };
+      });
       logger.info({ channel: id }, 'stream key taken from its file');
     }
   }

@@ -1,6 +1,7 @@
 /** The channels: the store has the truth, Redis a mirror that other services read, and this process a copy. Control alone changes them. */
 import { channelSchema, type Channel } from '#common/contracts/channel';
-import { fillMirror, listChannelRecords, readChannelRecord } from '#common/channel-records';
+import { claimMirror, fillMirror, mirrorRecord, writeMirror } from '#common/channel-mirror';
+import { listChannelRecords, readChannelRecord } from '#common/channel-records';
 import { redisKeys, storeKeys } from '#common/contracts/names';
 import { PipelineError } from '#common/errors';
 import type { FpsName } from '#common/grid';
@@ -28,7 +29,10 @@ export class Catalogue {
     this.#deps = deps;
   }
 
-  /** Reads every channel from the store and mirrors them; to be done first. */
+  /**
+   * Reads every record and mirrors it. To be done once changes are followed: what is changed meanwhile is heard of, and
+   * taken over afterwards.
+   */
   open(): Promise<void> {
     return this.#change(() => this.#mirror());
   }
@@ -67,12 +71,15 @@ export class Catalogue {
           `there are ${MOST_CHANNELS} channels: delete one first`,
         );
       }
-      const key = storeKeys.channel(channel.id);
-      const answer = await this.#deps.store.put(key, bodyOf(channel), { ifAbsent: true });
-      if (answer === 'exists') {
-        throw new PipelineError('CONFLICT', `id: there is a channel ${channel.id} already`);
-      }
-      return this.#publish(channel);
+      return this.#write(channel.id, async () => {
+        const { store } = this.#deps;
+        const key = storeKeys.channel(channel.id);
+        const answer = await store.put(key, bodyOf(channel), { ifAbsent: true });
+        if (answer === 'exists') {
+          throw new PipelineError('CONFLICT', `id: there is a channel ${channel.id} already`);
+        }
+        return channel;
+      });
     });
   }
 
@@ -80,23 +87,30 @@ export class Catalogue {
    * Changes a channel.
    * @throws PipelineError `NOT_FOUND`, and what `change` throws
    */
-  update(id: string, change: (channel: Channel) => Channel): Promise<Channel> {
-    return this.#change(async () => {
-      // As it is by now, should a notice of another control's change have been lost.
-      const { store, logger } = this.#deps;
-      const channel = change((await readChannelRecord(store, id, logger)) ?? this.get(id));
-      await this.#deps.store.put(storeKeys.channel(id), bodyOf(channel));
-      return this.#publish(channel);
-    });
+  update(id: string, change: (channel: Channel) => Channel | Promise<Channel>): Promise<Channel> {
+    return this.#change(() =>
+      this.#write(id, async () => {
+        // As it is by now, should a notice of another control's change have been lost.
+        const { store, logger } = this.#deps;
+        const record = await readChannelRecord(store, id, logger);
+        if (record === 'none') {
+          this.#channels.delete(id);
+        }
+        const present = typeof record === 'string' ? this.get(id) : record;
+        const channel = await change(present);
+        await store.put(storeKeys.channel(id), bodyOf(channel));
+        return channel;
+      }),
+    );
   }
 
   /** Removes a channel; its recordings stay. */
   remove(id: string): Promise<void> {
     return this.#change(async () => {
-      await this.#deps.store.delete(storeKeys.channel(id));
-      this.#channels.delete(id);
-      await this.#deps.redis.hdel(redisKeys.channels, id);
-      await this.#deps.redis.publish(redisKeys.channelChanged, id);
+      await this.#write(id, async () => {
+        await this.#deps.store.delete(storeKeys.channel(id));
+        return undefined;
+      });
     });
   }
 
@@ -108,27 +122,40 @@ export class Catalogue {
     }
   }
 
-  /** Takes over a change that another control made. */
-  async refresh(id: string): Promise<void> {
-    const { redis, store, logger } = this.#deps;
-    const text = await redis.hget(redisKeys.channels, id);
-    // A mirror without the channel may also be one that is being filled anew.
-    const channel =
-      text === null
-        ? await readChannelRecord(store, id, logger)
-        : channelSchema.parse(JSON.parse(text));
-    if (channel === undefined) {
-      this.#channels.delete(id);
-    } else {
-      this.#channels.set(id, channel);
-    }
+  /** Takes over a change that another control made, behind whatever is being read or changed here. */
+  refresh(id: string): Promise<void> {
+    return this.#change(async () => {
+      const { redis, store, logger } = this.#deps;
+      const text = await redis.hget(redisKeys.channels, id);
+      // A mirror without the channel may also be one that is being filled anew.
+      const found =
+        text === null
+          ? await readChannelRecord(store, id, logger)
+          : channelSchema.parse(JSON.parse(text));
+      this.#keep(id, found);
+    });
+  }
+
+  /** Reads every record anew and mirrors it, after notices were lost; while the store is away, reads the mirror. */
+  catchUp(): Promise<void> {
+    return this.#change(async () => {
+      try {
+        await this.#mirror();
+      } catch (error) {
+        const { redis, logger } = this.#deps;
+        logger.warn({ error }, 'channels not read again, taken as they are mirrored');
+        for (const [id, text] of Object.entries(await redis.hgetall(redisKeys.channels))) {
+          this.#keep(id, channelSchema.parse(JSON.parse(text)));
+        }
+      }
+    });
   }
 
   /**
-   * Writes the mirror anew, after Redis was emptied or out of reach. While the store is away the mirror only gets what
-   * it lacks of what is known here, which may be older than what another control has written.
+   * Writes the mirror anew, after Redis was emptied. While the store is away the mirror only gets what it lacks of what
+   * is known here, which may be older than what another control has written.
    */
-  mirror(): Promise<void> {
+  restore(): Promise<void> {
     return this.#change(async () => {
       try {
         await this.#mirror();
@@ -141,44 +168,35 @@ export class Catalogue {
   }
 
   async #mirror(): Promise<void> {
-    const { redis, store, logger } = this.#deps;
-    const ids = await listChannelRecords(store);
-    for (const id of ids) {
-      const channel = await readChannelRecord(store, id, logger);
-      if (channel !== undefined) {
-        this.#channels.set(id, channel);
-      }
-    }
-    const listed = new Set(ids);
-    for (const id of new Set([
+    const { redis, store } = this.#deps;
+    const ids = new Set([
+      ...(await listChannelRecords(store)),
       ...this.#channels.keys(),
       ...(await redis.hkeys(redisKeys.channels)),
-    ])) {
-      // One that was not listed may have been made since: only what has no record is gone.
-      if (!listed.has(id)) {
-        const channel = await readChannelRecord(store, id, logger);
-        if (channel === undefined) {
-          this.#channels.delete(id);
-          await redis.hdel(redisKeys.channels, id);
-          await redis.publish(redisKeys.channelChanged, id);
-        } else {
-          this.#channels.set(id, channel);
-        }
-      }
+    ]);
+    for (const id of ids) {
+      this.#keep(id, await mirrorRecord(this.#deps, id));
     }
-    const pipeline = redis.multi();
-    for (const channel of this.#channels.values()) {
-      pipeline.hset(redisKeys.channels, channel.id, JSON.stringify(channel));
-      pipeline.publish(redisKeys.channelChanged, channel.id);
-    }
-    await pipeline.exec();
   }
 
-  async #publish(channel: Channel): Promise<Channel> {
-    this.#channels.set(channel.id, channel);
-    await this.#deps.redis.hset(redisKeys.channels, channel.id, JSON.stringify(channel));
-    await this.#deps.redis.publish(redisKeys.channelChanged, channel.id);
-    return channel;
+  /** Changes a channel's record, and the mirror after it. @param change gives what the record is then */
+  async #write<T extends Channel | undefined>(id: string, change: () => Promise<T>): Promise<T> {
+    const { redis } = this.#deps;
+    const claim = await claimMirror(redis, id);
+    const changed = await change();
+    this.#keep(id, changed ?? 'none');
+    if (!(await writeMirror(redis, id, claim, changed))) {
+      this.#keep(id, await mirrorRecord(this.#deps, id));
+    }
+    return changed;
+  }
+
+  #keep(id: string, record: Channel | 'none' | 'unreadable'): void {
+    if (record === 'none') {
+      this.#channels.delete(id);
+    } else if (record !== 'unreadable') {
+      this.#channels.set(id, record);
+    }
   }
 
   #change<T>(change: () => Promise<T>): Promise<T> {

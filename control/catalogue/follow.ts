@@ -46,8 +46,8 @@ export async function followCatalogue(
   await subscriber.subscribe(redisKeys.channelChanged, redisKeys.fpsDecided);
   // Notices that came while the connection was gone are lost.
   subscriber.on('ready', () => {
-    catalogue.mirror().catch((error: unknown) => {
-      logger.warn({ error }, 'channels not mirrored');
+    catalogue.catchUp().catch((error: unknown) => {
+      logger.warn({ error }, 'channels not read again');
     });
   });
 }

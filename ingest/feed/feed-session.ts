@@ -103,7 +103,10 @@ export class FeedSession {
     }
   }
 
-  /** Ends the session: what is held is written, then the end. Resolves once Redis and the disk have all of it. */
+  /**
+   * Ends the session: what is held is written, then the end. Resolves once Redis and the disk have all of it, or Redis
+   * was given up: then the session stays open in the spool, for the next start to end it.
+   */
   async end(isClean: boolean): Promise<void> {
     if (this.#isEnded) {
       return;
@@ -124,8 +127,10 @@ export class FeedSession {
     }
     const at = this.#deps.clock.now();
     running.hot.entry({ t: 'end', session: this.id, clean: isClean, at });
-    await Promise.all([running.hot.close(), running.raw.close()]);
-    await this.#deps.onEnded(this.channel.id, this.id);
+    const [isTold] = await Promise.all([running.hot.close(), running.raw.close()]);
+    if (isTold) {
+      await this.#deps.onEnded(this.channel.id, this.id);
+    }
   }
 
   /** Redis has lost its data: the session and what is still held of it are appended again. */

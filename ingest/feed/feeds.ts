@@ -92,7 +92,7 @@ export class Feeds implements Publishers {
     }
   }
 
-  /** Ends all feeds and waits until they are written. */
+  /** Ends all feeds and waits until they are written, or given up. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);

@@ -3,6 +3,7 @@
  * a few milliseconds. Bounded while Redis is away: the oldest bytes are dropped (raw chunks have them), the log's rows
  * are kept. What went out lately is held a little longer, to be appended again should Redis lose it.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { appendToLog } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { CodedFrame } from '#common/contracts/frame';
@@ -19,6 +20,8 @@ export interface HotWriterDeps {
   readonly hotRedis: Redis;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Aborts when nothing is waited for any more: what Redis has not taken by then is given up. */
+  readonly giveUp: AbortSignal;
 }
 
 /** One step of the log: an entry of its own, or frames that belong together. */
@@ -50,6 +53,8 @@ export class HotWriter {
   readonly #channel: string;
   readonly #session: string;
   #steps: Step[] = [];
+  /** On their way, in one pipeline. */
+  #underWay: readonly Step[] = [];
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
@@ -99,13 +104,32 @@ export class HotWriter {
     this.#arm();
   }
 
-  /** Sends what is left, as long as Redis answers. */
-  async close(): Promise<void> {
-    while (this.#steps.length > 0 || this.#sending !== undefined) {
+  /**
+   * Sends what is left, for as long as it takes, or until it is given up, which the log says.
+   * @returns whether Redis has all of it
+   */
+  async close(): Promise<boolean> {
+    const { giveUp } = this.#deps;
+    let stopWaiting = (): void => undefined;
+    const givenUp = new Promise<void>((resolve) => {
+      stopWaiting = resolve;
+    });
+    giveUp.addEventListener('abort', stopWaiting);
+    while ((this.#steps.length > 0 || this.#sending !== undefined) && !giveUp.aborted) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
-      await (this.#sending ?? this.#send());
+      await Promise.race([this.#sending ?? this.#send(), givenUp]);
     }
+    giveUp.removeEventListener('abort', stopWaiting);
+    clearTimeout(this.#timer);
+    const left = [...this.#underWay, ...this.#steps];
+    if (left.length === 0) {
+      return true;
+    }
+    const frames = left.reduce((sum, step) => sum + framesOf(step), 0);
+    this.#deps.logger.error({ frames }, 'redis is away: frames given up, raw chunks have them');
+    this.#steps = [];
+    return false;
   }
 
   #dropBytes(): void {
@@ -121,7 +145,8 @@ export class HotWriter {
   }
 
   #arm(): void {
-    if (this.#timer === undefined && this.#sending === undefined) {
+    const isIdle = this.#timer === undefined && this.#sending === undefined;
+    if (isIdle && !this.#deps.giveUp.aborted) {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
         void this.#send();
@@ -132,8 +157,10 @@ export class HotWriter {
   #send(): Promise<void> {
     this.#sending = this.#sendBatch()
       .catch(async (error: unknown) => {
-        this.#deps.logger.warn({ error }, 'frames did not reach redis');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (!this.#deps.giveUp.aborted) {
+          this.#deps.logger.warn({ error }, 'frames did not reach redis');
+          await this.#beforeRetry();
+        }
       })
       .finally(() => {
         this.#sending = undefined;
@@ -144,6 +171,10 @@ export class HotWriter {
     return this.#sending;
   }
 
+  async #beforeRetry(): Promise<void> {
+    await delay(RETRY_MS, undefined, { signal: this.#deps.giveUp }).catch(() => undefined);
+  }
+
   async #sendBatch(): Promise<void> {
     const { redis, hotRedis, clock } = this.#deps;
     if (this.#isLost) {
@@ -151,6 +182,7 @@ export class HotWriter {
       this.#isLost = false;
     }
     const batch = this.#takeBatch();
+    this.#underWay = batch;
     const hot = hotRedis.pipeline();
     const log = redis === hotRedis ? hot : redis.pipeline();
     const rows: Rows = { v: [], a: [] };
@@ -188,6 +220,7 @@ export class HotWriter {
       await hot.exec();
     }
     const results = ((await log.exec()) ?? []).slice(isOne ? hotCommands : 0);
+    this.#underWay = [];
     const failed = results.findIndex(([error]) => error !== null);
     if (failed >= 0) {
       // The log must have every row, in order: what failed goes back to the head of the queue.
@@ -238,6 +271,13 @@ export class HotWriter {
     this.#kept.splice(0, gone);
     trimHotFrames(pipeline, this.#channel, this.#session, this.#kept[0]?.seq ?? 0);
   }
+}
+
+function framesOf(step: Step): number {
+  if ('rows' in step) {
+    return step.rows.v.length + step.rows.a.length;
+  }
+  return step.entry.t === 'frames' ? step.entry.v.length + step.entry.a.length : 0;
 }
 
 function rowsOf(frames: readonly PlacedFrame[]): Rows {

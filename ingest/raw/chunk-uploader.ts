@@ -2,10 +2,11 @@
  * Brings finished raw chunks from the spool to the store, with their records, and tells in_MQ. Retries for as long as
  * it takes; beyond the spool's limit the oldest are given up, and it says so.
  */
+import { once } from 'node:events';
 import type { Clock } from '#common/clock';
 import { storeKeys } from '#common/contracts/names';
 import type { ChunkJob, RawRecord } from '#common/contracts/raw-chunk';
-import { toPipelineError } from '#common/errors';
+import { PipelineError, toPipelineError } from '#common/errors';
 import { withDeadline } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
 import type { Logger } from '#common/logger';
@@ -38,7 +39,7 @@ const LAST_RETRY = 5000;
 /** Real milliseconds that the store and Redis get for one try. */
 const TRY_MS = 30_000;
 const QUEUE_MS = 5000;
-/** Real milliseconds that `close` waits for what is under way. */
+/** Real milliseconds that `close` waits for what is under way, unless told otherwise. */
 const CLOSE_MS = 3000;
 
 interface Waiting {
@@ -82,11 +83,14 @@ export class ChunkUploader {
     );
   }
 
-  /** Waits a moment for what is under way; the rest stays in the spool for the next start. */
-  async close(): Promise<void> {
+  /**
+   * Waits a moment for what is under way; the rest stays in the spool for the next start.
+   * @param forMs real milliseconds
+   */
+  async close(forMs = CLOSE_MS): Promise<void> {
     if (this.#running.size > 0 || this.#queue.length > 0) {
       const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
-      await withDeadline(idle, CLOSE_MS, 'raw chunks').catch(() => undefined);
+      await withDeadline(idle, forMs, 'raw chunks').catch(() => undefined);
     }
     this.#stop.abort();
     await Promise.allSettled(this.#running);
@@ -189,9 +193,18 @@ export class ChunkUploader {
       firstSeq: record.frames[0]?.seq ?? 0,
       lastSeq: record.frames.at(-1)?.seq ?? 0,
     };
+    if (signal.aborted) {
+      throw new PipelineError('ABORTED', 'in_MQ is not waited for');
+    }
     const added = queue.add('chunk', job, { jobId: `${channel}-${session}-${n}` });
-    await withDeadline(added, QUEUE_MS, 'in_MQ').catch((error: unknown) => {
-      throw toPipelineError(error, 'UNAVAILABLE');
+    // Redis that is away answers when it is back, whoever has stopped waiting.
+    const stopped = once(signal, 'abort').then(() => {
+      throw new PipelineError('ABORTED', 'in_MQ is not waited for');
     });
+    await withDeadline(Promise.race([added, stopped]), QUEUE_MS, 'in_MQ').catch(
+      (error: unknown) => {
+        throw toPipelineError(error, 'UNAVAILABLE');
+      },
+    );
   }
 }

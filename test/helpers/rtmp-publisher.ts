@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PATIENCE } from '../../scripts/jest/patience.mjs';
 import { decodeAmf, encodeAmf, type AmfValue } from './amf0.ts';
 import { FLV_TAG, type FlvTag } from './flv.ts';
@@ -95,7 +96,7 @@ export class RtmpPublisher {
     await this.#command('deleteStream', 7, null, this.#stream);
     const closed = once(this.#socket, 'close');
     this.#socket.end();
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))]);
+    await Promise.race([closed, delay(1_000, undefined, { ref: false })]);
     this.#socket.destroy();
   }
 

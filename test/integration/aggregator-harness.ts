@@ -149,6 +149,7 @@ export async function openHarness(): Promise<OriginHarness> {
         lifecycle,
         id: 'aggregator-test',
         setReady: () => undefined,
+        stopping: new AbortController().signal,
         setDetail: () => undefined,
         health: createHealthAnswer(metrics, () => true),
       });

@@ -6,6 +6,11 @@ import { PipelineError } from '#common/errors';
 import type { Closable } from '#common/lifecycle';
 import type { ObjectStore } from '#common/store/store';
 import { milliseconds } from '#common/time';
+import {
+  hashOfStreamKey,
+  keepStreamKey,
+  newStreamKey,
+} from '../../control/catalogue/stream-keys.ts';
 import { SimulatedSession } from '../unit/scheduler/simulated-feed.ts';
 import { SchedulerBench, call, eventually, type TestControl } from './scheduler-harness.ts';
 
@@ -216,6 +221,18 @@ describe('without a scheduler', () => {
     expect(await airOf(id)).toBeDefined();
   });
 
+  test('a control that is told to stop says so to whoever asks whether it is ready', async () => {
+    const told = new AbortController();
+    const operator = own(await bench.startControl({}, bench.store, told.signal));
+    const isReady = async (): Promise<readonly [number, string]> => {
+      const answer = await fetch(`${operator.url}/readyz`);
+      return [answer.status, await answer.text()];
+    };
+    expect(await isReady()).toEqual([503, expect.stringContaining('leadership')]);
+    told.abort();
+    expect(await isReady()).toEqual([503, 'not ready: it stops\n']);
+  });
+
   test('a wish that names a broadcast which is over ends no other', async () => {
     const operator = await control();
     await scheduler();
@@ -227,6 +244,104 @@ describe('without a scheduler', () => {
     await bench.redis.publish(redisKeys.endNews, id);
     await moreTasks(id, 2);
     expect(await airOf(id)).toBe(broadcast);
+  });
+});
+
+/** The bench's store; the first reading of a channel's record goes on with `then` before it is told. */
+function storeOfOldNews(id: string, then: () => Promise<void>): ObjectStore {
+  let isFirst = true;
+  return {
+    ...storeThatGoes().store,
+    get: async (key, options) => {
+      const body = await bench.store.get(key, options);
+      if (key === storeKeys.channel(id) && isFirst) {
+        isFirst = false;
+        await then();
+      }
+      return body;
+    },
+  };
+}
+
+describe('a control that starts', () => {
+  test('puts back no key that another has renewed since it read the record', async () => {
+    const one = await control();
+    const id = await make(one);
+    const before = await mirrored(id);
+    const next = own(
+      await bench.startControl(
+        {},
+        storeOfOldNews(id, async () => {
+          expect((await call(one, 'POST', `/v1/channels/${id}/stream-key`)).status).toBe(200);
+          await call(one, 'PATCH', `/v1/channels/${id}`, { name: 'New' });
+        }),
+      ),
+    );
+    const after = await mirrored(id);
+    expect(after).toMatchObject({ name: 'New' });
+    expect(after?.streamKeyHash).not.toBe(before?.streamKeyHash);
+    await eventually(async () => {
+      const { body } = await call(next, 'GET', `/v1/channels/${id}`);
+      return body['name'] === 'New' ? true : undefined;
+    });
+  });
+
+  test('puts back no channel that another has deleted since it read the record', async () => {
+    const one = await control();
+    const id = await make(one);
+    const next = own(
+      await bench.startControl(
+        {},
+        storeOfOldNews(id, async () => {
+          expect((await call(one, 'DELETE', `/v1/channels/${id}`)).status).toBe(204);
+        }),
+      ),
+    );
+    expect(await mirrored(id)).toBeUndefined();
+    await eventually(async () =>
+      (await call(next, 'GET', `/v1/channels/${id}`)).status === 404 ? true : undefined,
+    );
+  });
+
+  test('hears of what another changes while it makes its own channels', async () => {
+    const one = await control();
+    const [id, boot] = [await make(one), newId()];
+    const store: ObjectStore = {
+      ...storeThatGoes().store,
+      put: async (key, ...rest) => {
+        if (key === storeKeys.channel(boot)) {
+          await call(one, 'PATCH', `/v1/channels/${id}`, { name: 'New' });
+        }
+        return bench.store.put(key, ...rest);
+      },
+    };
+    const next = own(await bench.startControl({ BOOT_CHANNELS: boot }, store));
+    await eventually(async () => {
+      const { body } = await call(next, 'GET', `/v1/channels/${id}`);
+      return body['name'] === 'New' ? true : undefined;
+    });
+  });
+
+  test('takes a boot channel’s key from its file as that is by then', async () => {
+    const boot = newId();
+    const one = own(await bench.startControl({ BOOT_CHANNELS: boot }));
+    await keepStreamKey(bench.folder, boot, newStreamKey());
+    let key = '';
+    let reads = 0;
+    const store: ObjectStore = {
+      ...storeThatGoes().store,
+      get: async (name, options) => {
+        // Once for the mirror, and again before it is changed.
+        if (name === storeKeys.channel(boot) && (reads += 1) === 2) {
+          const { body } = await call(one, 'POST', `/v1/channels/${boot}/stream-key`);
+          key = String(body['streamKey']);
+        }
+        return bench.store.get(name, options);
+      },
+    };
+    own(await bench.startControl({ BOOT_CHANNELS: boot }, store));
+    expect(key).not.toBe('');
+    expect((await mirrored(boot))?.streamKeyHash).toBe(hashOfStreamKey(key));
   });
 });
 
@@ -262,6 +377,15 @@ describe('two controls', () => {
     await bench.store.put(storeKeys.channel(id), renewed);
     expect((await call(other, 'PATCH', `/v1/channels/${id}`, { name: 'New' })).status).toBe(200);
     expect(await mirrored(id)).toMatchObject({ name: 'New', streamKeyHash });
+  });
+
+  test('bring back by a change no channel whose deletion was not heard of', async () => {
+    const one = await control();
+    const id = await make(one);
+    await bench.store.delete(storeKeys.channel(id));
+    expect((await call(one, 'PATCH', `/v1/channels/${id}`, { name: 'New' })).status).toBe(404);
+    expect(await bench.store.head(storeKeys.channel(id))).toBeUndefined();
+    expect((await call(one, 'GET', `/v1/channels/${id}`)).status).toBe(404);
   });
 
   test('take from the mirror what has no record, and not what another has made meanwhile', async () => {

@@ -85,7 +85,10 @@ describe('channels', () => {
     await bench.redis.xadd(redisKeys.log('gone'), '*', 'e', '{}');
     expect((await api('DELETE', '/v1/channels/gone')).status).toBe(204);
     expect((await api('GET', '/v1/channels/gone')).status).toBe(404);
-    expect(await bench.redis.keys('*{gone}*')).toEqual([]);
+    // For a moment it is known that the channel was deleted.
+    const claim = redisKeys.channelClaim('gone');
+    expect(await bench.redis.keys('*{gone}*')).toEqual([claim]);
+    expect(await bench.redis.ttl(claim)).toBeGreaterThan(0);
     for (const table of ['channels', 'origin', 'feeds', 'detectedFps'] as const) {
       expect([table, await bench.redis.hexists(redisKeys[table], 'gone')]).toEqual([table, 0]);
     }

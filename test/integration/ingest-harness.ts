@@ -12,7 +12,7 @@ import { redisKeys } from '#common/contracts/names';
 import type { ChunkJob } from '#common/contracts/raw-chunk';
 import { readHotFrames } from '#common/hot-frames';
 import { PipelineError } from '#common/errors';
-import { createLogger } from '#common/logger';
+import { createLogger, type Logger } from '#common/logger';
 import { connectRedis, type Redis } from '#common/redis';
 import { openFolderStore } from '#common/store/folder';
 import type { ObjectStore } from '#common/store/store';
@@ -64,11 +64,13 @@ export async function startHarness(
     /** By default a temporary folder. */
     dataDir?: string;
     clockRate?: number;
+    logger?: Logger;
   } = {},
 ): Promise<IngestHarness> {
   const server = await startRedis();
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'touchline-ingest-')));
-  const logger = createLogger('ingest-test', process.env['INGEST_TEST_LOG'] ?? 'silent');
+  const logger =
+    options.logger ?? createLogger('ingest-test', process.env['INGEST_TEST_LOG'] ?? 'silent');
   const redis = connectRedis(server.url, 'test', logger);
   const connections: Redis[] = [redis];
   const folder = openFolderStore(join(dataDir, 'store'));

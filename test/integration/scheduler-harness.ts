@@ -123,6 +123,7 @@ export class SchedulerBench {
   async startControl(
     settings: Readonly<Record<string, string>> = {},
     store: ObjectStore = this.store,
+    stopping = new AbortController().signal,
   ): Promise<TestControl> {
     const surroundings = this.#surroundings('control', settings);
     const { clock } = this;
@@ -134,6 +135,7 @@ export class SchedulerBench {
       store,
       setReady: () => undefined,
       health: createHealthAnswer(surroundings.metrics, () => true),
+      stopping,
     });
     return { url: `http://127.0.0.1:${port}`, close: () => surroundings.lifecycle.close() };
   }

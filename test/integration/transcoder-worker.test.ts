@@ -120,6 +120,7 @@ async function withWorker<T>(
     lifecycle,
     id: config.WORKER_ID,
     setReady: () => undefined,
+    stopping: new AbortController().signal,
     setDetail: () => undefined,
     health: createHealthAnswer(metrics, () => true),
   });

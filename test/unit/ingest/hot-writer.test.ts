@@ -29,7 +29,13 @@ describe('frames on their way to a Redis that does not answer', () => {
     // Port 9 of this machine: nothing listens.
     const redis = connectRedis('redis://127.0.0.1:9', 'test', logger);
     const writer = new HotWriter(
-      { redis, hotRedis: redis, clock: createClock(), logger },
+      {
+        redis,
+        hotRedis: redis,
+        clock: createClock(),
+        logger,
+        giveUp: new AbortController().signal,
+      },
       'c',
       's',
     );
