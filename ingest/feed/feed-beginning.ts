@@ -6,6 +6,7 @@
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError } from '#common/errors';
 import type { FpsName } from '#common/grid';
+import { LONGEST_ORDER_WAIT } from '#common/lateness';
 import { detectFps, sourceFps, type FpsEvidence } from '../mapping/fps-detector.ts';
 import { FIRST_HOLD, type MediaPacket } from '../mapping/session-map.ts';
 import type { FeedSource } from './feed-source.ts';
@@ -14,8 +15,8 @@ import type { FeedSource } from './feed-source.ts';
 const NO_PICTURE = 20_000;
 /** A channel whose rate is known begins with sound alone after so long, milliseconds. */
 const SOUND_ALONE = 5000;
-/** Pictures may come so much behind sound of their time, milliseconds: later than that their places are closed. */
-const MOST_BEHIND = 3500;
+/** Pictures may come so much behind sound of their time, milliseconds: half a second after that wait their places are closed. */
+const MOST_BEHIND = LONGEST_ORDER_WAIT + 500;
 /** Milliseconds of arrival after which the rate is decided by what there is: timestamps may stand still. */
 const DECIDE_BY = 8000;
 /** Milliseconds between two looks at the rate: each sorts all timestamps. */

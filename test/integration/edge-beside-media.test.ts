@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Detail } from '#common/service';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
-import { runEdge, type RunningEdge } from './edge-run.ts';
+import { edgeService, runEdge, type RunningEdge } from './edge-run.ts';
 
 const BODY = patternBytes(100_000);
 const SEGMENT = '/live/main/v720/897500000.m4s';
@@ -10,18 +10,6 @@ const SEGMENT = '/live/main/v720/897500000.m4s';
 let origin: EdgeOrigin;
 let edge: RunningEdge;
 const details: Detail[] = [];
-
-const service = (): string =>
-  JSON.stringify({
-    id: 'local.host.01a',
-    service: 'edge',
-    url: 'http://127.0.0.1:1',
-    pid: 1,
-    ready: true,
-    startedAt: 0,
-    at: Date.now(),
-    detail: { edge: 'local.host.01a', url: 'http://edge.example' },
-  });
 
 beforeAll(async () => {
   origin = await startEdgeOrigin((_request, response, path) => {
@@ -32,7 +20,7 @@ beforeAll(async () => {
     }
   });
   edge = await runEdge(origin.url, {
-    services: () => [service()],
+    services: () => [edgeService()],
     onDetail: (told) => details.push(told),
   });
   await bytesOf(await ask(SEGMENT));

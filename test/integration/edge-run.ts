@@ -15,6 +15,19 @@ export interface RunningEdge {
   readonly close: () => Promise<void>;
 }
 
+/** What Redis' hash `services` holds of an edge that has just been heard of. */
+export const edgeService = (): string =>
+  JSON.stringify({
+    id: 'local.host.01a',
+    service: 'edge',
+    url: 'http://127.0.0.1:1',
+    pid: 1,
+    ready: true,
+    startedAt: 0,
+    at: Date.now(),
+    detail: { edge: 'local.host.01a', url: 'http://edge.example' },
+  });
+
 /** Starts an edge before an upstream; `services` are the values of Redis' hash of that name. */
 export async function runEdge(
   upstream: string,

@@ -7,7 +7,7 @@ import type { EdgeContext } from '../../edge/start.ts';
 import { eventually } from '../helpers/poll.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
 import { startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
-import { runEdge, type RunningEdge } from './edge-run.ts';
+import { edgeService, runEdge, type RunningEdge } from './edge-run.ts';
 
 const REQUESTS = 2_000;
 /** One for the directory, one for the names of channels. */
@@ -29,18 +29,6 @@ async function counted<T>(command: Promise<T>): Promise<T> {
     unanswered -= 1;
   }
 }
-
-const service = (): string =>
-  JSON.stringify({
-    id: 'local.host.01a',
-    service: 'edge',
-    url: 'http://127.0.0.1:1',
-    pid: 1,
-    ready: true,
-    startedAt: 0,
-    at: Date.now(),
-    detail: { edge: 'local.host.01a', url: 'http://edge.example' },
-  });
 
 beforeAll(async () => {
   origin = await startEdgeOrigin((_request, response) => {
@@ -73,7 +61,7 @@ describe('while Redis is away', () => {
   const PATHS = [DIRECTORY, '/watch/main', '/watch/nothing'] as const;
 
   test('pages and directory are what was known last, and all their requests leave two commands', async () => {
-    await redis.hset(redisKeys.services, { 'local.host.01a': service() });
+    await redis.hset(redisKeys.services, { 'local.host.01a': edgeService() });
     await redis.hset(redisKeys.channels, { main: '{}' });
     const known = await Promise.all(PATHS.map(ask));
     expect(JSON.parse(known[0]?.[2] ?? '')).toMatchObject({ edges: [{ id: 'local.host.01a' }] });
