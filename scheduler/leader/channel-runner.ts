@@ -241,6 +241,7 @@ export class ChannelRunner {
     for (let turn = 0; turn < MOST_TURNS; turn += 1) {
       const marks = decide(this.#state, clock.now(), {
         ladder: this.#channel.ladder,
+        profile: this.#channel.profile,
         means: await this.#means(),
         reconnectSeconds: this.#channel.reconnectSeconds,
         closeAfter: this.#closeAfter(),
@@ -260,8 +261,9 @@ export class ChannelRunner {
   }
 
   #closeAfter(): Milliseconds {
-    const grid = gridOf(this.#state.air?.fps ?? this.#channel.fps ?? '30');
-    return this.#deps.closeAfter ?? closingWait(this.#channel.profile, grid);
+    const { air } = this.#state;
+    const grid = gridOf(air?.fps ?? this.#channel.fps ?? '30');
+    return this.#deps.closeAfter ?? closingWait(air?.profile ?? this.#channel.profile, grid);
   }
 
   /** What is free is asked for only while a broadcast may begin. */
@@ -347,11 +349,12 @@ export class ChannelRunner {
   }
 
   #broadcast(air: AirState, last: number | null): Broadcast {
-    const { broadcast, fps, renditions, admission } = air;
+    const { broadcast, fps, profile, renditions, admission } = air;
     return {
       channel: this.#id,
       broadcast,
       fps,
+      profile,
       renditions,
       ...(admission === undefined ? {} : { admission }),
       dvrSeconds: this.#channel.dvrSeconds,

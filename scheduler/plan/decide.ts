@@ -3,7 +3,7 @@
  * are decided each on its own. At most one segment of each is closed at a time; after a pause the caller asks again
  * until nothing is due.
  */
-import type { Ladder } from '#common/contracts/channel';
+import type { Ladder, Profile } from '#common/contracts/channel';
 import type { MarkEntry } from '#common/contracts/log';
 import {
   SAMPLE_RATE,
@@ -45,6 +45,8 @@ const SHORTEST_SILENCE_SECONDS = 10;
 /** What decides besides the log. */
 export interface DecideSettings {
   readonly ladder: Ladder;
+  /** Of a broadcast that begins now. */
+  readonly profile: Profile;
   /** What there is to transcode a broadcast with that begins now. */
   readonly means: Means;
   readonly reconnectSeconds: number;
@@ -82,7 +84,7 @@ export function decide(
 function goOnAir(
   state: ChannelState,
   now: Milliseconds,
-  { ladder, means, closeAfter, epoch }: DecideSettings,
+  { ladder, profile, means, closeAfter, epoch }: DecideSettings,
 ): readonly MarkEntry[] {
   for (const session of state.sessions) {
     const grid = gridOf(session.fps);
@@ -104,7 +106,7 @@ function goOnAir(
       const whole = renditionsOf(ladder, session.picture, grid);
       const admitted = admit(whole, costSourceOf(session.picture, session), grid, means);
       return [
-        { t: 'on-air', epoch, broadcast, fps: session.fps, ...admitted },
+        { t: 'on-air', epoch, broadcast, fps: session.fps, profile, ...admitted },
         { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
         // What the feed carried just before is context for the first segment.
         {

@@ -58,6 +58,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
       state.air = {
         broadcast: entry.broadcast,
         fps: entry.fps,
+        profile: entry.profile,
         renditions: entry.renditions,
         ...(entry.admission === undefined ? {} : { admission: entry.admission }),
         pictures: [],

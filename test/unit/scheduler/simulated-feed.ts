@@ -14,6 +14,7 @@ export const EPOCH = Date.UTC(2026, 10, 23);
 /** Settings of every simulated channel. */
 export const SETTINGS: DecideSettings = {
   ladder: DEFAULT_LADDER,
+  profile: 'standard',
   means: { freeCores: null, isFixed: false },
   reconnectSeconds: 12,
   closeAfter: milliseconds(2_000),
