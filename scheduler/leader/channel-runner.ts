@@ -14,7 +14,7 @@ import type { Redis } from '#common/redis';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { milliseconds, segmentNumber, type Milliseconds } from '#common/time';
 import { freeCores } from '../plan/capacity.ts';
-import { WHATEVER_THE_TIME, decide, nextDue, type DecideSettings } from '../plan/decide.ts';
+import { NEVER, WHATEVER_THE_TIME, decide, nextDue, type DecideSettings } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
 import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
@@ -267,7 +267,10 @@ export class ChannelRunner {
    */
   async turn(): Promise<Milliseconds> {
     const { redis, lease, clock } = this.#deps;
-    if (this.#isBehind || isBefore(this.#lastId, this.#needed.id)) {
+    if (this.#isBehind) {
+      return NEVER;
+    }
+    if (isBefore(this.#lastId, this.#needed.id)) {
       return this.#untilLost();
     }
     this.#published = undefined;
@@ -289,7 +292,7 @@ export class ChannelRunner {
       this.#need(await appendMarks(redis, this.#id, lease, marks));
       return WHATEVER_THE_TIME;
     }
-    const isBeginning = this.#state.air === null && due < Number.POSITIVE_INFINITY;
+    const isBeginning = this.#state.air === null && due < NEVER;
     if (isBeginning && clock.now() >= this.#roomLookedAt + ROOM_EVERY_MS) {
       this.#means(await this.#deps.workers());
     }
@@ -298,9 +301,9 @@ export class ChannelRunner {
     return milliseconds(
       Math.min(
         due,
-        isBeginning ? this.#roomLookedAt + ROOM_EVERY_MS : Number.POSITIVE_INFINITY,
-        this.#watched() === undefined ? Number.POSITIVE_INFINITY : this.#stuck.lookDueAt,
-        this.#lastId === this.#checkpointId ? Number.POSITIVE_INFINITY : this.#checkpointDueAt(),
+        isBeginning ? this.#roomLookedAt + ROOM_EVERY_MS : NEVER,
+        this.#watched() === undefined ? NEVER : this.#stuck.lookDueAt,
+        this.#lastId === this.#checkpointId ? NEVER : this.#checkpointDueAt(),
       ),
     );
   }
@@ -317,10 +320,10 @@ export class ChannelRunner {
   #untilLost(): Milliseconds {
     const { clock } = this.#deps;
     const left = this.#needed.since + COME_BACK_MS - performance.now();
-    if (left <= 0 && !this.#isBehind) {
+    if (left <= 0) {
       throw new PipelineError('UNAVAILABLE', 'the log has not brought what it is known to hold');
     }
-    return milliseconds(clock.now() + Math.max(left, 1) * clock.rate);
+    return milliseconds(clock.now() + left * clock.rate);
   }
 
   #settings(): DecideSettings {

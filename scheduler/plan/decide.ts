@@ -69,7 +69,8 @@ export interface DecideSettings {
 
 /** What the log alone makes due is due whatever the time: see {@link nextDue}. */
 export const WHATEVER_THE_TIME: Milliseconds = milliseconds(Number.NEGATIVE_INFINITY);
-const NEVER: Milliseconds = milliseconds(Number.POSITIVE_INFINITY);
+/** Time makes nothing due: see {@link nextDue}. */
+export const NEVER: Milliseconds = milliseconds(Number.POSITIVE_INFINITY);
 
 const earliest = (...times: readonly number[]): Milliseconds => milliseconds(Math.min(...times));
 
@@ -90,7 +91,7 @@ export function decide(
 
 /**
  * From which moment on {@link decide} has marks to give, should the log bring nothing before that.
- * @returns {@link WHATEVER_THE_TIME} when the log alone makes something due, infinity when time makes nothing due
+ * @returns {@link WHATEVER_THE_TIME} when the log alone makes something due, {@link NEVER} when time makes nothing due
  */
 export function nextDue(state: ChannelState, settings: DecideSettings): Milliseconds {
   if (state.air === null) {

@@ -1,6 +1,7 @@
 /** An ffmpeg in a box: nothing but pipes, nothing of our environment, bounded time, memory and talk. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -62,14 +63,12 @@ const BOX = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1" 2>/dev/null; shift; exec "
  * Starts ffmpeg.
  * @throws PipelineError `ABORTED` when the signal already is
  */
-export async function startFfmpeg(request: ProcessRequest): Promise<FfmpegProcess> {
-  const folder = await mkdtemp(join(tmpdir(), 'touchline-ffmpeg-'));
-  const removeFolder = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  if (request.signal?.aborted === true) {
-    await removeFolder();
+export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
+  const { inputs, outputs, limits, signal } = request;
+  if (signal?.aborted === true) {
     throw new PipelineError('ABORTED', 'ffmpeg was not started');
   }
-  const { inputs, outputs, limits, signal } = request;
+  const folder = mkdtempSync(join(tmpdir(), 'touchline-ffmpeg-'));
   const highest = Math.max(2, ...inputs, ...outputs);
   const stdio = Array.from({ length: highest + 1 }, (_, fd) =>
     fd === 2 || inputs.includes(fd) || outputs.includes(fd)
@@ -116,7 +115,7 @@ export async function startFfmpeg(request: ProcessRequest): Promise<FfmpegProces
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
-      await removeFolder();
+      await rm(folder, { recursive: true, force: true });
     }
   };
   const done = run();

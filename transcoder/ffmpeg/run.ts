@@ -31,7 +31,7 @@ export interface RunRequest {
  */
 export async function runFfmpeg(request: RunRequest): Promise<Map<number, Buffer>> {
   const { inputs, outputs, limits } = request;
-  const ffmpeg = await startFfmpeg({ ...request, inputs: [...inputs.keys()] });
+  const ffmpeg = startFfmpeg({ ...request, inputs: [...inputs.keys()] });
   const collected = outputs.map((fd) =>
     collect(ffmpeg.output(fd), limits.outputBytes, ffmpeg.stop),
   );
