@@ -88,7 +88,7 @@ class Bench {
   /** Ends the decoder, and waits for the segment. */
   async finish(): Promise<Buffer> {
     const preview = await this.run.finished();
-    this.pictures.stop();
+    await this.pictures.close();
     return preview;
   }
 

@@ -25,7 +25,9 @@ import { SessionFeed } from './session-feed.ts';
 
 /** What a channel's work needs. */
 export interface ChannelWorkDeps {
+  /** Of what is shown, and of coded frames: they may lie in different Redises. */
   readonly follower: StreamFollower;
+  readonly hotFollower: StreamFollower;
   readonly encoder: Encoder;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -164,16 +166,16 @@ export class ChannelWork {
       stop.abort();
       this.#runs.delete(run);
       this.#forget();
+      await Promise.all([pictures?.ended(), ...sounds.map((sound) => sound.ended())]);
     }
   }
 
   /** Nothing more is made of this channel here. */
-  stop(): void {
+  async close(): Promise<void> {
     this.#stopFollowing();
-    for (const session of this.#sessions.values()) {
-      session.stop();
-    }
+    const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
+    await Promise.all(sessions.map((session) => session.close()));
   }
 
   #take(id: string, text: string): void {
@@ -219,7 +221,7 @@ export class ChannelWork {
       this.#sessions.set(
         session,
         new SessionFeed(this.#channel, session, fromSeq, {
-          follower: this.#deps.follower,
+          follower: this.#deps.hotFollower,
           logger: this.#deps.logger,
           encoder: this.#deps.encoder,
           size: this.#size,

@@ -77,6 +77,11 @@ export class SegmentPicturesRun {
     return this.#encoder.finish();
   }
 
+  /** Resolves when its process has ended, well or not. */
+  async ended(): Promise<void> {
+    await Promise.allSettled([this.#encoder.done]);
+  }
+
   async #pump(): Promise<void> {
     for (let frames = this.#line.take(); frames.length > 0; frames = this.#line.take()) {
       for (const frame of frames) {

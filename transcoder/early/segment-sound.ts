@@ -71,6 +71,7 @@ export class SegmentSoundRun {
   /** Frames of the encoder's output that are none of the segment's yet. */
   #skipped = 0;
   #failure: PipelineError | undefined;
+  readonly #processes: Promise<void>[] = [];
 
   /** Starts it: its encoder waits for the first sample. */
   constructor({ grid, profile, n, rendition }: SegmentSound, deps: SegmentSoundDeps) {
@@ -98,6 +99,7 @@ export class SegmentSoundRun {
       limits,
       signal: deps.signal,
     });
+    this.#processes.push(this.#ffmpeg.done);
     this.#ffmpeg.output(SOUND_PIPES.output).on('data', (piece: Buffer) => {
       this.#takeCoded(piece);
     });
@@ -132,6 +134,11 @@ export class SegmentSoundRun {
     if (!this.#fragments.isWhole) {
       throw new PipelineError('ENCODER_FAILED', `${this.#rendition}: fewer frames than given`);
     }
+  }
+
+  /** Resolves when all its processes have ended, well or not. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#processes);
   }
 
   #fail(error: PipelineError): void {
@@ -189,6 +196,7 @@ export class SegmentSoundRun {
         this.advance();
       },
     });
+    this.#processes.push(decoder.done);
     decoder.done.catch((error: unknown) => {
       this.#fail(toPipelineError(error));
     });

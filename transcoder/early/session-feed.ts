@@ -54,9 +54,9 @@ export class SessionFeed {
   }
 
   /** Nobody needs it any more. */
-  stop(): void {
+  async close(): Promise<void> {
     this.#stopFollowing();
-    this.#pictures.stop();
+    await this.#pictures.close();
   }
 
   #take({ id, fields }: StreamEntry): void {

@@ -39,6 +39,7 @@ export class SessionPictures {
   #kept = 0;
   #floor = 0;
   #failure: PipelineError | undefined;
+  readonly #processes = new Set<Promise<void>>();
 
   constructor(deps: SessionPicturesDeps) {
     this.#deps = deps;
@@ -95,9 +96,10 @@ export class SessionPictures {
     this.#decoder?.end();
   }
 
-  /** Nobody needs it any more. */
-  stop(): void {
+  /** Nobody needs it any more; resolves when its processes have ended. */
+  async close(): Promise<void> {
     this.#decoder?.stop();
+    await Promise.allSettled(this.#processes);
   }
 
   /** Another decoder where the parameter sets are others; the one before it gives out what it holds. */
@@ -129,15 +131,20 @@ export class SessionPictures {
     );
     this.#parameters = parameters;
     this.#decoder = decoder;
-    void decoder.done.then(
-      () => {
-        this.#settleAllOf(decoder);
-      },
-      (error: unknown) => {
-        this.#failure ??= toPipelineError(error);
-        this.#deps.onChange();
-      },
-    );
+    const ended = decoder.done
+      .then(
+        () => {
+          this.#settleAllOf(decoder);
+        },
+        (error: unknown) => {
+          this.#failure ??= toPipelineError(error);
+          this.#deps.onChange();
+        },
+      )
+      .finally(() => {
+        this.#processes.delete(ended);
+      });
+    this.#processes.add(ended);
   }
 
   #take(seq: number, picture: Buffer): void {
