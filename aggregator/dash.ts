@@ -312,7 +312,7 @@ export function liveManifest(timeline: Timeline): string {
   const start = first * grid.segmentSamples;
   const run = { first, last, lead: PERIOD_LEAD, hasOwnDurations: timeline.isStatic };
   const { text, samples } = period(timeline, run, start);
-  const delay = (PLAYERS_BEHIND_SEGMENTS.standard + declared.lateSegments) * segmentSeconds(grid);
+  const delay = (PLAYERS_BEHIND_SEGMENTS + declared.lateSegments) * segmentSeconds(grid);
   // The window must hold where playback begins.
   const depth = Math.max(broadcast.dvrSeconds, delay + segmentSeconds(grid));
   const live: Attributes = {

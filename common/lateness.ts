@@ -1,5 +1,5 @@
 /** How late pictures and sound may come, and what follows from it: numbers that ingest, scheduler and origin must agree on. */
-import type { Channel } from './contracts/channel.ts';
+import type { Profile } from './contracts/channel.ts';
 import { segmentSeconds, type Grid } from './grid.ts';
 import { fromSeconds, milliseconds, type Milliseconds } from './time.ts';
 
@@ -30,20 +30,21 @@ export const pictureLag = (seen: Milliseconds): Milliseconds =>
  */
 export const soundLag = (seen: Milliseconds): Milliseconds => milliseconds(seen + LAG_MARGIN);
 
-/** Segments that players of a profile keep between themselves and the newest one: its promise to bear lateness. */
-export const PLAYERS_BEHIND_SEGMENTS: Readonly<Record<Channel['profile'], number>> = {
-  standard: 3,
-};
+/** Segments that players keep between themselves and the newest one where there are no parts: the promise to bear lateness. */
+export const PLAYERS_BEHIND_SEGMENTS = 3;
 
 /** Players look for a new segment this seldom, at most, once it is due: half a target duration of 2 s, on the average half of that. */
 const PLAYERS_LOOK = fromSeconds(0.5);
 
+/** Where viewers are less than a segment behind, nothing is waited for longer. */
+const LOW_LATENCY_WAIT: Milliseconds = milliseconds(500);
+
 /**
- * How long after its time a place stays open for frames that are late, unless the owner set something else. A player
- * plays one of its segments while the next one is fetched, and the rest of them is what a feed may be late by, with all
- * its frames shown and no player standing still: 3.5 s in `standard`.
+ * How long after its time a place stays open for frames that are late, unless the owner set something else. In `standard` a
+ * player plays one of its segments while the next one is fetched, and the rest of them is what a feed may be late by, with all
+ * its frames shown and no player standing still: 3.5 s.
  */
-export const closingWait = (profile: Channel['profile'], grid: Grid): Milliseconds =>
-  milliseconds(
-    fromSeconds((PLAYERS_BEHIND_SEGMENTS[profile] - 1) * segmentSeconds(grid)) - PLAYERS_LOOK,
-  );
+export const closingWait = (profile: Profile, grid: Grid): Milliseconds =>
+  profile === 'standard'
+    ? milliseconds(fromSeconds((PLAYERS_BEHIND_SEGMENTS - 1) * segmentSeconds(grid)) - PLAYERS_LOOK)
+    : LOW_LATENCY_WAIT;

@@ -32,6 +32,8 @@ export interface ServiceContext<C> {
   readonly redis: Redis;
   /** Another connection, for blocking reads and subscriptions; closed with the service. */
   readonly connect: (name: string) => Redis;
+  /** Likewise, to the Redis of hot streams. */
+  readonly connectHot: (name: string) => Redis;
   /** The Redis of the hot streams; the same unless `HOT_REDIS_URL` is set. */
   readonly hotRedis: Redis;
   readonly store: ObjectStore;
@@ -203,6 +205,7 @@ async function start<S extends z.ZodType<BaseConfig>>(
     clock,
     redis,
     connect: (name) => connect(name),
+    connectHot: (name) => connect(name, config.HOT_REDIS_URL),
     hotRedis,
     store,
     metrics,

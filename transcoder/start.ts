@@ -3,6 +3,8 @@ import { toPipelineError } from '#common/errors';
 import type { ServiceContext } from '#common/service';
 import type { TranscoderConfig } from './config.ts';
 import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
+import { startEarlyWorker } from './early/early-worker.ts';
+import { openResults } from './results.ts';
 import { openSlate } from './slate.ts';
 import type { Encoder } from './transcode.ts';
 import { startWorker } from './worker.ts';
@@ -37,6 +39,9 @@ export async function startTranscoder(context: ServiceContext<TranscoderConfig>)
     logger.warn({ error: toPipelineError(error) }, 'no slate yet');
   });
 
-  lifecycle.own('worker', await startWorker(context, { encoder, fingerprint, slate }));
+  const tools = { encoder, fingerprint, slate };
+  const results = lifecycle.own('results', openResults(context));
+  lifecycle.own('early worker', startEarlyWorker(context, tools, results));
+  lifecycle.own('worker', await startWorker(context, tools, results));
   context.setReady(true);
 }

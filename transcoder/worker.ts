@@ -3,22 +3,22 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Counter, Histogram } from 'prom-client';
 import { QUEUES } from '#common/contracts/names';
-import type { Result, SegmentJob } from '#common/contracts/segment';
+import type { Result } from '#common/contracts/segment';
 import { taskSchema, type Task } from '#common/contracts/task';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { readHotFrames } from '#common/hot-frames';
 import { appendHotSegment } from '#common/hot-segments';
 import type { Closable } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
-import { closeWorker, openQueue, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
+import { closeWorker, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
 import type { ServiceContext } from '#common/service';
 import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
 import type { MadeSegment } from './made-segment.ts';
+import type { Results } from './results.ts';
 import { Tally } from './tally.ts';
 import { readTaskInput } from './task-input.ts';
 import { transcode, type Encoder } from './transcode.ts';
-import { openWriteBehind } from './write-behind.ts';
 
 /**
  * Workers that may die with one task. Whoever takes it after that fails it at once, and the scheduler puts filler in its
@@ -45,8 +45,9 @@ export interface WorkerTools {
 export async function startWorker(
   context: ServiceContext<TranscoderConfig>,
   tools: WorkerTools,
+  results: Results,
 ): Promise<Closable> {
-  const { config, logger, clock, redis, hotRedis, store, metrics } = context;
+  const { config, logger, clock, hotRedis, store, metrics } = context;
   const { encoder, fingerprint, slate } = tools;
   const outcomes = new Counter({
     name: 'touchline_tasks_total',
@@ -60,16 +61,6 @@ export async function startWorker(
     buckets: [0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 10, 20, 60],
     registers: [metrics],
   });
-
-  const queue = openQueue(QUEUES.segments, redis, logger);
-  const tell = async (type: 'done' | 'stored', result: Result): Promise<void> => {
-    const { channel, n, worker } = result;
-    // A task done again is told again: its bytes lie under new ids of the hot stream.
-    const run = result.made[0]?.hotId ?? '0';
-    const job: SegmentJob = { type, result };
-    await queue.add(type, job, { jobId: `${type}-${channel}-${n}-${worker}-${run}` });
-  };
-  const behind = openWriteBehind(store, logger, (result) => tell('stored', result));
 
   const handOut = async (task: Task, segment: MadeSegment): Promise<Result['made'][number]> => {
     const { rendition, init, data, frames, first, end } = segment;
@@ -109,8 +100,7 @@ export async function startWorker(
       worker: context.id,
       made: await Promise.all(made.segments.map((segment) => handOut(task, segment))),
     };
-    await tell('done', result);
-    behind.add({ result, made });
+    await results.add(result, made);
   };
 
   const tally = new Tally();
@@ -176,8 +166,6 @@ export async function startWorker(
       closing.abort();
       await Promise.race([done, isLetGo]);
       await capacity.close();
-      await behind.close();
-      await queue.close();
     },
   };
 }

@@ -13,6 +13,13 @@ export const channelIdSchema = z
 /** A frame rate of the grid's table. */
 export const fpsSchema = z.enum(FPS_NAMES);
 
+/** How far behind viewers are (DESIGN §1): whole segments, parts, or single fragments. */
+export const PROFILES = ['standard', 'low', 'instant'] as const;
+/** See {@link PROFILES}. */
+export const profileSchema = z.enum(PROFILES);
+/** See {@link PROFILES}. */
+export type Profile = z.infer<typeof profileSchema>;
+
 /** x264 presets a ladder may ask for. */
 export const PRESETS = ['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium'] as const;
 
@@ -56,7 +63,7 @@ export const channelSchema = z.strictObject({
   id: channelIdSchema,
   name: z.string().min(1).max(200),
   fps: fpsSchema.nullable(),
-  profile: z.enum(['standard']),
+  profile: profileSchema,
   ladder: ladderSchema,
   /** A broadcast begins with the whole ladder, also where the workers cannot carry it. */
   fixedLadder: z.boolean().default(false),

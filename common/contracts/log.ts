@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
-import { fpsSchema } from './channel.ts';
+import { fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
 import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
 
@@ -73,6 +73,7 @@ export const onAirMarkSchema = z.strictObject({
   ...mark,
   broadcast: segmentNumberSchema,
   fps: fpsSchema,
+  profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema),
   /** Missing where nothing was known of what the workers can carry. */
   admission: admissionSchema.optional(),

@@ -17,6 +17,15 @@ export const redisKeys = {
   hotFrames: (channel: string, session: string): string => `hot:{${channel}}:in:${session}`,
   /** Stream: finished segments of one rendition. */
   hotSegments: (channel: string, rendition: string): string => `hot:{${channel}}:out:${rendition}`,
+  /** Stream: fragments of one rendition on their way from workers to the origin. */
+  hotFragments: (channel: string, rendition: string): string =>
+    `hot:{${channel}}:fragments:${rendition}`,
+  /** Stream: what is shown and heard where, as it is decided; field `e`: a JSON {@link ShownEntry}. */
+  shown: (channel: string): string => `shown:{${channel}}`,
+  /** Stream: early tasks placed with one worker; field `e`: a JSON {@link EarlyTask}. */
+  earlyTasks: (worker: string): string => `early:{${worker}}`,
+  /** Stream: fragments that the origin has published, of segments that are not whole yet and the last few. */
+  publishedFragments: (channel: string): string => `published-fragments:{${channel}}`,
   /** Stream: what the origin has published. */
   published: (channel: string): string => `published:{${channel}}`,
   /** Hash: channel id to JSON {@link Channel}; a mirror of the store kept by control. */

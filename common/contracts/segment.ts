@@ -1,8 +1,9 @@
 /** out_MQ: what workers made and what the scheduler began and ended; what the origin published and committed. */
 import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
-import { fpsSchema } from './channel.ts';
+import { fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import { segmentNumberSchema } from './units.ts';
 
 const int = z.int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -12,6 +13,8 @@ export const broadcastSchema = z.strictObject({
   channel: z.string(),
   broadcast: int,
   fps: fpsSchema,
+  /** Records of before there were others have none. */
+  profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
   dvrSeconds: z.int().positive(),
@@ -73,6 +76,23 @@ export const publishedRenditionSchema = z.strictObject({
   sha256,
   initSha256: sha256,
 });
+
+/**
+ * Entry of `published-fragments:{channel}` (field `e`), noted before players are told of the fragment. `k` counts from 0
+ * within segment `n`; with all of them the rendition's segment is published.
+ */
+export const publishedFragmentSchema = z.strictObject({
+  broadcast: int,
+  rendition: z.string(),
+  n: segmentNumberSchema,
+  k: int,
+  at: z.number(),
+  bytes: int,
+  sha256,
+  initSha256: sha256,
+});
+/** See {@link publishedFragmentSchema}. */
+export type PublishedFragment = z.infer<typeof publishedFragmentSchema>;
 
 /** Entry of `published:{channel}` (field `e`), and the commit record in the store. */
 export const publishedSchema = z.strictObject({

@@ -329,6 +329,7 @@ export class ChannelRunner {
   #settings(): DecideSettings {
     return {
       ladder: this.#channel.ladder,
+      profile: this.#channel.profile,
       means: { freeCores: this.#room?.freeCores ?? null, isFixed: this.#channel.fixedLadder },
       reconnectSeconds: this.#channel.reconnectSeconds,
       closeAfter: this.#closeAfter(),
@@ -338,8 +339,9 @@ export class ChannelRunner {
   }
 
   #closeAfter(): Milliseconds {
-    const grid = gridOf(this.#state.air?.fps ?? this.#channel.fps ?? '30');
-    return this.#deps.closeAfter ?? closingWait(this.#channel.profile, grid);
+    const { air } = this.#state;
+    const grid = gridOf(air?.fps ?? this.#channel.fps ?? '30');
+    return this.#deps.closeAfter ?? closingWait(air?.profile ?? this.#channel.profile, grid);
   }
 
   /**
@@ -438,11 +440,12 @@ export class ChannelRunner {
   }
 
   #broadcast(air: AirState, last: number | null): Broadcast {
-    const { broadcast, fps, renditions, admission } = air;
+    const { broadcast, fps, profile, renditions, admission } = air;
     return {
       channel: this.#id,
       broadcast,
       fps,
+      profile,
       renditions,
       ...(admission === undefined ? {} : { admission }),
       dvrSeconds: this.#channel.dvrSeconds,

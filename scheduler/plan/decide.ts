@@ -1,9 +1,9 @@
 /**
  * What the leader must append to a channel's log now, and when that will be. Pure: state, clock and settings in, marks out. Picture and sound
- * are decided each on its own. At most one segment of each is closed at a time; after a pause the caller asks again
+ * are decided each on its own. At most the rest of one segment of each is closed at a time; after a pause the caller asks again
  * until nothing is due.
  */
-import type { Ladder } from '#common/contracts/channel';
+import type { Ladder, Profile } from '#common/contracts/channel';
 import type { MarkEntry } from '#common/contracts/log';
 import {
   SAMPLE_RATE,
@@ -17,7 +17,7 @@ import {
   type Grid,
 } from '#common/grid';
 import { pictureLag, soundLag } from '#common/lateness';
-import { encodedSamplesOf, soundClosedAt } from '#common/sound-grid';
+import { encodedSamplesOf } from '#common/sound-grid';
 import {
   frameIndex,
   fromSeconds,
@@ -31,9 +31,17 @@ import {
 } from '#common/time';
 import { admit, costSourceOf, type Means } from './admission.ts';
 import { firstAudible } from './audible.ts';
+import {
+  lastBegun,
+  pictureClosings,
+  soundClosings,
+  wholeSegment,
+  type SoundClosing,
+} from './closings.ts';
+import { EARLY_LEAD } from './early-lead.ts';
 import { renditionsOf } from './ladder.ts';
 import { currentPicture, slateFrom, type CurrentPicture } from './sources.ts';
-import { firstShowable } from './start-points.ts';
+import { firstShowable, waitsForNeighbour } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
 
 /** A track that has been away this long is not waited for where the other one has passed. */
@@ -46,6 +54,8 @@ const SHORTEST_SILENCE_SECONDS = 10;
 /** What decides besides the log. */
 export interface DecideSettings {
   readonly ladder: Ladder;
+  /** Of a broadcast that begins now. */
+  readonly profile: Profile;
   /** What there is to transcode a broadcast with that begins now. */
   readonly means: Means;
   readonly reconnectSeconds: number;
@@ -85,7 +95,7 @@ export function decide(
  */
 export function nextDue(state: ChannelState, settings: DecideSettings): Milliseconds {
   if (state.air === null) {
-    return earliest(NEVER, ...beginnings(state, settings.closeAfter).map(({ dueAt }) => dueAt));
+    return earliest(NEVER, ...beginnings(state, settings).map(({ dueAt }) => dueAt));
   }
   return airingOf(state, state.air, settings)?.dueAt() ?? NEVER;
 }
@@ -112,27 +122,40 @@ interface Beginning {
 }
 
 /**
- * A broadcast is begun when the picture of its first segment may be closed: sooner nothing is made of it, and by then
- * readings of the machine are of the time with the feed, whose encoder may run on it.
+ * In `standard` a broadcast is begun when the picture of its first segment may be closed: sooner nothing is made of it,
+ * and by then readings of the machine are of the time with the feed, whose encoder may run on it.
+ *
+ * In low latency its first segment is made while it comes, so the broadcast is begun {@link EARLY_LEAD} before that, as
+ * soon as a picture has come that can be decoded: with what is known of the machine by then.
  */
-function beginnings(state: ChannelState, closeAfter: Milliseconds): readonly Beginning[] {
-  return state.sessions.flatMap((session) => {
+function beginnings(
+  { sessions, floor }: ChannelState,
+  { profile, closeAfter }: Pick<DecideSettings, 'profile' | 'closeAfter'>,
+): readonly Beginning[] {
+  const isAhead = profile !== 'standard';
+  return sessions.flatMap((session) => {
     const grid = gridOf(session.fps);
+    // Ahead of its first segment, what comes before that is enough.
     const showable = session.spent
       ? undefined
-      : firstShowable(session, grid, state.floor * grid.segmentFrames);
-    const { picture } = session;
+      : firstShowable(session, grid, isAhead ? 0 : floor * grid.segmentFrames);
+    const { picture, highest, ended } = session;
     if (showable === undefined || picture === null) {
       return [];
     }
     const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
-    const broadcast = segmentNumber(Math.max(first, state.floor));
-    if (session.highest < firstFrame(grid, broadcast)) {
+    const broadcast = segmentNumber(Math.max(first, floor));
+    const from = firstFrame(grid, broadcast);
+    const hasBegun = highest >= from;
+    if (!hasBegun && (!isAhead || ended !== null)) {
       return [];
     }
     const end = firstFrame(grid, segmentNumber(broadcast + 1));
-    const isWhole = session.highest >= end || session.ended !== null;
-    const dueAt = isWhole ? WHATEVER_THE_TIME : milliseconds(timeOfFrame(grid, end) + closeAfter);
+    const isEnough = isAhead ? hasBegun : highest >= end || ended !== null;
+    const time = isAhead
+      ? timeOfFrame(grid, from) - EARLY_LEAD
+      : timeOfFrame(grid, end) + closeAfter;
+    const dueAt = isEnough ? WHATEVER_THE_TIME : milliseconds(time);
     return [{ session, picture, broadcast, dueAt }];
   });
 }
@@ -140,9 +163,10 @@ function beginnings(state: ChannelState, closeAfter: Milliseconds): readonly Beg
 function goOnAir(
   state: ChannelState,
   now: Milliseconds,
-  { ladder, means, closeAfter, epoch }: DecideSettings,
+  settings: DecideSettings,
 ): readonly MarkEntry[] {
-  const begun = beginnings(state, closeAfter).find(({ dueAt }) => now >= dueAt);
+  const { ladder, profile, means, epoch } = settings;
+  const begun = beginnings(state, settings).find(({ dueAt }) => now >= dueAt);
   if (begun === undefined) {
     return [];
   }
@@ -152,7 +176,7 @@ function goOnAir(
   const whole = renditionsOf(ladder, picture, grid);
   const admitted = admit(whole, costSourceOf(picture, session), grid, means);
   return [
-    { t: 'on-air', epoch, broadcast, fps: session.fps, ...admitted },
+    { t: 'on-air', epoch, broadcast, fps: session.fps, profile, ...admitted },
     { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
     // What the feed carried just before is context for the first segment.
     {
@@ -181,6 +205,18 @@ interface Sign {
   readonly patience: number;
 }
 
+/** A place up to which can be closed, and from when on. */
+interface Due<Place> {
+  readonly at: Place;
+  readonly dueAt: Milliseconds;
+}
+
+/** The last place of those that are due, one after another. */
+function lastDue<Place>(dues: readonly Due<Place>[], now: Milliseconds): Place | undefined {
+  const open = dues.findIndex(({ dueAt }) => now < dueAt);
+  return dues.slice(0, open === -1 ? dues.length : open).at(-1)?.at;
+}
+
 /** One decision about the broadcast on air, and when it is to be taken. */
 class Airing {
   readonly #onAir: OnAir;
@@ -194,7 +230,9 @@ class Airing {
     this.#onAir = onAir;
     this.#settings = settings;
     this.#grid = gridOf(air.fps);
-    this.#gapFrom = current.gapFrom ?? frameIndex(Math.max(shown.lastShown + 1, air.closed.frame));
+    // A session shows something from its first place on: where a broadcast begins ahead of its feed, what came before.
+    const begun = Math.max(shown.lastShown, current.from);
+    this.#gapFrom = current.gapFrom ?? frameIndex(Math.max(begun + 1, air.closed.frame));
   }
 
   next(now: Milliseconds): readonly MarkEntry[] {
@@ -205,15 +243,20 @@ class Airing {
     return changes.length > 0
       ? changes
       : [
-          ...(now >= this.#pictureDueAt() ? this.#closePicture() : []),
-          ...(now >= this.#soundDueAt() ? this.#closeSound() : []),
+          ...this.#closePicture(lastDue(this.#pictureDues(), now)),
+          ...this.#closeSound(lastDue(this.#soundDues(), now)),
         ];
   }
 
   dueAt(): Milliseconds {
     return this.#changes().length > 0
       ? WHATEVER_THE_TIME
-      : earliest(this.#endDueAt(), this.#pictureDueAt(), this.#soundDueAt());
+      : earliest(
+          this.#endDueAt(),
+          ...[...this.#pictureDues().slice(0, 1), ...this.#soundDues().slice(0, 1)].map(
+            ({ dueAt }) => dueAt,
+          ),
+        );
   }
 
   #changes(): readonly MarkEntry[] {
@@ -329,22 +372,27 @@ class Airing {
     return marks;
   }
 
-  /** Where the picture of the next segment to close ends. */
-  #pictureEnd(): FrameIndex {
-    return firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.picture + 1));
-  }
-
   /** How far a track has come behind the other one: an encoder that comes back is as it was. */
   #behind(track: 'pictures' | 'sound'): Milliseconds {
     const { shown, heard } = this.#onAir;
     return milliseconds(Math.max(shown.behind[track], heard.behind[track]));
   }
 
-  #pictureDueAt(): Milliseconds {
-    const { current, shown, heard } = this.#onAir;
-    const end = this.#pictureEnd();
+  /** Where pictures can be closed, and from when on. */
+  #pictureDues(): readonly Due<FrameIndex>[] {
+    return pictureClosings(this.#onAir.air).map((frame) => ({
+      at: frame,
+      dueAt: this.#pictureDueAt(frame),
+    }));
+  }
+
+  #pictureDueAt(end: FrameIndex): Milliseconds {
+    const { air, current, shown, heard } = this.#onAir;
     const time = timeOfFrame(this.#grid, end);
-    if (current.gapFrom === undefined && shown.highest >= end) {
+    // All below the highest has come; in `standard` a second picture for the last place is waited for, too.
+    const reached = air.profile === 'standard' ? shown.highest : shown.highest + 1;
+    const isWaiting = air.profile !== 'standard' && waitsForNeighbour(shown, end);
+    if (current.gapFrom === undefined && reached >= end && !isWaiting) {
       return WHATEVER_THE_TIME;
     }
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
@@ -355,45 +403,48 @@ class Airing {
     return hasPassed ? WHATEVER_THE_TIME : milliseconds(time + this.#settings.closeAfter);
   }
 
-  #closePicture(): readonly MarkEntry[] {
+  #closePicture(frame: FrameIndex | undefined): readonly MarkEntry[] {
     const { epoch } = this.#settings;
-    const frame = this.#pictureEnd();
-    return [...this.#fill(frame), { t: 'picture-closed', epoch, frame }];
+    return frame === undefined ? [] : [...this.#fill(frame), { t: 'picture-closed', epoch, frame }];
   }
 
-  /** How far sound must have come before that of the next segment to close can be coded. */
-  #soundEnd(): SamplePosition {
-    return soundClosedAt(this.#grid, segmentNumber(this.#onAir.air.next.sound));
+  /** Where sound can be closed, and from when on. */
+  #soundDues(): readonly Due<SamplePosition>[] {
+    return soundClosings(this.#onAir.air).map((closing) => ({
+      at: closing.sample,
+      dueAt: this.#soundDueAt(closing),
+    }));
   }
 
-  #soundDueAt(): Milliseconds {
+  #soundDueAt({ sample, frame }: SoundClosing): Milliseconds {
     const { current, shown, heard } = this.#onAir;
-    const end = this.#soundEnd();
-    if (heard.soundEnd >= end) {
+    if (heard.soundEnd >= sample) {
       return WHATEVER_THE_TIME;
     }
-    const time = timeOfSample(end);
-    const isAway = heard.ended !== null || heard.soundEnd < end - GONE_SECONDS * SAMPLE_RATE;
-    const picture = firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.sound + 1));
+    const isAway = heard.ended !== null || heard.soundEnd < sample - GONE_SECONDS * SAMPLE_RATE;
     // A feed that never had sound is not waited for; one that had may come back with it behind its pictures.
     const lag = heard.soundEnd === 0 ? 0 : soundLag(this.#behind('sound'));
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1)) - lag;
     const hasPassed =
-      isAway && current.gapFrom === undefined && seen > timeOfFrame(this.#grid, picture);
-    return hasPassed ? WHATEVER_THE_TIME : milliseconds(time + this.#settings.closeAfter);
+      isAway && current.gapFrom === undefined && seen > timeOfFrame(this.#grid, frame);
+    return hasPassed
+      ? WHATEVER_THE_TIME
+      : milliseconds(timeOfSample(sample) + this.#settings.closeAfter);
   }
 
-  #closeSound(): readonly MarkEntry[] {
-    return [{ t: 'sound-closed', epoch: this.#settings.epoch, sample: this.#soundEnd() }];
+  #closeSound(sample: SamplePosition | undefined): readonly MarkEntry[] {
+    const { epoch } = this.#settings;
+    return sample === undefined ? [] : [{ t: 'sound-closed', epoch, sample }];
   }
 
   /** Closes what was shown and heard, then goes off air. */
   #end(): readonly MarkEntry[] {
-    const { broadcast, next } = this.#onAir.air;
-    const last = segmentNumber(Math.max(next.picture - 1, next.sound - 1, this.#lastSegment()));
+    const { air } = this.#onAir;
+    const { broadcast, next } = air;
+    const last = segmentNumber(Math.max(lastBegun(air), this.#lastSegment()));
     const marks = [
-      ...(next.picture <= last ? this.#closePicture() : []),
-      ...(next.sound <= last ? this.#closeSound() : []),
+      ...(next.picture <= last ? this.#closePicture(pictureClosings(air).at(-1)) : []),
+      ...(next.sound <= last ? this.#closeSound(wholeSegment(air, next.sound).sample) : []),
     ];
     return marks.length > 0
       ? marks

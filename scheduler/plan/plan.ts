@@ -41,6 +41,6 @@ function taskOf(
     .update(canonicalJson({ fps, n, renditions, video, sound }))
     .digest('hex');
   const end = timeOfSegment(grid, segmentNumber(n + 1));
-  const deadline = end + PLAYERS_BEHIND_SEGMENTS.standard * segmentSeconds(grid) * 1000;
+  const deadline = end + PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) * 1000;
   return { channel, broadcast, n, fps, renditions, video, sound, hash, deadline };
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { admissionSchema } from '#common/contracts/admission';
-import { fpsSchema } from '#common/contracts/channel';
+import { fpsSchema, profileSchema } from '#common/contracts/channel';
 import { sourceSchema } from '#common/contracts/log';
 import { renditionSchema } from '#common/contracts/rendition';
 import {
@@ -73,6 +73,7 @@ export type SessionState = z.infer<typeof sessionStateSchema>;
 const airStateSchema = z.strictObject({
   broadcast: segmentNumberSchema,
   fps: fpsSchema,
+  profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
   /** Marks of what is shown, from which frame on, in order; what went before is dropped. */

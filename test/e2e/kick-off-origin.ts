@@ -69,6 +69,7 @@ export async function startKickOffOrigin(
       channel,
       broadcast: first,
       fps: '30' as const,
+      profile: 'standard' as const,
       renditions,
       dvrSeconds: 600,
       startedAt: timeOfSegment(GRID, segmentNumber(first)),

@@ -142,6 +142,7 @@ export function verify(
     channel: 'fuzz',
     broadcast: n,
     fps,
+    profile: 'standard',
     renditions: [...RENDITIONS],
     dvrSeconds: 60,
     startedAt: 0,

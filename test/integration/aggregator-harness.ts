@@ -143,6 +143,16 @@ export async function openHarness(): Promise<OriginHarness> {
           });
           return connection;
         },
+        connectHot: (name) => {
+          const connection = connectRedis(redisServer.url, name, logger);
+          lifecycle.own(name, {
+            close: () => {
+              connection.disconnect();
+              return Promise.resolve();
+            },
+          });
+          return connection;
+        },
         hotRedis: redis,
         store: readStore,
         metrics,

@@ -117,6 +117,11 @@ async function withWorker<T>(
       connections.push(connection);
       return connection;
     },
+    connectHot: (name) => {
+      const connection = connectRedis(server.url, name, logger);
+      connections.push(connection);
+      return connection;
+    },
     lifecycle,
     id: config.WORKER_ID,
     setReady: () => undefined,

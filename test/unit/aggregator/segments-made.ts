@@ -36,6 +36,7 @@ export function broadcastOf(changes: Partial<Broadcast> = {}): Broadcast {
     channel: 'final',
     broadcast: 897_000_000,
     fps: '30',
+    profile: 'standard',
     renditions: [...RENDITIONS],
     dvrSeconds: 60,
     startedAt: 1_794_000_000_000,

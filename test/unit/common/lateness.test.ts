@@ -18,7 +18,7 @@ test.each(FPS_NAMES)(
     expect(wait).toBeGreaterThanOrEqual(3_500);
     expect(wait).toBeGreaterThanOrEqual(LONGEST_ORDER_WAIT + 500);
     // One of a player's segments is being played while the next is fetched.
-    const inHand = (PLAYERS_BEHIND_SEGMENTS.standard - 1) * segmentSeconds(grid) * 1000;
+    const inHand = (PLAYERS_BEHIND_SEGMENTS - 1) * segmentSeconds(grid) * 1000;
     expect(wait).toBeLessThanOrEqual(inHand - 500);
   },
 );

@@ -23,6 +23,7 @@ const air: Broadcast = {
   channel: 'final',
   broadcast: N - 100,
   fps: '30',
+  profile: 'standard',
   renditions: [],
   dvrSeconds: 60,
   startedAt: 0,

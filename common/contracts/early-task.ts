@@ -1,0 +1,106 @@
+/**
+ * Early tasks: work handed out before its segment has begun. The leader places each with a worker (a stream a worker) and
+ * tells all of them, through the channel's `shown` stream, what is shown and heard as it closes places: in the same
+ * transaction as the marks that follow from it, so that a worker needs neither the log nor a clock.
+ */
+import { z } from 'zod';
+import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
+import { renditionSchema } from './rendition.ts';
+import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
+
+const int = z.int().min(0);
+
+/** A session's pictures are decoded from this frame, a start point, on. */
+const decodeFromSchema = z.strictObject({
+  session: z.string(),
+  fromSeq: int,
+  /** The raw chunk that keeps it. */
+  fromChunk: int,
+});
+/** See {@link decodeFromSchema}. */
+export type DecodeFrom = z.infer<typeof decodeFromSchema>;
+
+/**
+ * A picture goes up: the session's coded frame with this seq in its place, or the slate. It stays until the next one's place, also
+ * in later segments. Of two for one place the later is shown.
+ */
+export const shownPictureSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('frame'),
+    place: frameIndexSchema,
+    seq: int,
+    /** The picture is two fields, as in `FRAME_FLAGS.fields`: its neighbours are those that go up before and after it. */
+    fields: z.literal(true).optional(),
+  }),
+  z.strictObject({ kind: z.literal('slate'), place: frameIndexSchema }),
+]);
+/** See {@link shownPictureSchema}. */
+export type ShownPicture = z.infer<typeof shownPictureSchema>;
+
+/** Sound for 48 kHz samples `[from, to)`: AAC frames of the run at `origin`, as in `soundSpanSchema`; what no span covers is silence. */
+export const shownSoundSchema = z.strictObject({
+  session: z.string(),
+  origin: int,
+  rate: z.int().positive(),
+  channels: z.int().positive(),
+  /** First and last AAC frame needed for these samples, decoder's and resampler's lead included. */
+  firstK: int,
+  lastK: int,
+  fromSeq: int,
+  fromChunk: int,
+  from: samplePositionSchema,
+  to: samplePositionSchema,
+});
+/** See {@link shownSoundSchema}. */
+export type ShownSound = z.infer<typeof shownSoundSchema>;
+
+/** One entry of the `shown` stream. Each kind's entries follow one another without gap or overlap while a broadcast is on air. */
+export const shownEntrySchema = z.discriminatedUnion('t', [
+  z.strictObject({
+    t: z.literal('pictures'),
+    broadcast: int,
+    from: frameIndexSchema,
+    to: frameIndexSchema,
+    /** Set whenever a frame goes up here: all that do are of that session. */
+    decode: decodeFromSchema.nullable(),
+    shown: z.array(shownPictureSchema),
+    /**
+     * Where a segment begins here with a picture of two fields, and the one before it is known: the seq of that. Where one
+     * ends here with such a picture: the seq of the one after, if there is one; another that comes later is not used.
+     */
+    before: int.optional(),
+    after: int.optional(),
+  }),
+  z.strictObject({
+    t: z.literal('sound'),
+    broadcast: int,
+    from: samplePositionSchema,
+    to: samplePositionSchema,
+    spans: z.array(shownSoundSchema),
+  }),
+  /** The broadcast's last segment is `last`: early tasks beyond it are dropped. */
+  z.strictObject({ t: z.literal('end'), broadcast: int, last: segmentNumberSchema }),
+]);
+/** See {@link shownEntrySchema}. */
+export type ShownEntry = z.infer<typeof shownEntrySchema>;
+
+/** See the head of this file. */
+export const earlyTaskSchema = z.strictObject({
+  channel: channelIdSchema,
+  broadcast: int,
+  n: segmentNumberSchema,
+  fps: fpsSchema,
+  profile: profileSchema,
+  /** Those made here: the pictures, or the sound, or all of them. */
+  renditions: z.array(renditionSchema).min(1),
+  /** What decoding may begin with now; null when nothing of a session is known to be shown. */
+  decode: decodeFromSchema.nullable(),
+  /** What is shown when the segment begins, if no entry says otherwise. */
+  opening: shownPictureSchema,
+  /** Read `shown` after this id: all that concerns the segment comes later. */
+  after: z.string(),
+  /** Wall clock, milliseconds: a segment not finished by then is made elsewhere. */
+  deadline: z.number(),
+});
+/** See {@link earlyTaskSchema}. */
+export type EarlyTask = z.infer<typeof earlyTaskSchema>;

@@ -1,0 +1,251 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Registry } from 'prom-client';
+import { createClock } from '#common/clock';
+import { parseConfig } from '#common/config';
+import type { EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import type { CodedFrame } from '#common/contracts/frame';
+import { QUEUES, redisKeys, storeKeys } from '#common/contracts/names';
+import { segmentJobSchema, type Result } from '#common/contracts/segment';
+import { divisionOf } from '#common/division';
+import { firstFrame, gridOf } from '#common/grid';
+import { createHealthAnswer } from '#common/health';
+import { readHotFragments, type HotFragment } from '#common/hot-fragments';
+import { Lifecycle } from '#common/lifecycle';
+import { createLogger } from '#common/logger';
+import { openQueue, type Queue } from '#common/queues';
+import { connectRedis, type Redis } from '#common/redis';
+import { openFolderStore } from '#common/store/folder';
+import type { ObjectStore } from '#common/store/store';
+import { frameIndex, samplePosition, segmentNumber } from '#common/time';
+import { transcoderSettings } from '../../transcoder/config.ts';
+import { startTranscoder } from '../../transcoder/start.ts';
+import { eventually } from '../helpers/poll.ts';
+import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
+import { codedFrames, codedTask, putHot } from './coded-task.ts';
+import { SEGMENT, numbers, placesOf } from './transcoder-harness.ts';
+
+const GRID = gridOf('30');
+const N = segmentNumber(SEGMENT);
+const FIRST = firstFrame(GRID, N);
+const PROFILE = 'instant';
+const logger = createLogger('test', 'silent');
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+let server: TestRedis;
+let redis: Redis;
+let reading: Redis;
+let store: ObjectStore;
+let folder: string;
+let results: Queue;
+let frames: CodedFrame[];
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = connectRedis(server.url, 'test', logger);
+  reading = connectRedis(server.url, 'reading', logger);
+  folder = await mkdtemp(path.join(tmpdir(), 'touchline-early-'));
+  store = openFolderStore(path.join(folder, 'store'));
+  results = openQueue(QUEUES.segments, redis, logger);
+  frames = await codedFrames();
+});
+
+afterAll(async () => {
+  await results.close();
+  redis.disconnect();
+  reading.disconnect();
+  await server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function withWorker<T>(id: string, use: () => Promise<T>): Promise<T> {
+  const config = parseConfig(transcoderSettings, { WORKER_ID: id });
+  const connections: Redis[] = [];
+  const metrics = new Registry();
+  const lifecycle = new Lifecycle(logger);
+  const connect = (name: string): Redis => {
+    const connection = connectRedis(server.url, name, logger);
+    connections.push(connection);
+    return connection;
+  };
+  await startTranscoder({
+    config,
+    logger,
+    redis,
+    hotRedis: redis,
+    store,
+    metrics,
+    clock: createClock(),
+    connect,
+    connectHot: connect,
+    lifecycle,
+    id: config.WORKER_ID,
+    setReady: () => undefined,
+    stopping: new AbortController().signal,
+    setDetail: () => undefined,
+    health: createHealthAnswer(metrics, () => true),
+  });
+  try {
+    return await use();
+  } finally {
+    await lifecycle.close();
+    for (const connection of connections) {
+      connection.disconnect();
+    }
+  }
+}
+
+const isVideo = (frame: CodedFrame): frame is Extract<CodedFrame, { kind: 'video' }> =>
+  frame.kind === 'video';
+
+const decode = { session: 'one', fromSeq: 0, fromChunk: 7 };
+
+function taskOf(channel: string): EarlyTask {
+  const opening = frames.filter(isVideo).find(({ index }) => index === FIRST - 1);
+  return {
+    channel,
+    broadcast: SEGMENT,
+    n: N,
+    fps: '30',
+    profile: PROFILE,
+    renditions: codedTask(channel, frames).renditions,
+    decode,
+    opening: { kind: 'frame', place: frameIndex(FIRST - 1), seq: opening?.seq ?? 0 },
+    after: '0',
+    deadline: Date.now() + 60_000,
+  };
+}
+
+/** What the leader tells of pictures, places `[from, to)`, and of all the sound. */
+function pictures(from: number, to: number): ShownEntry {
+  return {
+    t: 'pictures',
+    broadcast: SEGMENT,
+    from: frameIndex(from),
+    to: frameIndex(to),
+    decode,
+    shown: frames
+      .filter(isVideo)
+      .filter(({ index }) => index >= from && index < to)
+      .map(({ index, seq }) => ({ kind: 'frame', place: index, seq })),
+  };
+}
+
+function sound(channel: string): ShownEntry {
+  const span = codedTask(channel, frames).sound[0];
+  if (span === undefined) {
+    throw new Error('the task has no sound');
+  }
+  const { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk } = span;
+  const from = samplePosition(span.from);
+  const to = samplePosition(span.to);
+  return {
+    t: 'sound',
+    broadcast: SEGMENT,
+    from,
+    to,
+    spans: [{ session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk, from, to }],
+  };
+}
+
+const tell = (channel: string, entry: ShownEntry): Promise<unknown> =>
+  redis.xadd(redisKeys.shown(channel), '*', 'e', JSON.stringify(entry));
+
+const place = (worker: string, task: EarlyTask): Promise<unknown> =>
+  redis.xadd(redisKeys.earlyTasks(worker), '*', 'e', JSON.stringify(task));
+
+/** Reads a rendition's fragments until there are so many. */
+async function fragments(
+  channel: string,
+  rendition: string,
+  count: number,
+): Promise<readonly HotFragment[]> {
+  const stream = { channel, rendition };
+  const found: HotFragment[] = [];
+  for (let id = '0'; found.length < count;) {
+    const [news] = await readHotFragments(reading, [{ stream, id }], {
+      blockMs: 5_000,
+      count: 100,
+    });
+    found.push(...(news?.fragments ?? []));
+    id = news?.id ?? id;
+  }
+  return found;
+}
+
+async function resultOf(channel: string): Promise<Result> {
+  return eventually(`the result of ${channel}`, async () => {
+    const jobs = await results.getJobs(['waiting', 'completed']);
+    return jobs
+      .map((job) => segmentJobSchema.parse(job.data))
+      .flatMap((job) => (job.type === 'done' && job.result.channel === channel ? [job.result] : []))
+      .at(0);
+  });
+}
+
+describe('an early task', () => {
+  test('is made as its frames come: each fragment is out before the next place is closed', async () => {
+    const channel = 'on-time';
+    await withWorker('w-early', async () => {
+      await place('w-early', taskOf(channel));
+      await putHot(redis, channel, frames);
+      await tell(channel, sound(channel));
+      for (let k = 0; k < GRID.segmentFrames; k += 1) {
+        await tell(channel, pictures(FIRST + k, FIRST + k + 1));
+        await fragments(channel, 'v180', k + 1);
+      }
+      const result = await resultOf(channel);
+      const { fragments: count } = divisionOf(GRID, PROFILE);
+      for (const made of result.made) {
+        const parts = await fragments(channel, made.rendition, count);
+        expect(parts.map(({ k }) => k)).toEqual(numbers(0, count));
+        const bytes = Buffer.concat(parts.map((part) => part.bytes));
+        expect(sha256(bytes)).toBe(made.sha256);
+        if (made.rendition !== 'a96') {
+          expect(placesOf(GRID, bytes)).toEqual(numbers(FIRST, GRID.segmentFrames));
+        }
+        const stored = await eventually(`${made.rendition} in the store`, () =>
+          store.get(storeKeys.segment(channel, made.rendition, N)),
+        );
+        expect(sha256(stored)).toBe(made.sha256);
+      }
+    });
+  });
+
+  test('is the same bytes by a worker that is given it when all is over', async () => {
+    const channel = 'afterwards';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    await tell(channel, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
+    await place('w-late', taskOf(channel));
+    const late = await withWorker('w-late', () => resultOf(channel));
+    const early = await resultOf('on-time');
+    expect(late.made).toEqual(early.made);
+  });
+
+  test('beyond the end of its broadcast is dropped', async () => {
+    const channel = 'ended';
+    await withWorker('w-ended', async () => {
+      await place('w-ended', taskOf(channel));
+      await putHot(redis, channel, frames);
+      await tell(channel, { t: 'end', broadcast: SEGMENT, last: segmentNumber(SEGMENT - 1) });
+      // A second one, of which all is told, ends after it.
+      const other = 'ended-too';
+      await putHot(redis, other, frames);
+      await tell(other, sound(other));
+      await tell(other, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
+      await place('w-ended', taskOf(other));
+      await resultOf(other);
+    });
+    const jobs = await results.getJobs(['waiting']);
+    expect(
+      jobs.some((job) => {
+        const parsed = segmentJobSchema.parse(job.data);
+        return parsed.type === 'done' && parsed.result.channel === channel;
+      }),
+    ).toBe(false);
+  });
+});

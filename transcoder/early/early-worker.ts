@@ -1,0 +1,246 @@
+/**
+ * The part of a worker that is ahead of time: it takes the early tasks placed with it, makes their segments while they happen,
+ * and hands out each fragment when its last frame is encoded. As many at once as the leader places: it knows what fits.
+ */
+import { createHash } from 'node:crypto';
+import { Counter } from 'prom-client';
+import { earlyTaskSchema, type EarlyTask } from '#common/contracts/early-task';
+import { redisKeys } from '#common/contracts/names';
+import type { VideoRendition } from '#common/contracts/rendition';
+import type { Made, Result } from '#common/contracts/segment';
+import { divisionOf } from '#common/division';
+import { PipelineError, toPipelineError } from '#common/errors';
+import { AAC_FRAME_SAMPLES, aacFramesOf, firstFrame, gridOf, type Grid } from '#common/grid';
+import { appendHotFragment } from '#common/hot-fragments';
+import { readJson } from '#common/json';
+import type { Closable } from '#common/lifecycle';
+import { execute } from '#common/redis';
+import type { ServiceContext } from '#common/service';
+import { openStreamFollower, type StreamEntry } from '#common/stream-follower';
+import type { SegmentNumber } from '#common/time';
+import type { TranscoderConfig } from '../config.ts';
+import type { MadeSegment } from '../made-segment.ts';
+import type { Results } from '../results.ts';
+import type { WorkerTools } from '../worker.ts';
+import { ChannelWork } from './channel-work.ts';
+import type { FrameSize } from './picture-commands.ts';
+import type { RenditionFragment } from './picture-encoder.ts';
+import { decodeSlate } from './slate-picture.ts';
+
+/** Segments whose fragments a rendition's stream keeps. */
+const KEPT_SEGMENTS = 8;
+/** A channel without a task for so long, real milliseconds, is not followed any more. */
+const IDLE_MS = 10_000;
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Size of the largest rendition: what pictures are decoded to. */
+function frameSizeOf(task: EarlyTask): FrameSize {
+  const [largest] = task.renditions
+    .filter((rendition): rendition is VideoRendition => rendition.kind === 'video')
+    .toSorted((a, b) => b.height - a.height);
+  if (largest === undefined) {
+    throw new PipelineError('BAD_REQUEST', 'an early task without pictures');
+  }
+  return { width: largest.width, height: largest.height };
+}
+
+/** A rendition's fragments as its whole segment. */
+function segmentOf(
+  grid: Grid,
+  n: SegmentNumber,
+  rendition: EarlyTask['renditions'][number],
+  fragments: readonly RenditionFragment[],
+): MadeSegment {
+  const own = fragments.filter((fragment) => fragment.rendition === rendition.id);
+  const init = own[0]?.init ?? Buffer.alloc(0);
+  const data = Buffer.concat(own.map(({ bytes }) => bytes));
+  if (rendition.kind === 'video') {
+    const first = firstFrame(grid, n) * grid.frameTicks;
+    const frames = grid.segmentFrames;
+    return {
+      rendition: rendition.id,
+      init,
+      data,
+      frames,
+      first,
+      end: first + frames * grid.frameTicks,
+    };
+  }
+  const { first, end } = aacFramesOf(grid, n);
+  return {
+    rendition: rendition.id,
+    init,
+    data,
+    frames: end - first,
+    first: first * AAC_FRAME_SAMPLES,
+    end: end * AAC_FRAME_SAMPLES,
+  };
+}
+
+const madeOf = ({ rendition, init, data, frames, first, end }: MadeSegment): Made => ({
+  rendition,
+  bytes: data.byteLength,
+  sha256: sha256(data),
+  frames,
+  first,
+  end,
+  initSha256: sha256(init),
+  // Its bytes lie in the stream of fragments.
+  hotId: '',
+});
+
+interface Worked {
+  readonly work: ChannelWork;
+  idle: NodeJS.Timeout | undefined;
+}
+
+/** Starts to take early tasks. */
+export function startEarlyWorker(
+  context: ServiceContext<TranscoderConfig>,
+  { encoder, fingerprint, slate }: WorkerTools,
+  results: Results,
+): Closable {
+  const { logger, clock, redis, hotRedis, metrics } = context;
+  const outcomes = new Counter({
+    name: 'touchline_early_tasks_total',
+    help: 'Early tasks by outcome',
+    labelNames: ['outcome'],
+    registers: [metrics],
+  });
+  const closing = new AbortController();
+  const orders = openStreamFollower({
+    redis,
+    readRedis: context.connect('early orders'),
+    logger,
+  });
+  const frames = openStreamFollower({
+    redis: hotRedis,
+    readRedis: context.connectHot('early frames'),
+    logger,
+  });
+  const channels = new Map<string, Worked>();
+  const running = new Set<Promise<void>>();
+
+  const workOf = (task: EarlyTask): Worked => {
+    const size = frameSizeOf(task);
+    const key = `${task.channel}/${task.broadcast}/${size.width}x${size.height}`;
+    const known = channels.get(key);
+    if (known !== undefined) {
+      clearTimeout(known.idle);
+      return known;
+    }
+    const work = new ChannelWork(task, size, {
+      follower: orders,
+      hotFollower: frames,
+      encoder,
+      logger: logger.child({ channel: task.channel }),
+      signal: closing.signal,
+      slate: async (wanted) => decodeSlate(await slate(), wanted, encoder, closing.signal),
+    });
+    const worked: Worked = { work, idle: undefined };
+    channels.set(key, worked);
+    return worked;
+  };
+
+  const restWhenIdle = (worked: Worked): void => {
+    clearTimeout(worked.idle);
+    if (worked.work.underWay > 0) {
+      return;
+    }
+    worked.idle = setTimeout(() => {
+      void worked.work.close();
+      for (const [key, one] of channels) {
+        if (one === worked) {
+          channels.delete(key);
+        }
+      }
+    }, IDLE_MS);
+    worked.idle.unref();
+  };
+
+  const make = async (task: EarlyTask): Promise<void> => {
+    const { channel, broadcast, n, profile } = task;
+    const grid = gridOf(task.fps);
+    const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
+    const made: RenditionFragment[] = [];
+    const sent: Promise<unknown>[] = [];
+    const worked = workOf(task);
+    try {
+      const preview = await worked.work.make(task, (fragment) => {
+        made.push(fragment);
+        const pipeline = hotRedis.pipeline();
+        const { k, bytes, init, rendition } = fragment;
+        const hot = { n, k, bytes, init, fingerprint, worker: context.id };
+        appendHotFragment(pipeline, { channel, rendition }, hot, kept);
+        sent.push(
+          execute(pipeline).catch((error: unknown) => {
+            logger.warn({ channel, n, k, error }, 'fragment not handed out');
+          }),
+        );
+      });
+      const segments = task.renditions.map((rendition) => segmentOf(grid, n, rendition, made));
+      const result: Result = {
+        channel,
+        broadcast,
+        n,
+        taskHash: sha256(
+          Buffer.from(JSON.stringify([channel, n, task.fps, profile, task.renditions])),
+        ),
+        fingerprint,
+        worker: context.id,
+        made: segments.map(madeOf),
+      };
+      await Promise.all(sent);
+      await results.add(result, { segments, preview });
+      outcomes.inc({ outcome: 'done' });
+    } finally {
+      restWhenIdle(worked);
+    }
+  };
+
+  const take = ({ id, fields }: StreamEntry): void => {
+    const task = readJson(earlyTaskSchema, fields[1]?.toString('utf8') ?? '');
+    if (task === undefined) {
+      logger.error({ id }, 'early task is none of ours, skipped');
+      return;
+    }
+    if (clock.now() > task.deadline) {
+      return;
+    }
+    const log = logger.child({ channel: task.channel, n: task.n });
+    const run = make(task)
+      .catch((error: unknown) => {
+        const { code, message } = toPipelineError(error);
+        outcomes.inc({ outcome: code });
+        if (!closing.signal.aborted) {
+          log.warn({ code, reason: message }, 'early task failed');
+        }
+      })
+      .finally(() => {
+        running.delete(run);
+      });
+    running.add(run);
+  };
+
+  // What was placed with an earlier life of this worker has been placed elsewhere since.
+  const stopFollowing = orders.follow(redisKeys.earlyTasks(context.id), '0', (entries) => {
+    for (const entry of entries) {
+      take(entry);
+    }
+  });
+
+  return {
+    close: async () => {
+      stopFollowing();
+      closing.abort();
+      for (const { idle } of channels.values()) {
+        clearTimeout(idle);
+      }
+      await Promise.all([...channels.values()].map(({ work }) => work.close()));
+      await Promise.all(running);
+      await orders.close();
+      await frames.close();
+    },
+  };
+}
