@@ -103,7 +103,9 @@ export function openStreamFollower({
         ...wanted.map(({ after }) => after),
         '0',
       )) as Answer | null;
-      const byKey = new Map((answer ?? []).map(([key, entries]) => [key.toString('utf8'), entries]));
+      const byKey = new Map(
+        (answer ?? []).map(([key, entries]) => [key.toString('utf8'), entries]),
+      );
       for (const one of wanted) {
         const entries = (byKey.get(one.key) ?? []).map(([id, fields]) => ({
           id: id.toString('latin1'),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ShownEntry, ShownPicture } from '#common/contracts/early-task';
+import type { ShownEntry } from '#common/contracts/early-task';
 import type { VideoFrame } from '#common/contracts/frame';
 import type { Profile } from '#common/contracts/channel';
 import { divisionOf } from '#common/division';
@@ -8,6 +8,7 @@ import { readFragment } from '#common/mp4/read';
 import { frameIndex, segmentNumber } from '#common/time';
 import type { RenditionFragment } from '../../transcoder/early/picture-encoder.ts';
 import { SegmentPicturesRun } from '../../transcoder/early/segment-pictures.ts';
+import type { PlacedPicture } from '../../transcoder/early/picture-line.ts';
 import { SessionPictures } from '../../transcoder/early/session-pictures.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
 import {
@@ -34,7 +35,7 @@ function told(frames: readonly VideoFrame[], from: number, to: number): Pictures
     broadcast: SEGMENT,
     from: frameIndex(from),
     to: frameIndex(to),
-    decode: null,
+    decode: { session: 's', fromSeq: 0, fromChunk: 0 },
     shown: frames
       .filter(({ index }) => index >= from && index < to)
       .map(({ index, seq }) => ({ kind: 'frame', place: index, seq })),
@@ -49,7 +50,7 @@ class Bench {
   readonly #abort = new AbortController();
   #wake = (): void => undefined;
 
-  constructor(profile: Profile, opening: ShownPicture) {
+  constructor(profile: Profile, opening: PlacedPicture) {
     this.pictures = new SessionPictures({
       encoder: ENCODER,
       size: SIZE,
@@ -99,8 +100,9 @@ class Bench {
   }
 }
 
-const openingOf = (frames: readonly VideoFrame[]): ShownPicture => ({
+const openingOf = (frames: readonly VideoFrame[]): PlacedPicture => ({
   kind: 'frame',
+  session: 's',
   place: frames[0]?.index ?? FIRST,
   seq: frames[0]?.seq ?? 0,
 });

@@ -18,7 +18,7 @@ import type { StreamFollower } from '#common/stream-follower';
 import type { Encoder } from '../transcode.ts';
 import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
-import type { Decoded, PictureSource } from './picture-line.ts';
+import { placedPicture, type Decoded, type PictureSource } from './picture-line.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SegmentSoundRun } from './segment-sound.ts';
 import { SessionFeed } from './session-feed.ts';
@@ -123,12 +123,11 @@ export class ChannelWork {
     const pictures =
       renditions.length === 0
         ? undefined
-        : new SegmentPicturesRun({ grid, profile, n, renditions, size: this.#size }, task.opening, {
-            encoder,
-            signal,
-            find: (source) => this.#find(source),
-            onFragment,
-          });
+        : new SegmentPicturesRun(
+            { grid, profile, n, renditions, size: this.#size },
+            placedPicture(task.opening, task.decode),
+            { encoder, signal, find: (source) => this.#find(source), onFragment },
+          );
     const sounds = task.renditions.filter(isAudio).map(
       (rendition) =>
         new SegmentSoundRun(
@@ -237,13 +236,7 @@ export class ChannelWork {
     if (source.kind === 'slate') {
       return this.#slate;
     }
-    for (const session of this.#sessions.values()) {
-      const decoded = session.pictures.find(source.seq);
-      if (decoded.state !== 'coming') {
-        return decoded;
-      }
-    }
-    return { state: 'coming' };
+    return this.#sessions.get(source.session)?.pictures.find(source.seq) ?? { state: 'coming' };
   }
 
   #advance(): void {

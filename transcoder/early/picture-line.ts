@@ -2,12 +2,24 @@
  * What is shown in each place of one segment, as the leader tells it, and the pictures for it, as they are decoded: in what
  * order whatever comes, the frames of the segment come out one after another. Pure.
  */
-import type { ShownEntry, ShownPicture } from '#common/contracts/early-task';
+import type { DecodeFrom, ShownEntry, ShownPicture } from '#common/contracts/early-task';
 import type { FrameIndex } from '#common/time';
 
 /** A picture that may be shown: of a session's frame, or the slate. */
 export type PictureSource =
-  { readonly kind: 'frame'; readonly seq: number } | { readonly kind: 'slate' };
+  | { readonly kind: 'frame'; readonly session: string; readonly seq: number }
+  | { readonly kind: 'slate' };
+
+/** A picture goes up in a place. */
+export type PlacedPicture = PictureSource & { readonly place: number };
+
+/** What the leader says goes up, with the session that its frames are of. */
+export function placedPicture(shown: ShownPicture, decode: DecodeFrom | null): PlacedPicture {
+  const { place } = shown;
+  return shown.kind === 'frame'
+    ? { kind: 'frame', place, session: decode?.session ?? '', seq: shown.seq }
+    : { kind: 'slate', place };
+}
 
 /** What has become of a picture so far. */
 export type Decoded<Picture> =
@@ -24,7 +36,7 @@ export class PictureLine<Picture> {
   /** What goes up at which place of the segment, told so far. */
   readonly #shown = new Map<number, PictureSource>();
   /** The last to go up before the segment. */
-  #opening: ShownPicture;
+  #opening: PlacedPicture;
   #closed: number;
   #next: number;
   #current: Picture | undefined;
@@ -37,7 +49,7 @@ export class PictureLine<Picture> {
   constructor(
     first: FrameIndex,
     frames: number,
-    opening: ShownPicture,
+    opening: PlacedPicture,
     find: (source: PictureSource) => Decoded<Picture>,
   ) {
     this.#next = first;
@@ -63,8 +75,8 @@ export class PictureLine<Picture> {
   }
 
   /** Takes an entry about pictures. */
-  tell({ to, shown }: Extract<ShownEntry, { t: 'pictures' }>): void {
-    for (const picture of shown) {
+  tell({ to, decode, shown }: Extract<ShownEntry, { t: 'pictures' }>): void {
+    for (const picture of shown.map((item) => placedPicture(item, decode))) {
       if (picture.place < this.#end && picture.place >= this.#next) {
         this.#shown.set(picture.place, picture);
       } else if (picture.place < this.#next && this.#current === undefined) {

@@ -1,10 +1,15 @@
 /** The pictures of one segment made on time: frames go from what is shown and decoded into the encoder, in order, as they come. */
-import type { ShownEntry, ShownPicture } from '#common/contracts/early-task';
+import type { ShownEntry } from '#common/contracts/early-task';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
 import type { Encoder } from '../transcode.ts';
 import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
-import { PictureLine, type Decoded, type PictureSource } from './picture-line.ts';
+import {
+  PictureLine,
+  type Decoded,
+  type PictureSource,
+  type PlacedPicture,
+} from './picture-line.ts';
 
 /** What making them needs. */
 export interface SegmentPicturesDeps {
@@ -24,7 +29,7 @@ export class SegmentPicturesRun {
   #resolveWhole = (): void => undefined;
 
   /** Starts it: its encoder waits for the first frame. */
-  constructor(segment: SegmentPictures, opening: ShownPicture, deps: SegmentPicturesDeps) {
+  constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
     this.#line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
     this.#encoder = PictureEncoder.start(segment, deps.encoder, deps.signal, deps.onFragment);

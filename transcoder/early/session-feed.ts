@@ -72,7 +72,10 @@ export class SessionFeed {
         this.#sound.delete(oldest.value);
       }
     } catch (error) {
-      this.#deps.logger.warn({ id, error: toPipelineError(error) }, 'hot frame unreadable, left out');
+      this.#deps.logger.warn(
+        { id, error: toPipelineError(error) },
+        'hot frame unreadable, left out',
+      );
     }
   }
 }
