@@ -64,9 +64,13 @@ export function pictureUp(state: ChannelState, air: AirState): Picture | undefin
   if (closed === firstFrame(gridOf(air.fps), air.broadcast)) {
     return undefined;
   }
-  const last = frameIndex(closed - 1);
-  const { changes } = picturesOf(state, air, segmentOfFrame(gridOf(air.fps), last));
-  return changes.findLast(({ place }) => place <= last)?.picture;
+  return pictureAt(state, air, frameIndex(closed - 1));
+}
+
+/** The picture in a place that is closed, of a segment that is still known. */
+export function pictureAt(state: ChannelState, air: AirState, at: FrameIndex): Picture | undefined {
+  const { changes } = picturesOf(state, air, segmentOfFrame(gridOf(air.fps), at));
+  return changes.findLast(({ place }) => place <= at)?.picture;
 }
 
 /**

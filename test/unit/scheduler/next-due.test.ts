@@ -9,7 +9,7 @@ import {
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { emptyChannel, type ChannelState } from '../../../scheduler/plan/state.ts';
 import { seeded } from '../../helpers/seeded.ts';
-import { SETTINGS, simulateLife } from './simulated-feed.ts';
+import { LOW_LATENCY, SETTINGS, simulateLife } from './simulated-feed.ts';
 
 /** Later than anything in these lives by far. */
 const MUCH_LATER = milliseconds(Date.UTC(2100, 0, 1));
@@ -33,17 +33,21 @@ function wrongs(state: ChannelState, settings: DecideSettings): string[] {
   ];
 }
 
-const seeds = Array.from({ length: 24 }, (_, seed) => seed);
+const lives = [
+  ...Array.from({ length: 24 }, (_, seed) => ({ seed, steps: 160, settings: SETTINGS })),
+  { seed: 2, steps: 50, settings: LOW_LATENCY },
+  { seed: 5, steps: 40, settings: { ...LOW_LATENCY, profile: 'instant' as const } },
+];
 
-describe.each(seeds)('in a channel life from seed %i', (seed) => {
-  const { entries } = simulateLife(seeded(seed), 160);
+describe.each(lives)('in a $settings.profile life from seed $seed', (life) => {
+  const { entries } = simulateLife(seeded(life.seed), life.steps, life.settings);
 
   test.each([
-    { title: 'as it is', settings: SETTINGS },
-    { title: 'while its end is asked for', settings: { ...SETTINGS, isEndAsked: true } },
+    { title: 'as it is', settings: life.settings },
+    { title: 'while its end is asked for', settings: { ...life.settings, isEndAsked: true } },
     {
       title: 'with places open for long',
-      settings: { ...SETTINGS, closeAfter: milliseconds(9_000) },
+      settings: { ...life.settings, closeAfter: milliseconds(9_000) },
     },
   ])('nothing is due before the moment named, and something at it: $title', ({ settings }) => {
     const state = emptyChannel();
