@@ -76,6 +76,9 @@ export class Origin {
       case 'media-playlist':
         await this.#mediaPlaylist(exchange, route);
         return;
+      case 'part':
+        answerNever(exchange);
+        return;
       case 'segment':
         await this.#deps.segments.answer(exchange, route);
         return;
