@@ -62,11 +62,17 @@ export async function readHotFrames(
 ): Promise<CodedFrame[]> {
   const key = redisKeys.hotFrames(channel, session);
   const entries = await redis.xrangeBuffer(key, `${fromSeq}-0`, `${toSeq}-9`);
-  return entries.map(([id, fields]) => {
-    const seq = Number(id.toString('latin1').split('-')[0]);
-    const [, head = Buffer.alloc(0), , data = Buffer.alloc(0)] = fields;
-    return parseFrame(seq, head.toString('utf8'), data);
-  });
+  return entries.map(([id, fields]) => hotFrameOf(id.toString('latin1'), fields));
+}
+
+/** The id after which a session's frames from `seq` on come. */
+export const hotIdBefore = (seq: number): string => `${seq}-0`;
+
+/** A frame from an entry of its session's hot stream. */
+export function hotFrameOf(id: string, fields: readonly Buffer[]): CodedFrame {
+  const seq = Number(id.split('-')[0]);
+  const [, head = Buffer.alloc(0), , data = Buffer.alloc(0)] = fields;
+  return parseFrame(seq, head.toString('utf8'), data);
 }
 
 function parseFrame(seq: number, head: string, data: Buffer): CodedFrame {

@@ -68,6 +68,20 @@ export function pictureSegment(
 /** AudioSpecificConfig of every sound rendition: AAC-LC, 48 kHz, stereo (ISO/IEC 14496-3 §1.6.2.1). */
 const AAC_LC_48K_STEREO = Buffer.from([0x11, 0x90]);
 
+/** The init segment of a sound rendition. */
+export const soundInit = ({ bitrateBps }: AudioRendition): Buffer =>
+  initSegment([
+    {
+      kind: 'audio',
+      id: 1,
+      timescale: SAMPLE_RATE,
+      rate: SAMPLE_RATE,
+      channels: 2,
+      config: AAC_LC_48K_STEREO,
+      bitrate: bitrateBps,
+    },
+  ]);
+
 /**
  * The encoder's frames as the segment's sound. The encoder gives its priming first, by which it has more frames than
  * it was given; then come the context, which is dropped on both sides, and between them the segment.
@@ -93,17 +107,7 @@ export function soundSegment(
   const first = AAC_FRAME_SAMPLES * plan.first;
   return {
     rendition: rendition.id,
-    init: initSegment([
-      {
-        kind: 'audio',
-        id: 1,
-        timescale: SAMPLE_RATE,
-        rate: SAMPLE_RATE,
-        channels: 2,
-        config: AAC_LC_48K_STEREO,
-        bitrate: rendition.bitrateBps,
-      },
-    ]),
+    init: soundInit(rendition),
     data: mediaFragment(1, [{ trackId: 1, decodeTime: first, samples }]).bytes,
     frames: plan.count,
     first,

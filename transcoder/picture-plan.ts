@@ -157,7 +157,8 @@ function secondFieldsBeforeGaps(
 function showHeld(pictures: readonly Candidate[]): void {
   const placed = pictures
     .filter((picture) => picture.place !== undefined)
-    .toSorted((a, b) => a.index - b.index);
+    // By place: indices are of each source, and the slate has none.
+    .toSorted((a, b) => (a.place ?? 0) - (b.place ?? 0));
   const held = placed.at(-1);
   if (held?.place === undefined || held.place >= FIRST_PLACE) {
     return;

@@ -75,11 +75,48 @@ export function planSound(
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
+/** Where decoding of a run's stretch and its resampling begin. */
+export interface RunBeginning {
+  readonly decodedRate: number;
+  readonly isMono: boolean;
+  /** Decoded samples left out before the resampler. */
+  readonly skipDecoded: number;
+  /** 48 kHz position of the resampler's first sample. */
+  readonly resampledFrom: number;
+}
+
 /**
  * Where decoding and resampling of a span begin. The resampler begins at a decoded sample whose number in its run is
  * a multiple of `rate / gcd(rate, 48000)` (147 at 44.1 kHz), where input and output samples coincide: so every
  * segment's resampler is in the same phase, and joins are exact.
+ * @param config AudioSpecificConfig of its frames
+ * @param position the first 48 kHz position wanted of it
+ * @throws PipelineError `BAD_MEDIA` for a configuration that cannot be read
  */
+export function beginningOf(
+  { origin, firstK }: Pick<SoundSpan, 'origin' | 'firstK'>,
+  config: Uint8Array,
+  position: number,
+): RunBeginning {
+  const { rate, factor, isMono } = decodedSound(config);
+  const divisor = gcd(rate, SAMPLE_RATE);
+  const inputStep = rate / divisor;
+  const outputStep = SAMPLE_RATE / divisor;
+  const decodedStart = factor * AAC_FRAME_SAMPLES * firstK;
+  const needed = Math.floor(((position - origin) * rate) / SAMPLE_RATE);
+  const lead = inputStep === outputStep ? 0 : RESAMPLER_LEAD;
+  const block = Math.max(
+    Math.floor((needed - lead) / inputStep),
+    Math.ceil(decodedStart / inputStep),
+  );
+  return {
+    decodedRate: rate,
+    isMono,
+    skipDecoded: block * inputStep - decodedStart,
+    resampledFrom: origin + block * outputStep,
+  };
+}
+
 function placeSpan(
   { span, frames }: SoundSource,
   earliest: number,
@@ -90,19 +127,8 @@ function placeSpan(
   if (config === undefined) {
     return undefined;
   }
-  const { rate, factor, isMono } = decodedSound(config);
-  const divisor = gcd(rate, SAMPLE_RATE);
-  const inputStep = rate / divisor;
-  const outputStep = SAMPLE_RATE / divisor;
-  const decodedStart = factor * AAC_FRAME_SAMPLES * span.firstK;
-  const needed = Math.floor(((Math.max(span.from, earliest) - span.origin) * rate) / SAMPLE_RATE);
-  const lead = inputStep === outputStep ? 0 : RESAMPLER_LEAD;
-  const block = Math.max(
-    Math.floor((needed - lead) / inputStep),
-    Math.ceil(decodedStart / inputStep),
-  );
-  const resampledStart = span.origin + block * outputStep;
-  const from = Math.max(span.from, earliest, resampledStart);
+  const { resampledFrom, ...decoding } = beginningOf(span, config, Math.max(span.from, earliest));
+  const from = Math.max(span.from, earliest, resampledFrom);
   const samples = Math.min(span.to, stop) - from;
   if (samples <= 0) {
     return undefined;
@@ -114,10 +140,8 @@ function placeSpan(
       frames: wanted,
       config,
       coreRate: span.rate,
-      decodedRate: rate,
-      isMono,
-      skipDecoded: block * inputStep - decodedStart,
-      skip: from - resampledStart,
+      ...decoding,
+      skip: from - resampledFrom,
       samples,
     },
   };

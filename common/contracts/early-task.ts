@@ -25,7 +25,13 @@ export type DecodeFrom = z.infer<typeof decodeFromSchema>;
  * in later segments. Of two for one place the later is shown.
  */
 export const shownPictureSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('frame'), place: frameIndexSchema, seq: int }),
+  z.strictObject({
+    kind: z.literal('frame'),
+    place: frameIndexSchema,
+    seq: int,
+    /** The picture is two fields, as in `FRAME_FLAGS.fields`: its neighbours are those that go up before and after it. */
+    fields: z.literal(true).optional(),
+  }),
   z.strictObject({ kind: z.literal('slate'), place: frameIndexSchema }),
 ]);
 /** See {@link shownPictureSchema}. */
@@ -55,9 +61,15 @@ export const shownEntrySchema = z.discriminatedUnion('t', [
     broadcast: int,
     from: frameIndexSchema,
     to: frameIndexSchema,
-    /** Set whenever a frame of that session is shown here. */
+    /** Set whenever a frame goes up here: all that do are of that session. */
     decode: decodeFromSchema.nullable(),
     shown: z.array(shownPictureSchema),
+    /**
+     * Where a segment begins here with a picture of two fields, and the one before it is known: the seq of that. Where one
+     * ends here with such a picture: the seq of the one after, if there is one; another that comes later is not used.
+     */
+    before: int.optional(),
+    after: int.optional(),
   }),
   z.strictObject({
     t: z.literal('sound'),

@@ -1,6 +1,6 @@
 /**
- * What the leader must append to a channel's log now. Pure: state, clock and settings in, marks out. Picture and sound
- * are decided each on its own. At most one segment of each is closed at a time; after a pause the caller asks again
+ * What the leader must append to a channel's log now, and when that will be. Pure: state, clock and settings in, marks out. Picture and sound
+ * are decided each on its own. At most the rest of one segment of each is closed at a time; after a pause the caller asks again
  * until nothing is due.
  */
 import type { Ladder, Profile } from '#common/contracts/channel';
@@ -17,7 +17,7 @@ import {
   type Grid,
 } from '#common/grid';
 import { pictureLag, soundLag } from '#common/lateness';
-import { encodedSamplesOf, soundClosedAt } from '#common/sound-grid';
+import { encodedSamplesOf } from '#common/sound-grid';
 import {
   frameIndex,
   fromSeconds,
@@ -27,12 +27,21 @@ import {
   type FrameIndex,
   type Milliseconds,
   type SamplePosition,
+  type SegmentNumber,
 } from '#common/time';
 import { admit, costSourceOf, type Means } from './admission.ts';
 import { firstAudible } from './audible.ts';
+import {
+  lastBegun,
+  pictureClosings,
+  soundClosings,
+  wholeSegment,
+  type SoundClosing,
+} from './closings.ts';
+import { EARLY_LEAD } from './early-lead.ts';
 import { renditionsOf } from './ladder.ts';
 import { currentPicture, slateFrom, type CurrentPicture } from './sources.ts';
-import { firstShowable } from './start-points.ts';
+import { firstShowable, waitsForNeighbour } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
 
 /** A track that has been away this long is not waited for where the other one has passed. */
@@ -58,67 +67,125 @@ export interface DecideSettings {
   readonly isEndAsked: boolean;
 }
 
-/** See the head of this file. */
+/** What the log alone makes due is due whatever the time: see {@link nextDue}. */
+export const WHATEVER_THE_TIME: Milliseconds = milliseconds(Number.NEGATIVE_INFINITY);
+/** Time makes nothing due: see {@link nextDue}. */
+export const NEVER: Milliseconds = milliseconds(Number.POSITIVE_INFINITY);
+
+const earliest = (...times: readonly number[]): Milliseconds => milliseconds(Math.min(...times));
+
+/**
+ * See the head of this file.
+ * @param now {@link WHATEVER_THE_TIME} for what the log alone makes due
+ */
 export function decide(
   state: ChannelState,
   now: Milliseconds,
   settings: DecideSettings,
 ): readonly MarkEntry[] {
-  const { air } = state;
-  if (air === null) {
+  if (state.air === null) {
     return goOnAir(state, now, settings);
   }
-  const current = currentPicture(air);
-  const shown = current && sessionOf(state, current.session);
-  const heard = sessionOf(state, air.sounds.at(-1)?.session ?? '') ?? shown;
-  if (current === undefined || shown === undefined || heard === undefined) {
-    return [];
-  }
-  return new Airing({ state, air, current, shown, heard }, settings).next(now);
+  return airingOf(state, state.air, settings)?.next(now) ?? [];
 }
 
 /**
- * A broadcast is begun when the picture of its first segment may be closed: sooner nothing is made of it, and by then
- * readings of the machine are of the time with the feed, whose encoder may run on it.
+ * From which moment on {@link decide} has marks to give, should the log bring nothing before that.
+ * @returns {@link WHATEVER_THE_TIME} when the log alone makes something due, {@link NEVER} when time makes nothing due
  */
+export function nextDue(state: ChannelState, settings: DecideSettings): Milliseconds {
+  if (state.air === null) {
+    return earliest(NEVER, ...beginnings(state, settings).map(({ dueAt }) => dueAt));
+  }
+  return airingOf(state, state.air, settings)?.dueAt() ?? NEVER;
+}
+
+function airingOf(
+  state: ChannelState,
+  air: AirState,
+  settings: DecideSettings,
+): Airing | undefined {
+  const current = currentPicture(air);
+  const shown = current && sessionOf(state, current.session);
+  const heard = sessionOf(state, air.sounds.at(-1)?.session ?? '') ?? shown;
+  return current === undefined || shown === undefined || heard === undefined
+    ? undefined
+    : new Airing({ state, air, current, shown, heard }, settings);
+}
+
+/** A session that a broadcast can begin with. */
+interface Beginning {
+  readonly session: SessionState;
+  readonly picture: NonNullable<SessionState['picture']>;
+  readonly broadcast: SegmentNumber;
+  readonly dueAt: Milliseconds;
+}
+
+/**
+ * In `standard` a broadcast is begun when the picture of its first segment may be closed: sooner nothing is made of it,
+ * and by then readings of the machine are of the time with the feed, whose encoder may run on it.
+ *
+ * In low latency its first segment is made while it comes, so the broadcast is begun {@link EARLY_LEAD} before that, as
+ * soon as a picture has come that can be decoded: with what is known of the machine by then.
+ */
+function beginnings(
+  { sessions, floor }: ChannelState,
+  { profile, closeAfter }: Pick<DecideSettings, 'profile' | 'closeAfter'>,
+): readonly Beginning[] {
+  const isAhead = profile !== 'standard';
+  return sessions.flatMap((session) => {
+    const grid = gridOf(session.fps);
+    // Ahead of its first segment, what comes before that is enough.
+    const showable = session.spent
+      ? undefined
+      : firstShowable(session, grid, isAhead ? 0 : floor * grid.segmentFrames);
+    const { picture, highest, ended } = session;
+    if (showable === undefined || picture === null) {
+      return [];
+    }
+    const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
+    const broadcast = segmentNumber(Math.max(first, floor));
+    const from = firstFrame(grid, broadcast);
+    const hasBegun = highest >= from;
+    if (!hasBegun && (!isAhead || ended !== null)) {
+      return [];
+    }
+    const end = firstFrame(grid, segmentNumber(broadcast + 1));
+    const isEnough = isAhead ? hasBegun : highest >= end || ended !== null;
+    const time = isAhead
+      ? timeOfFrame(grid, from) - EARLY_LEAD
+      : timeOfFrame(grid, end) + closeAfter;
+    const dueAt = isEnough ? WHATEVER_THE_TIME : milliseconds(time);
+    return [{ session, picture, broadcast, dueAt }];
+  });
+}
+
 function goOnAir(
   state: ChannelState,
   now: Milliseconds,
-  { ladder, profile, means, closeAfter, epoch }: DecideSettings,
+  settings: DecideSettings,
 ): readonly MarkEntry[] {
-  for (const session of state.sessions) {
-    const grid = gridOf(session.fps);
-    const showable = session.spent
-      ? undefined
-      : firstShowable(session, grid, state.floor * grid.segmentFrames);
-    if (showable === undefined || session.picture === null) {
-      continue;
-    }
-    const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
-    const broadcast = segmentNumber(Math.max(first, state.floor));
-    const from = firstFrame(grid, broadcast);
-    const end = firstFrame(grid, segmentNumber(broadcast + 1));
-    const isWhole =
-      session.highest >= end ||
-      session.ended !== null ||
-      now >= timeOfFrame(grid, end) + closeAfter;
-    if (session.highest >= from && isWhole) {
-      const whole = renditionsOf(ladder, session.picture, grid);
-      const admitted = admit(whole, costSourceOf(session.picture, session), grid, means);
-      return [
-        { t: 'on-air', epoch, broadcast, fps: session.fps, profile, ...admitted },
-        { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
-        // What the feed carried just before is context for the first segment.
-        {
-          t: 'sound',
-          epoch,
-          from: encodedSamplesOf(grid, broadcast).from,
-          session: session.session,
-        },
-      ];
-    }
+  const { ladder, profile, means, epoch } = settings;
+  const begun = beginnings(state, settings).find(({ dueAt }) => now >= dueAt);
+  if (begun === undefined) {
+    return [];
   }
-  return [];
+  const { session, picture, broadcast } = begun;
+  const grid = gridOf(session.fps);
+  const from = firstFrame(grid, broadcast);
+  const whole = renditionsOf(ladder, picture, grid);
+  const admitted = admit(whole, costSourceOf(picture, session), grid, means);
+  return [
+    { t: 'on-air', epoch, broadcast, fps: session.fps, profile, ...admitted },
+    { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
+    // What the feed carried just before is context for the first segment.
+    {
+      t: 'sound',
+      epoch,
+      from: encodedSamplesOf(grid, broadcast).from,
+      session: session.session,
+    },
+  ];
 }
 
 /** What is on air, and whose pictures and whose sound it is made of. */
@@ -138,7 +205,19 @@ interface Sign {
   readonly patience: number;
 }
 
-/** One decision about the broadcast on air. */
+/** A place up to which can be closed, and from when on. */
+interface Due<Place> {
+  readonly at: Place;
+  readonly dueAt: Milliseconds;
+}
+
+/** The last place of those that are due, one after another. */
+function lastDue<Place>(dues: readonly Due<Place>[], now: Milliseconds): Place | undefined {
+  const open = dues.findIndex(({ dueAt }) => now < dueAt);
+  return dues.slice(0, open === -1 ? dues.length : open).at(-1)?.at;
+}
+
+/** One decision about the broadcast on air, and when it is to be taken. */
 class Airing {
   readonly #onAir: OnAir;
   readonly #settings: DecideSettings;
@@ -151,22 +230,45 @@ class Airing {
     this.#onAir = onAir;
     this.#settings = settings;
     this.#grid = gridOf(air.fps);
-    this.#gapFrom = current.gapFrom ?? frameIndex(Math.max(shown.lastShown + 1, air.closed.frame));
+    // A session shows something from its first place on: where a broadcast begins ahead of its feed, what came before.
+    const begun = Math.max(shown.lastShown, current.from);
+    this.#gapFrom = current.gapFrom ?? frameIndex(Math.max(begun + 1, air.closed.frame));
   }
 
   next(now: Milliseconds): readonly MarkEntry[] {
-    const { state, shown, heard } = this.#onAir;
-    const newest = state.sessions.findLast((session) => session === shown || session === heard);
-    if (this.#settings.isEndAsked || newest?.ended?.clean === true || this.#isGivenUp(now)) {
+    if (now >= this.#endDueAt()) {
       return this.#end();
     }
-    const changes = [...this.#changePicture(), ...this.#changeSound()];
+    const changes = this.#changes();
     return changes.length > 0
       ? changes
       : [
-          ...(this.#isPictureDue(now) ? this.#closePicture() : []),
-          ...(this.#isSoundDue(now) ? this.#closeSound() : []),
+          ...this.#closePicture(lastDue(this.#pictureDues(), now)),
+          ...this.#closeSound(lastDue(this.#soundDues(), now)),
         ];
+  }
+
+  dueAt(): Milliseconds {
+    return this.#changes().length > 0
+      ? WHATEVER_THE_TIME
+      : earliest(
+          this.#endDueAt(),
+          ...[...this.#pictureDues().slice(0, 1), ...this.#soundDues().slice(0, 1)].map(
+            ({ dueAt }) => dueAt,
+          ),
+        );
+  }
+
+  #changes(): readonly MarkEntry[] {
+    return [...this.#changePicture(), ...this.#changeSound()];
+  }
+
+  #endDueAt(): Milliseconds {
+    const { state, shown, heard } = this.#onAir;
+    const newest = state.sessions.findLast((session) => session === shown || session === heard);
+    return this.#settings.isEndAsked || newest?.ended?.clean === true
+      ? WHATEVER_THE_TIME
+      : this.#givenUpAt();
   }
 
   /** The session that pictures go on with: this one after a gap, or the next to have come. */
@@ -207,8 +309,8 @@ class Airing {
     return state.sessions.slice(at).filter(({ spent, fps }) => !spent && fps === air.fps);
   }
 
-  /** Whether the publisher has been gone for too long, with pictures and sound: now, or before a session that is to follow. */
-  #isGivenUp(now: Milliseconds): boolean {
+  /** When the publisher has been gone for too long, with pictures and sound: by the clock, or before a session that is to follow. */
+  #givenUpAt(): Milliseconds {
     const { state, shown, heard } = this.#onAir;
     const isOnAir = (session: SessionState): boolean => session === shown || session === heard;
     const newest = state.sessions.findLastIndex(isOnAir);
@@ -225,12 +327,12 @@ class Airing {
         beginning !== undefined &&
         beginning - last.at >= last.patience;
       if (isLate) {
-        return true;
+        return WHATEVER_THE_TIME;
       }
       const sign = this.#lastSignOf(session);
       last = last === undefined || sign.at > last.at ? sign : last;
     }
-    return last !== undefined && now - last.at >= last.patience;
+    return last === undefined ? NEVER : milliseconds(last.at + last.patience);
   }
 
   /** When a session's oldest frame is; undefined when none is remembered: those that came too late are forgotten. */
@@ -270,71 +372,79 @@ class Airing {
     return marks;
   }
 
-  /** Where the picture of the next segment to close ends. */
-  #pictureEnd(): FrameIndex {
-    return firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.picture + 1));
-  }
-
   /** How far a track has come behind the other one: an encoder that comes back is as it was. */
   #behind(track: 'pictures' | 'sound'): Milliseconds {
     const { shown, heard } = this.#onAir;
     return milliseconds(Math.max(shown.behind[track], heard.behind[track]));
   }
 
-  #isPictureDue(now: Milliseconds): boolean {
-    const { current, shown, heard } = this.#onAir;
-    const end = this.#pictureEnd();
+  /** Where pictures can be closed, and from when on. */
+  #pictureDues(): readonly Due<FrameIndex>[] {
+    return pictureClosings(this.#onAir.air).map((frame) => ({
+      at: frame,
+      dueAt: this.#pictureDueAt(frame),
+    }));
+  }
+
+  #pictureDueAt(end: FrameIndex): Milliseconds {
+    const { air, current, shown, heard } = this.#onAir;
     const time = timeOfFrame(this.#grid, end);
-    if (current.gapFrom === undefined && shown.highest >= end) {
-      return true;
+    // All below the highest has come; in `standard` a second picture for the last place is waited for, too.
+    const reached = air.profile === 'standard' ? shown.highest : shown.highest + 1;
+    const isWaiting = air.profile !== 'standard' && waitsForNeighbour(shown, end);
+    if (current.gapFrom === undefined && reached >= end && !isWaiting) {
+      return WHATEVER_THE_TIME;
     }
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
     const isAway = shown.ended !== null || time - seen > fromSeconds(GONE_SECONDS);
     const lag = pictureLag(this.#behind('pictures'));
     const told = timeOfSample(samplePosition(heard.soundEnd)) - lag;
     const hasPassed = isAway && told >= time;
-    return hasPassed || now >= time + this.#settings.closeAfter;
+    return hasPassed ? WHATEVER_THE_TIME : milliseconds(time + this.#settings.closeAfter);
   }
 
-  #closePicture(): readonly MarkEntry[] {
+  #closePicture(frame: FrameIndex | undefined): readonly MarkEntry[] {
     const { epoch } = this.#settings;
-    const frame = this.#pictureEnd();
-    return [...this.#fill(frame), { t: 'picture-closed', epoch, frame }];
+    return frame === undefined ? [] : [...this.#fill(frame), { t: 'picture-closed', epoch, frame }];
   }
 
-  /** How far sound must have come before that of the next segment to close can be coded. */
-  #soundEnd(): SamplePosition {
-    return soundClosedAt(this.#grid, segmentNumber(this.#onAir.air.next.sound));
+  /** Where sound can be closed, and from when on. */
+  #soundDues(): readonly Due<SamplePosition>[] {
+    return soundClosings(this.#onAir.air).map((closing) => ({
+      at: closing.sample,
+      dueAt: this.#soundDueAt(closing),
+    }));
   }
 
-  #isSoundDue(now: Milliseconds): boolean {
+  #soundDueAt({ sample, frame }: SoundClosing): Milliseconds {
     const { current, shown, heard } = this.#onAir;
-    const end = this.#soundEnd();
-    if (heard.soundEnd >= end) {
-      return true;
+    if (heard.soundEnd >= sample) {
+      return WHATEVER_THE_TIME;
     }
-    const time = timeOfSample(end);
-    const isAway = heard.ended !== null || heard.soundEnd < end - GONE_SECONDS * SAMPLE_RATE;
-    const picture = firstFrame(this.#grid, segmentNumber(this.#onAir.air.next.sound + 1));
+    const isAway = heard.ended !== null || heard.soundEnd < sample - GONE_SECONDS * SAMPLE_RATE;
     // A feed that never had sound is not waited for; one that had may come back with it behind its pictures.
     const lag = heard.soundEnd === 0 ? 0 : soundLag(this.#behind('sound'));
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1)) - lag;
     const hasPassed =
-      isAway && current.gapFrom === undefined && seen > timeOfFrame(this.#grid, picture);
-    return hasPassed || now >= time + this.#settings.closeAfter;
+      isAway && current.gapFrom === undefined && seen > timeOfFrame(this.#grid, frame);
+    return hasPassed
+      ? WHATEVER_THE_TIME
+      : milliseconds(timeOfSample(sample) + this.#settings.closeAfter);
   }
 
-  #closeSound(): readonly MarkEntry[] {
-    return [{ t: 'sound-closed', epoch: this.#settings.epoch, sample: this.#soundEnd() }];
+  #closeSound(sample: SamplePosition | undefined): readonly MarkEntry[] {
+    const { epoch } = this.#settings;
+    return sample === undefined ? [] : [{ t: 'sound-closed', epoch, sample }];
   }
 
   /** Closes what was shown and heard, then goes off air. */
   #end(): readonly MarkEntry[] {
-    const { broadcast, next } = this.#onAir.air;
-    const last = segmentNumber(Math.max(next.picture - 1, next.sound - 1, this.#lastSegment()));
+    const { air } = this.#onAir;
+    const { broadcast, next } = air;
+    const last = segmentNumber(Math.max(lastBegun(air), this.#lastSegment()));
     const marks = [
-      ...(next.picture <= last ? this.#closePicture() : []),
-      ...(next.sound <= last ? this.#closeSound() : []),
+      ...(next.picture <= last ? this.#closePicture(pictureClosings(air).at(-1)) : []),
+      ...(next.sound <= last ? this.#closeSound(wholeSegment(air, next.sound).sample) : []),
     ];
     return marks.length > 0
       ? marks

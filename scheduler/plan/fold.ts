@@ -204,8 +204,12 @@ function foldPictureClosed(state: ChannelState, air: AirState, frame: FrameIndex
 }
 
 function foldSoundClosed(state: ChannelState, air: AirState, sample: SamplePosition): void {
+  const grid = gridOf(air.fps);
   air.closed.sample = sample;
-  air.next.sound = segmentNumber(Math.floor(sample / gridOf(air.fps).segmentSamples));
+  // In low latency a mark may lie inside the sound that a segment is coded from.
+  while (soundClosedAt(grid, air.next.sound) <= sample) {
+    air.next.sound = segmentNumber(air.next.sound + 1);
+  }
   forget(state, air);
 }
 

@@ -21,9 +21,17 @@ interface Run {
 
 /** The spans of segment `n`, in order, without overlap. */
 export function planSound(state: ChannelState, air: AirState, n: number): SoundSpan[] {
-  const needed = encodedSamplesOf(gridOf(air.fps), segmentNumber(n));
+  return soundSpans(state, air, encodedSamplesOf(gridOf(air.fps), segmentNumber(n)));
+}
+
+/** The spans of any 48 kHz samples. */
+export function soundSpans(
+  state: ChannelState,
+  air: AirState,
+  needed: { readonly from: number; readonly to: number },
+): SoundSpan[] {
   const spans: SoundSpan[] = [];
-  let cursor: number = needed.from;
+  let cursor = needed.from;
   for (const stretch of heardStretches(air)) {
     const session = sessionOf(state, stretch.session);
     for (const run of runsOf(session?.sound ?? [])) {

@@ -42,6 +42,8 @@ export function heardStretches({ sounds }: AirState): readonly HeardStretch[] {
 /** The latest session that was shown, the one in effect unless `gapFrom` is set. */
 export interface CurrentPicture {
   readonly session: string;
+  /** Where it began. */
+  readonly from: FrameIndex;
   /** Where hold began after it, or undefined while the session is shown. */
   readonly gapFrom: FrameIndex | undefined;
   readonly isSlate: boolean;
@@ -56,6 +58,7 @@ export function currentPicture({ pictures }: AirState): CurrentPicture | undefin
   }
   return {
     session: mark.source.session,
+    from: mark.from,
     gapFrom: pictures[at + 1]?.from,
     isSlate: pictures.at(-1)?.source.kind === 'slate',
   };

@@ -17,6 +17,17 @@ const FOLDER = path.dirname(fileURLToPath(import.meta.url));
 /** OBS needs a while until it streams; its clip goes on for longer than it is asked to run. */
 const SPARE_SECONDS = 15;
 
+/** Never resolves: rejects when a publisher ends badly, which nobody should wait for on air. */
+function failed(ended: ReturnType<typeof run>, name: string): Promise<never> {
+  return new Promise((_, reject) => {
+    void ended.then(({ code, stderr }) => {
+      if (code !== 0) {
+        reject(new Error(`${name} ended with ${code}: ${stderr.trim().slice(-1_000)}`));
+      }
+    }, reject);
+  });
+}
+
 async function publishWith(pipeline: Pipeline, name: string, seconds: number): Promise<Row> {
   const clip = await makeClip(RECIPES['steady-30'], seconds + SPARE_SECONDS);
   const channel = `by-${name}`;
@@ -30,7 +41,10 @@ async function publishWith(pipeline: Pipeline, name: string, seconds: number): P
   const ended = run(script, [server, key, clip.path, String(seconds)], {
     timeoutMs: (seconds + 60) * 1000,
   });
-  const { broadcast, fps } = await waitForAir(pipeline, channel);
+  const { broadcast, fps } = await Promise.race([
+    waitForAir(pipeline, channel),
+    failed(ended, name),
+  ]);
   const outcome = await ended;
   process.stdout.write(outcome.stdout);
   process.stderr.write(outcome.stderr);

@@ -7,11 +7,12 @@ import { mp4InputOptions } from './options.ts';
 import { pictureGraph, PREVIEW_PAD, videoPad, type PictureTiming } from './picture-graph.ts';
 
 /** Quality at which x264 stops spending bits; the peak rate caps it. */
-const CRF = 23;
+export const CRF = 23;
 /** Seconds of the peak rate that a decoder's buffer holds; each segment starts with half of it filled. */
-const BUFFER_SECONDS = 1;
+export const BUFFER_SECONDS = 1;
 
-const level = (rendition: VideoRendition): string => {
+/** Of H.264, as ffmpeg wants it: `4.1`. */
+export const level = (rendition: VideoRendition): string => {
   const idc = Number.parseInt(rendition.codecs.slice(-2), 16);
   return `${Math.floor(idc / 10)}.${idc % 10}`;
 };

@@ -5,13 +5,13 @@ import type { PicturePlan } from '../picture-plan.ts';
 import type { SourcePicture } from '../source-picture.ts';
 
 /** Width of the preview, pixels; its height follows. */
-const PREVIEW_WIDTH = 320;
+export const PREVIEW_WIDTH = 320;
 
 /**
  * swscale's slowest rounding is the only one that gives the same pixels on every CPU. Each size is scaled from the
  * next larger one, which costs less than scaling each from the source.
  */
-const SCALER_FLAGS = 'flags=bicubic+accurate_rnd+bitexact';
+export const SCALER_FLAGS = 'flags=bicubic+accurate_rnd+bitexact';
 
 /** matrix_coefficients of H.264 table E-5. */
 const BT709 = 1;
@@ -31,7 +31,10 @@ function fills(source: SourcePicture, frame: { width: number; height: number }):
  * Brings pictures to `frame`: scaled, or letterboxed when any of them has another shape. Sizes may change
  * from picture to picture, so the letterboxing form computes for each.
  */
-function fit(sources: readonly SourcePicture[], frame: { width: number; height: number }): string {
+export function fit(
+  sources: readonly SourcePicture[],
+  frame: { width: number; height: number },
+): string {
   const { width, height } = frame;
   const isBt709 = sources.every((s) => s.matrix === BT709 || s.matrix === UNSPECIFIED);
   const isPlain = isBt709 && sources.every((s) => s.isPlain && !s.isFullRange);

@@ -6,9 +6,9 @@ import type { Command } from './compose.ts';
 import { mp4InputOptions } from './options.ts';
 
 /** The encoder's format, for every piece. */
-const FORMAT = `aformat=sample_fmts=fltp:sample_rates=${SAMPLE_RATE}:channel_layouts=stereo`;
+export const FORMAT = `aformat=sample_fmts=fltp:sample_rates=${SAMPLE_RATE}:channel_layouts=stereo`;
 /** Both channels get the whole of a mono source; ffmpeg's own mixing takes 3 dB off. */
-const MONO_TO_STEREO = 'pan=stereo|c0=c0|c1=c0';
+export const MONO_TO_STEREO = 'pan=stereo|c0=c0|c1=c0';
 
 function spanFilters(piece: SpanPiece): string {
   const { decodedRate, skipDecoded, skip, samples } = piece;

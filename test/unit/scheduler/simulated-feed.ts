@@ -3,7 +3,12 @@ import type { IngestEntry, LogEntry } from '#common/contracts/log';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { SAMPLE_RATE, gridOf, placeOfTime, segmentOfFrame, type FpsName } from '#common/grid';
 import { frameIndex, milliseconds } from '#common/time';
-import { decide, type DecideSettings } from '../../../scheduler/plan/decide.ts';
+import {
+  WHATEVER_THE_TIME,
+  decide,
+  nextDue,
+  type DecideSettings,
+} from '../../../scheduler/plan/decide.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { emptyChannel, type ChannelState } from '../../../scheduler/plan/state.ts';
 import { DEFAULT_LADDER } from '#common/contracts/channel';
@@ -22,6 +27,13 @@ export const SETTINGS: DecideSettings = {
   isEndAsked: false,
 };
 
+/** Settings of a channel in low latency. */
+export const LOW_LATENCY: DecideSettings = {
+  ...SETTINGS,
+  profile: 'low',
+  closeAfter: milliseconds(500),
+};
+
 /** A publisher whose frames are told to a log, one entry for a picture and the sound that came with it. */
 export class SimulatedSession {
   readonly #name: string;
@@ -31,6 +43,8 @@ export class SimulatedSession {
   readonly #reorder: boolean;
   readonly #behind: { readonly pictures?: number; readonly sound?: number };
   readonly #origin: number;
+  readonly #hasFields: boolean;
+  readonly #shake: () => number;
   #seq = 0;
   #k = 0;
   #index: number;
@@ -46,6 +60,10 @@ export class SimulatedSession {
       readonly reorder: boolean;
       /** Milliseconds that pictures, or sound, come after the other track's of their time. */
       readonly behind?: { readonly pictures?: number; readonly sound?: number };
+      /** Every picture is of two fields and has two places. */
+      readonly hasFields?: boolean;
+      /** Below 0.05 a picture has the place of the one before. */
+      readonly shake?: () => number;
     },
   ) {
     this.#name = name;
@@ -54,6 +72,8 @@ export class SimulatedSession {
     this.#rate = options.rate;
     this.#reorder = options.reorder;
     this.#behind = options.behind ?? {};
+    this.#hasFields = options.hasFields ?? false;
+    this.#shake = options.shake ?? (() => 1);
     this.#index = Math.floor(placeOfTime(gridOf(options.fps), milliseconds(options.at)));
     this.#origin = Math.round((options.at * SAMPLE_RATE) / 1000);
   }
@@ -78,16 +98,19 @@ export class SimulatedSession {
       entries.push({ t: 'frames', session: this.#name, v: [], a });
     }
     const end = placeOfTime(grid, milliseconds(at - (this.#behind.pictures ?? 0)));
-    const step = this.#reorder ? 2 : 1;
+    const stride = this.#hasFields ? 2 : 1;
+    const step = this.#reorder ? 2 * stride : stride;
     while (this.#index + step <= end) {
       const isKey = this.#sinceKey % this.#keyframeEvery === 0;
       if (lost === 'all' || lost === 'pictures') {
         this.#index += step;
       } else {
-        const places = isKey || !this.#reorder ? [this.#index] : [this.#index + 1, this.#index];
-        this.#index += places.length;
+        const places =
+          isKey || !this.#reorder ? [this.#index] : [this.#index + stride, this.#index];
+        this.#index += this.#shake() < 0.05 ? 0 : places.length * stride;
         const v = places.map((index): [number, number, number, number, number] => {
-          const flags = isKey ? FRAME_FLAGS.start | FRAME_FLAGS.idr : 0;
+          const start = isKey ? FRAME_FLAGS.start | FRAME_FLAGS.idr : 0;
+          const flags = start | (this.#hasFields ? FRAME_FLAGS.fields : 0);
           return [this.#next(), index, segmentOfFrame(grid, frameIndex(index)), 9, flags];
         });
         this.#sinceKey += 1;
@@ -126,11 +149,16 @@ export class SimulatedLog {
     }
   }
 
-  /** Lets the leader decide until nothing is due. `race` slips into the log between a decision and its marks. */
+  /**
+   * Lets the leader decide until nothing is due, as it does: first what the log alone makes due, then what is due by the
+   * clock. `race` slips into the log between a decision and its marks.
+   */
   lead(now: number, settings: DecideSettings = SETTINGS, race: readonly LogEntry[] = []): void {
     const waiting = [...race];
     for (;;) {
-      const marks = decide(this.state, milliseconds(now), settings);
+      const due = nextDue(this.state, settings);
+      const at = due === WHATEVER_THE_TIME ? due : milliseconds(now);
+      const marks = decide(this.state, at, settings);
       if (marks.length === 0) {
         this.append(...waiting);
         return;
@@ -142,7 +170,12 @@ export class SimulatedLog {
 }
 
 /** A channel's life from a seed; ends off air. */
-export function simulateLife(random: () => number, steps: number): SimulatedLog {
+export function simulateLife(
+  random: () => number,
+  steps: number,
+  settings: DecideSettings = SETTINGS,
+  options: { readonly hasFields?: boolean; readonly shake?: () => number } = {},
+): SimulatedLog {
   const log = new SimulatedLog();
   const pick = <T>(...values: readonly T[]): T =>
     values[Math.floor(random() * values.length)] ?? (values[0] as T);
@@ -154,7 +187,7 @@ export function simulateLife(random: () => number, steps: number): SimulatedLog 
     const chance = random();
     if (session === undefined) {
       now += pick(20, 500, 3_000, 9_000, 30_000) * random();
-      log.lead(now);
+      log.lead(now, settings);
       sessions += 1;
       session = new SimulatedSession(`s${sessions}`, {
         fps,
@@ -163,6 +196,7 @@ export function simulateLife(random: () => number, steps: number): SimulatedLog 
         rate: pick(0, 44_100, 48_000, 48_000),
         reorder: random() < 0.5,
         behind: pick({}, {}, { pictures: 2_400 }, { sound: 1_700 }),
+        ...options,
       });
       log.append(session.begin(now));
     } else if (chance < 0.06) {
@@ -179,13 +213,13 @@ export function simulateLife(random: () => number, steps: number): SimulatedLog 
       const lost = pick('pictures' as const, 'pictures' as const, 'sound' as const);
       for (const until = now + 15_000 * random(); now < until; now += 200) {
         log.append(...session.upTo(now, lost));
-        log.lead(now);
+        log.lead(now, settings);
       }
     } else if (chance < 0.25) {
       // The network stalls and what was sent comes in a burst.
       const until = now + 6_000 * random();
       for (; now < until; now += 200) {
-        log.lead(now);
+        log.lead(now, settings);
       }
       log.append(...session.upTo(now));
     } else if (chance < 0.27) {
@@ -197,15 +231,15 @@ export function simulateLife(random: () => number, steps: number): SimulatedLog 
       const entries = session.upTo(now);
       const racing = random() < 0.2 ? entries.splice(-2) : [];
       log.append(...entries);
-      log.lead(now, SETTINGS, racing);
+      log.lead(now, settings, racing);
     }
-    log.lead(now);
+    log.lead(now, settings);
   }
   if (session !== undefined) {
     log.append(session.end(now, true));
   }
   for (const end = now + 20_000; now < end; now += 500) {
-    log.lead(now);
+    log.lead(now, settings);
   }
   return log;
 }

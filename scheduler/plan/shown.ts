@@ -1,0 +1,338 @@
+/**
+ * What a closed mark has decided, for workers that make a segment while it comes: the same pictures and the same sound,
+ * place for place, that the segment's task names afterwards. Pure.
+ */
+import { FRAME_FLAGS, type MarkEntry } from '#common/contracts/log';
+import type {
+  DecodeFrom,
+  ShownEntry,
+  ShownPicture,
+  ShownSound,
+} from '#common/contracts/early-task';
+import type { VideoSpan } from '#common/contracts/task';
+import { firstFrame, gridOf, segmentOfFrame, type Grid } from '#common/grid';
+import {
+  frameIndex,
+  samplePosition,
+  segmentNumber,
+  type FrameIndex,
+  type SamplePosition,
+  type SegmentNumber,
+} from '#common/time';
+import { picturesClosedTo, soundClosedTo } from './closings.ts';
+import { soundSpans } from './plan-sound.ts';
+import { planVideo } from './plan-video.ts';
+import { isOfFields, isStart, startOf } from './start-points.ts';
+import {
+  sessionOf,
+  type AirState,
+  type ChannelState,
+  type SessionState,
+  type VideoPlace,
+} from './state.ts';
+
+/** A picture that is up. */
+export type Picture =
+  | { readonly kind: 'slate' }
+  | { readonly kind: 'frame'; readonly session: SessionState; readonly frame: VideoPlace };
+
+/** How far entries have told what is shown and heard. */
+export interface ShownSoFar {
+  readonly broadcast: SegmentNumber;
+  readonly pictures: FrameIndex;
+  readonly sound: SamplePosition;
+  /** The picture up in the last place told; undefined before the first. */
+  readonly up: Picture | undefined;
+}
+
+/** How far a state has come; undefined where nothing is told of: off air, and in `standard`. */
+export function shownSoFar(state: ChannelState): ShownSoFar | undefined {
+  const { air } = state;
+  return air === null || air.profile === 'standard'
+    ? undefined
+    : {
+        broadcast: air.broadcast,
+        pictures: picturesClosedTo(air),
+        sound: soundClosedTo(air),
+        up: pictureUp(state, air),
+      };
+}
+
+/** The picture in the last place that is closed; undefined before the first. */
+export function pictureUp(state: ChannelState, air: AirState): Picture | undefined {
+  const closed = picturesClosedTo(air);
+  if (closed === firstFrame(gridOf(air.fps), air.broadcast)) {
+    return undefined;
+  }
+  const last = frameIndex(closed - 1);
+  const { changes } = picturesOf(state, air, segmentOfFrame(gridOf(air.fps), last));
+  return changes.findLast(({ place }) => place <= last)?.picture;
+}
+
+/**
+ * What a mark has decided.
+ * @param soFar from the state before the mark
+ * @param state right after it
+ * @returns entries in order; none for marks that close nothing and for those that come again
+ */
+export function shownBy(
+  soFar: ShownSoFar | undefined,
+  mark: MarkEntry,
+  state: ChannelState,
+): readonly ShownEntry[] {
+  if (soFar === undefined) {
+    return [];
+  }
+  if (mark.t === 'off-air') {
+    const { broadcast, last } = mark;
+    return broadcast === soFar.broadcast ? [{ t: 'end', broadcast, last }] : [];
+  }
+  const { air } = state;
+  if (air === null || air.broadcast !== soFar.broadcast) {
+    return [];
+  }
+  switch (mark.t) {
+    case 'picture-closed':
+      return shownPictures(soFar, state, air);
+    case 'sound-closed':
+      return shownSound(soFar, state, air);
+    default:
+      return [];
+  }
+}
+
+function shownSound(
+  { broadcast, sound: from }: ShownSoFar,
+  state: ChannelState,
+  air: AirState,
+): readonly ShownEntry[] {
+  const to = soundClosedTo(air);
+  if (to <= from) {
+    return [];
+  }
+  const spans = soundSpans(state, air, { from, to }).map((span): ShownSound => {
+    const { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk } = span;
+    const samples = { from: samplePosition(span.from), to: samplePosition(span.to) };
+    return { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk, ...samples };
+  });
+  return [{ t: 'sound', broadcast, from, to, spans }];
+}
+
+type PicturesEntry = Extract<ShownEntry, { t: 'pictures' }>;
+
+/** One entry for each segment and each session that pictures are of. */
+function shownPictures(
+  soFar: ShownSoFar,
+  state: ChannelState,
+  air: AirState,
+): readonly ShownEntry[] {
+  const grid = gridOf(air.fps);
+  const to = picturesClosedTo(air);
+  const entries: PicturesEntry[] = [];
+  let { up, pictures: from } = soFar;
+  while (from < to) {
+    const n = segmentOfFrame(grid, from);
+    const end = firstFrame(grid, segmentNumber(n + 1));
+    const stop = frameIndex(Math.min(to, end));
+    const segment = picturesOf(state, air, n);
+    const told: PicturesEntry[] = [];
+    let session: SessionState | undefined;
+    let entry: PicturesEntry = emptyEntry(soFar.broadcast, from, stop);
+    told.push(entry);
+    for (const { place, picture } of changesWithin(segment.changes, from, stop)) {
+      if (up !== undefined && isSame(up, picture)) {
+        continue;
+      }
+      up = picture;
+      if (picture.kind === 'frame') {
+        if (session !== undefined && session !== picture.session) {
+          entry.to = place;
+          entry = emptyEntry(soFar.broadcast, place, stop);
+          told.push(entry);
+        }
+        ({ session } = picture);
+        entry.decode = earlierStart(entry.decode, session, picture.frame);
+      }
+      entry.shown.push(shownPicture(picture, place));
+    }
+    addNeighbours(told, segment, { isFirst: from === firstFrame(grid, n), isLast: stop === end });
+    entries.push(...told);
+    from = stop;
+  }
+  return entries;
+}
+
+const emptyEntry = (broadcast: number, from: FrameIndex, to: FrameIndex): PicturesEntry => ({
+  t: 'pictures',
+  broadcast,
+  from,
+  to,
+  decode: null,
+  shown: [],
+});
+
+/** The same picture, told. */
+export const shownPicture = (picture: Picture, place: FrameIndex): ShownPicture =>
+  picture.kind === 'slate'
+    ? { kind: 'slate', place }
+    : {
+        kind: 'frame',
+        place,
+        seq: picture.frame.seq,
+        ...(isOfFields(picture.frame) ? { fields: true } : {}),
+      };
+
+const isSame = (a: Picture, b: Picture): boolean =>
+  a.kind === 'frame' && b.kind === 'frame'
+    ? a.session === b.session && a.frame.seq === b.frame.seq
+    : a.kind === b.kind;
+
+/** Where to decode a frame from, and what an entry has shown before it. */
+export function earlierStart(
+  known: DecodeFrom | null,
+  session: SessionState,
+  frame: VideoPlace,
+): DecodeFrom | null {
+  const start = startOf(session, frame);
+  return start === undefined || (known !== null && known.fromSeq <= start.seq)
+    ? known
+    : { session: session.session, fromSeq: start.seq, fromChunk: start.chunk };
+}
+
+function addNeighbours(
+  told: readonly PicturesEntry[],
+  { before, after }: SegmentPictures,
+  { isFirst, isLast }: { readonly isFirst: boolean; readonly isLast: boolean },
+): void {
+  const opening = told[0];
+  const closing = told.at(-1);
+  if (isFirst && opening !== undefined && before !== undefined) {
+    opening.before = before.seq;
+  }
+  if (isLast && closing !== undefined && after !== undefined) {
+    closing.after = after.seq;
+  }
+}
+
+/** A picture goes up in a place. */
+interface Change {
+  readonly place: FrameIndex;
+  readonly picture: Picture;
+}
+
+/** The changes at places `[from, to)`, the first of them at `from`. */
+function changesWithin(changes: readonly Change[], from: FrameIndex, to: FrameIndex): Change[] {
+  const at = changes.findLast(({ place }) => place <= from);
+  const rest = changes.filter(({ place }) => place > from && place < to);
+  return at === undefined ? rest : [{ place: from, picture: at.picture }, ...rest];
+}
+
+/** A segment's pictures, as its workers choose them from its spans. */
+interface SegmentPictures {
+  /** In order of place, the first in the segment's first. */
+  readonly changes: readonly Change[];
+  /** Neighbours outside the segment of its first picture, and of its last, where these are of two fields. */
+  readonly before: VideoPlace | undefined;
+  readonly after: VideoPlace | undefined;
+}
+
+function picturesOf(state: ChannelState, air: AirState, n: SegmentNumber): SegmentPictures {
+  const grid = gridOf(air.fps);
+  const spans = planVideo(state, air, n);
+  const chosen = spans.map((span, i) => chosenOf(state, span, { grid, n, isOpening: i === 0 }));
+  // Where two spans have a picture for the same place, the later has it from its first picture on.
+  let limit = Number.POSITIVE_INFINITY;
+  const changes: Change[] = [];
+  for (const { changes: own } of chosen.toReversed()) {
+    const kept = own.filter(({ place }) => place < limit);
+    limit = Math.min(limit, ...own.map(({ place }) => place));
+    changes.unshift(...kept);
+  }
+  return { changes, before: chosen[0]?.before, after: chosen.at(-1)?.after };
+}
+
+function chosenOf(
+  state: ChannelState,
+  span: VideoSpan,
+  segment: { readonly grid: Grid; readonly n: SegmentNumber; readonly isOpening: boolean },
+): SegmentPictures {
+  const { grid, n, isOpening } = segment;
+  const first = firstFrame(grid, n);
+  const end = firstFrame(grid, segmentNumber(n + 1));
+  if (span.kind === 'slate') {
+    const place = frameIndex(Math.max(span.from, first));
+    return {
+      changes: [{ place, picture: { kind: 'slate' } }],
+      before: undefined,
+      after: undefined,
+    };
+  }
+  const session = sessionOf(state, span.session);
+  if (session === undefined) {
+    return { changes: [], before: undefined, after: undefined };
+  }
+  const frames = decodableOf(session, span);
+  const from = Math.max(span.from, first);
+  const to = Math.min(span.to, end);
+  const byPlace = new Map<number, VideoPlace>();
+  let held: VideoPlace | undefined;
+  for (const frame of frames) {
+    if (frame.late) {
+      continue;
+    }
+    if (frame.index >= from && frame.index < to) {
+      byPlace.set(frame.index, frame);
+    } else if (frame.index < Math.min(from, span.to) && frame.index >= (held?.index ?? 0)) {
+      held = frame;
+    }
+  }
+  const opening = isOpening && !byPlace.has(first) ? held : undefined;
+  const changes = [...byPlace, ...(opening === undefined ? [] : [[first, opening] as const])]
+    .map(([place, frame]): Change => {
+      return { place: frameIndex(place), picture: { kind: 'frame', session, frame } };
+    })
+    .toSorted((a, b) => a.place - b.place);
+  const shown = changes.flatMap(({ picture }) => (picture.kind === 'frame' ? [picture.frame] : []));
+  const opens = isOpening ? shown[0] : undefined;
+  const closes = span.to >= end ? shown.at(-1) : undefined;
+  return {
+    changes,
+    before: opens && isOfFields(opens) ? lastBefore(frames, opens.index) : undefined,
+    after: closes && isOfFields(closes) ? firstFrom(frames, end) : undefined,
+  };
+}
+
+/** The frames of a span from its start point on, in decode order, without pictures that refer to what went before. */
+function decodableOf(
+  { video }: SessionState,
+  { fromSeq, toSeq }: { readonly fromSeq: number; readonly toSeq: number },
+): readonly VideoPlace[] {
+  const read = video.filter(({ seq }) => seq >= fromSeq && seq <= toSeq);
+  const begin = read.findIndex(isStart);
+  const start = read[begin];
+  return start === undefined
+    ? []
+    : read
+        .slice(begin)
+        .filter(({ index }) => (start.flags & FRAME_FLAGS.idr) !== 0 || index >= start.index);
+}
+
+function lastBefore(frames: readonly VideoPlace[], index: number): VideoPlace | undefined {
+  let last: VideoPlace | undefined;
+  for (const frame of frames) {
+    if (frame.index < index && frame.index >= (last?.index ?? 0)) {
+      last = frame;
+    }
+  }
+  return last;
+}
+
+function firstFrom(frames: readonly VideoPlace[], index: number): VideoPlace | undefined {
+  let first: VideoPlace | undefined;
+  for (const frame of frames) {
+    if (frame.index >= index && (first === undefined || frame.index < first.index)) {
+      first = frame;
+    }
+  }
+  return first;
+}

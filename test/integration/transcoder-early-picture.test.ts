@@ -1,0 +1,188 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ShownEntry } from '#common/contracts/early-task';
+import type { VideoFrame } from '#common/contracts/frame';
+import type { Profile } from '#common/contracts/channel';
+import { divisionOf } from '#common/division';
+import { firstFrame, gridOf } from '#common/grid';
+import { readFragment } from '#common/mp4/read';
+import { frameIndex, segmentNumber } from '#common/time';
+import type { RenditionFragment } from '../../transcoder/early/picture-encoder.ts';
+import { SegmentPicturesRun } from '../../transcoder/early/segment-pictures.ts';
+import type { PlacedPicture } from '../../transcoder/early/picture-line.ts';
+import { SessionPictures } from '../../transcoder/early/session-pictures.ts';
+import { codedVideo } from '../helpers/coded-frames.ts';
+import {
+  ENCODER,
+  LADDER,
+  SEGMENT,
+  makeVideo,
+  numbers,
+  placesOf,
+  stampsOf,
+} from './transcoder-harness.ts';
+
+const GRID = gridOf('30');
+const N = segmentNumber(SEGMENT);
+const FIRST = firstFrame(GRID, N);
+const SIZE = { width: 320, height: 180 };
+
+type Pictures = Extract<ShownEntry, { t: 'pictures' }>;
+
+/** What the leader tells of frames `[from, to)` of a session all of whose frames are shown in their places. */
+function told(frames: readonly VideoFrame[], from: number, to: number): Pictures {
+  return {
+    t: 'pictures',
+    broadcast: SEGMENT,
+    from: frameIndex(from),
+    to: frameIndex(to),
+    decode: { session: 's', fromSeq: 0, fromChunk: 0 },
+    shown: frames
+      .filter(({ index }) => index >= from && index < to)
+      .map(({ index, seq }) => ({ kind: 'frame', place: index, seq })),
+  };
+}
+
+/** One segment under way. */
+class Bench {
+  readonly fragments: RenditionFragment[] = [];
+  readonly pictures: SessionPictures;
+  readonly run: SegmentPicturesRun;
+  readonly #abort = new AbortController();
+  #wake = (): void => undefined;
+
+  constructor(profile: Profile, opening: PlacedPicture) {
+    this.pictures = new SessionPictures({
+      encoder: ENCODER,
+      size: SIZE,
+      signal: this.#abort.signal,
+      onChange: () => {
+        this.run.advance();
+        this.pictures.forgetBefore(this.run.wantedFrom);
+      },
+    });
+    this.run = new SegmentPicturesRun(
+      { grid: GRID, profile, n: N, renditions: LADDER, size: SIZE },
+      opening,
+      {
+        encoder: ENCODER,
+        signal: this.#abort.signal,
+        find: (source) =>
+          source.kind === 'frame' ? this.pictures.find(source.seq) : { state: 'lost' },
+        onFragment: (fragment) => {
+          this.fragments.push(fragment);
+          this.#wake();
+        },
+      },
+    );
+  }
+
+  /** Resolves when every rendition has given out so many fragments. */
+  async hasFragments(count: number): Promise<void> {
+    while (this.fragments.length < count * LADDER.length) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Ends the decoder, and waits for the segment. */
+  async finish(): Promise<Buffer> {
+    const preview = await this.run.finished();
+    this.pictures.stop();
+    return preview;
+  }
+
+  /** A rendition's segment. */
+  segment(rendition: string): Buffer {
+    return Buffer.concat(
+      this.fragments.filter((made) => made.rendition === rendition).map(({ bytes }) => bytes),
+    );
+  }
+}
+
+const openingOf = (frames: readonly VideoFrame[]): PlacedPicture => ({
+  kind: 'frame',
+  session: 's',
+  place: frames[0]?.index ?? FIRST,
+  seq: frames[0]?.seq ?? 0,
+});
+
+describe('the pictures of a segment made on time', () => {
+  test('are a fragment for every frame, out before the next frame has come', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const frames = codedVideo(file, FIRST - 40);
+    const bench = new Bench('instant', openingOf(frames));
+    let given = 0;
+    for (const frame of frames.slice(0, 40 + GRID.segmentFrames)) {
+      bench.pictures.feed(frame);
+      bench.run.tell(told(frames, frame.index, frame.index + 1));
+      if (frame.index >= FIRST) {
+        given += 1;
+        await bench.hasFragments(given);
+      }
+    }
+    const preview = await bench.finish();
+    expect(preview.readUInt16BE(0)).toBe(0xffd8);
+    for (const { id } of LADDER) {
+      expect(placesOf(GRID, bench.segment(id))).toEqual(numbers(FIRST, GRID.segmentFrames));
+    }
+    const [rendition] = LADDER;
+    if (rendition !== undefined) {
+      const made = {
+        rendition: rendition.id,
+        init:
+          bench.fragments.find((item) => item.rendition === rendition.id)?.init ?? Buffer.alloc(0),
+        data: bench.segment(rendition.id),
+        frames: GRID.segmentFrames,
+        first: 0,
+        end: 0,
+      };
+      expect(await stampsOf([made], rendition)).toEqual(numbers(40, GRID.segmentFrames));
+    }
+  });
+
+  test('are the same bytes when all of it was there from the beginning', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const frames = codedVideo(file, FIRST - 40);
+    const slowly = new Bench('instant', openingOf(frames));
+    const atOnce = new Bench('instant', openingOf(frames));
+    for (const frame of frames) {
+      atOnce.pictures.feed(frame);
+      slowly.pictures.feed(frame);
+      slowly.run.tell(told(frames, frame.index, frame.index + 1));
+    }
+    atOnce.run.tell(told(frames, frames[0]?.index ?? 0, FIRST + GRID.segmentFrames));
+    await Promise.all([slowly.finish(), atOnce.finish()]);
+    for (const { id } of LADDER) {
+      expect(atOnce.segment(id).equals(slowly.segment(id))).toBe(true);
+    }
+  });
+
+  test('repeat the last one in a hole, before the segment too', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const all = codedVideo(file, FIRST - 40);
+    const missing = new Set([...numbers(FIRST - 3, 6), ...numbers(FIRST + 20, 10)]);
+    const frames = all.filter(({ index }) => !missing.has(index));
+    const bench = new Bench('low', openingOf(all));
+    // Of what is missing only the showing is left out: the rest still refers to it.
+    for (const frame of all) {
+      bench.pictures.feed(frame);
+    }
+    bench.run.tell(told(frames, all[0]?.index ?? 0, FIRST + GRID.segmentFrames));
+    await bench.finish();
+    const [rendition] = LADDER;
+    const { fragments } = divisionOf(GRID, 'low');
+    expect(bench.fragments.length).toBe(fragments * LADDER.length);
+    if (rendition !== undefined) {
+      const data = bench.segment(rendition.id);
+      const init = bench.fragments[0]?.init ?? Buffer.alloc(0);
+      expect(readFragment(data).fragments).toBe(fragments);
+      const made = { rendition: rendition.id, init, data, frames: 60, first: 0, end: 0 };
+      const expected = numbers(40, GRID.segmentFrames).map((stamp) => {
+        const place = stamp - 40;
+        return place < 3 ? 36 : place >= 20 && place < 30 ? 59 : stamp;
+      });
+      expect(await stampsOf([made], rendition)).toEqual(expected);
+    }
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ShownEntry, ShownSound } from '#common/contracts/early-task';
+import type { AudioFrame } from '#common/contracts/frame';
+import type { AudioRendition } from '#common/contracts/rendition';
+import { aacFramesOf, gridOf } from '#common/grid';
+import { readFragment } from '#common/mp4/read';
+import { divisionOf } from '#common/division';
+import { samplePosition, segmentNumber } from '#common/time';
+import type { RenditionFragment } from '../../transcoder/early/picture-encoder.ts';
+import { SegmentSoundRun } from '../../transcoder/early/segment-sound.ts';
+import { transcode } from '../../transcoder/transcode.ts';
+import { codedAudio } from '../helpers/coded-frames.ts';
+import { tone } from '../helpers/sound.ts';
+import { ENCODER, SEGMENT, makeSoundFile, runSource } from './transcoder-harness.ts';
+
+const GRID = gridOf('30');
+const N = segmentNumber(SEGMENT);
+const { first, end } = aacFramesOf(GRID, N);
+const RENDITION: AudioRendition = {
+  kind: 'audio',
+  id: 'a96',
+  bitrateBps: 96_000,
+  codecs: 'mp4a.40.2',
+};
+/** Where the run begins: a second before the segment. */
+const ORIGIN = 1024 * (first - 47);
+
+type Sound = Extract<ShownEntry, { t: 'sound' }>;
+
+const startOf = ({ origin, k, rate }: AudioFrame): number =>
+  origin + Math.floor((k * 1024 * 48_000) / rate);
+
+/** What the leader tells when frames `[0, upTo)` of the run have come and `[0, before)` were told already. */
+function told(frames: readonly AudioFrame[], before: number, upTo: number): Sound {
+  const [head] = frames;
+  const next = frames[upTo];
+  const from = startOf(frames[before] ?? frames[0] ?? never());
+  const to = next === undefined ? startOf(frames[upTo - 1] ?? never()) : startOf(next);
+  const span: ShownSound = {
+    session: 's',
+    origin: ORIGIN,
+    rate: head?.rate ?? 48_000,
+    channels: 2,
+    firstK: Math.max(0, before - 7),
+    lastK: upTo - 1,
+    fromSeq: 0,
+    fromChunk: 0,
+    from: samplePosition(from),
+    to: samplePosition(to),
+  };
+  return { t: 'sound', broadcast: SEGMENT, from: span.from, to: span.to, spans: [span] };
+}
+
+function never(): never {
+  throw new Error('no such frame');
+}
+
+/** A segment's sound under way. */
+function begin(frames: readonly AudioFrame[]): {
+  readonly run: SegmentSoundRun;
+  readonly fragments: RenditionFragment[];
+} {
+  const fragments: RenditionFragment[] = [];
+  const run = new SegmentSoundRun(
+    { grid: GRID, profile: 'instant', n: N, rendition: RENDITION },
+    {
+      encoder: ENCODER,
+      signal: new AbortController().signal,
+      frameOf: (_session, _origin, k) => frames[k],
+      onFragment: (fragment) => {
+        fragments.push(fragment);
+      },
+    },
+  );
+  return { run, fragments };
+}
+
+/** The coded frames alone, without the boxes around them. */
+function payloadOf(media: Buffer): Buffer {
+  const payloads: Buffer[] = [];
+  for (let at = 0; at < media.byteLength; at += media.readUInt32BE(at)) {
+    if (media.toString('latin1', at + 4, at + 8) === 'mdat') {
+      payloads.push(media.subarray(at + 8, at + media.readUInt32BE(at)));
+    }
+  }
+  return Buffer.concat(payloads);
+}
+
+const bytesOf = (fragments: readonly RenditionFragment[]): Buffer =>
+  Buffer.concat(fragments.map(({ bytes }) => bytes));
+
+describe.each([48_000, 44_100])('the sound of a segment made on time, from %i Hz', (rate) => {
+  test('is as many fragments as its pictures, the same bytes however it comes', async () => {
+    const file = await makeSoundFile(tone(rate), rate, 2, 5);
+    const frames = codedAudio(file, ORIGIN);
+    const slow = begin(frames);
+    for (let k = 0; k + 1 < frames.length; k += 1) {
+      slow.run.tell(told(frames, k, k + 1));
+    }
+    const fast = begin(frames);
+    fast.run.tell(told(frames, 0, frames.length - 1));
+    await Promise.all([slow.run.finished(), fast.run.finished()]);
+    const bytes = bytesOf(slow.fragments);
+    expect(bytes.equals(bytesOf(fast.fragments))).toBe(true);
+    expect(slow.fragments.length).toBe(divisionOf(GRID, 'instant').fragments);
+    const info = readFragment(bytes);
+    expect(info.decodeTime).toBe(1024 * first);
+    expect(info.sampleCount).toBe(end - first);
+    const whole = await transcode(
+      { n: N, fps: '30', renditions: [RENDITION] },
+      { pictures: [], sounds: [runSource(GRID, N, frames)] },
+      ENCODER,
+    );
+    expect(payloadOf(bytes).equals(payloadOf(whole.segments[0]?.data ?? Buffer.alloc(0)))).toBe(
+      true,
+    );
+  });
+});

@@ -1,0 +1,261 @@
+/**
+ * A channel as a worker makes it on time: what is shown, told by its leader; its sessions, followed once for all segments
+ * under way; and those segments.
+ */
+import {
+  shownEntrySchema,
+  type DecodeFrom,
+  type EarlyTask,
+  type ShownEntry,
+} from '#common/contracts/early-task';
+import { redisKeys } from '#common/contracts/names';
+import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
+import { PipelineError, toPipelineError } from '#common/errors';
+import { gridOf } from '#common/grid';
+import { readJson } from '#common/json';
+import type { Logger } from '#common/logger';
+import type { StreamFollower } from '#common/stream-follower';
+import type { Encoder } from '../transcode.ts';
+import type { FrameSize } from './picture-commands.ts';
+import type { RenditionFragment } from './picture-encoder.ts';
+import { placedPicture, type Decoded, type PictureSource } from './picture-line.ts';
+import { SegmentPicturesRun } from './segment-pictures.ts';
+import { SegmentSoundRun } from './segment-sound.ts';
+import { SessionFeed } from './session-feed.ts';
+
+/** What a channel's work needs. */
+export interface ChannelWorkDeps {
+  readonly follower: StreamFollower;
+  readonly encoder: Encoder;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** The slate, decoded to that size. */
+  readonly slate: (size: FrameSize) => Promise<Buffer>;
+}
+
+/** Entries kept for tasks that are yet to come: some ten seconds of them. */
+const MOST_KEPT = 1_000;
+
+interface Kept {
+  readonly id: string;
+  readonly entry: ShownEntry;
+}
+
+interface Run {
+  readonly n: number;
+  readonly pictures: SegmentPicturesRun | undefined;
+  readonly sounds: readonly SegmentSoundRun[];
+  readonly stop: (error: PipelineError) => void;
+}
+
+/** Whether an id of a stream comes after another. */
+function isAfter(id: string, other: string): boolean {
+  const [ms = 0, seq = 0] = id.split('-').map(Number);
+  const [otherMs = 0, otherSeq = 0] = other.split('-').map(Number);
+  return ms > otherMs || (ms === otherMs && seq > otherSeq);
+}
+
+const isVideo = (rendition: EarlyTask['renditions'][number]): rendition is VideoRendition =>
+  rendition.kind === 'video';
+const isAudio = (rendition: EarlyTask['renditions'][number]): rendition is AudioRendition =>
+  rendition.kind === 'audio';
+
+/** See the head of this file. */
+export class ChannelWork {
+  readonly #deps: ChannelWorkDeps;
+  readonly #channel: string;
+  readonly #size: FrameSize;
+  readonly #sessions = new Map<string, SessionFeed>();
+  readonly #runs = new Set<Run>();
+  readonly #stopFollowing: () => void;
+  #kept: Kept[] = [];
+  #slate: Decoded<Buffer> = { state: 'coming' };
+
+  /** @param first the first of its tasks, from which on the leader's word is followed */
+  constructor(first: EarlyTask, size: FrameSize, deps: ChannelWorkDeps) {
+    this.#deps = deps;
+    this.#channel = first.channel;
+    this.#size = size;
+    this.#stopFollowing = deps.follower.follow(
+      redisKeys.shown(first.channel),
+      first.after,
+      (entries) => {
+        for (const { id, fields } of entries) {
+          this.#take(id, fields[1]?.toString('utf8') ?? '');
+        }
+      },
+    );
+    deps.slate(size).then(
+      (picture) => {
+        this.#slate = { state: 'here', picture };
+        this.#advance();
+      },
+      (error: unknown) => {
+        deps.logger.error({ error: toPipelineError(error) }, 'no slate');
+        this.#slate = { state: 'lost' };
+        this.#advance();
+      },
+    );
+  }
+
+  /** Segments under way. */
+  get underWay(): number {
+    return this.#runs.size;
+  }
+
+  /**
+   * Makes a segment; resolves with its preview when all its fragments are out.
+   * @throws PipelineError as ffmpeg's failures do; `ABORTED` when the broadcast ends before the segment
+   */
+  async make(
+    task: EarlyTask,
+    onFragment: (fragment: RenditionFragment) => void,
+  ): Promise<Buffer | undefined> {
+    const grid = gridOf(task.fps);
+    const { profile, n } = task;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#deps.signal]);
+    const { encoder } = this.#deps;
+    const renditions = task.renditions.filter(isVideo);
+    if (task.decode !== null) {
+      this.#follow(task.decode);
+    }
+    const pictures =
+      renditions.length === 0
+        ? undefined
+        : new SegmentPicturesRun(
+            { grid, profile, n, renditions, size: this.#size },
+            placedPicture(task.opening, task.decode),
+            { encoder, signal, find: (source) => this.#find(source), onFragment },
+          );
+    const sounds = task.renditions.filter(isAudio).map(
+      (rendition) =>
+        new SegmentSoundRun(
+          { grid, profile, n, rendition },
+          {
+            encoder,
+            signal,
+            frameOf: (session, origin, k) => this.#sessions.get(session)?.sound(origin, k),
+            onFragment,
+          },
+        ),
+    );
+    const run: Run = {
+      n,
+      pictures,
+      sounds,
+      stop: () => {
+        stop.abort();
+      },
+    };
+    this.#runs.add(run);
+    try {
+      for (const { id, entry } of this.#kept) {
+        if (isAfter(id, task.after)) {
+          this.#tell(run, entry);
+        }
+      }
+      const [preview] = await Promise.all([
+        pictures?.finished(),
+        ...sounds.map((sound) => sound.finished()),
+      ]);
+      return preview;
+    } finally {
+      stop.abort();
+      this.#runs.delete(run);
+      this.#forget();
+    }
+  }
+
+  /** Nothing more is made of this channel here. */
+  stop(): void {
+    this.#stopFollowing();
+    for (const session of this.#sessions.values()) {
+      session.stop();
+    }
+    this.#sessions.clear();
+  }
+
+  #take(id: string, text: string): void {
+    const entry = readJson(shownEntrySchema, text);
+    if (entry === undefined) {
+      this.#deps.logger.error({ id }, 'entry of what is shown is none of ours, skipped');
+      return;
+    }
+    this.#kept.push({ id, entry });
+    if (this.#kept.length > MOST_KEPT) {
+      this.#kept = this.#kept.slice(-MOST_KEPT / 2);
+    }
+    if (entry.t === 'pictures' && entry.decode !== null) {
+      this.#follow(entry.decode);
+    }
+    for (const run of [...this.#runs]) {
+      this.#tell(run, entry);
+    }
+  }
+
+  #tell(run: Run, entry: ShownEntry): void {
+    switch (entry.t) {
+      case 'pictures':
+        run.pictures?.tell(entry);
+        break;
+      case 'sound':
+        for (const { session, fromSeq } of entry.spans) {
+          this.#follow({ session, fromSeq });
+        }
+        for (const sound of run.sounds) {
+          sound.tell(entry);
+        }
+        break;
+      case 'end':
+        if (run.n > entry.last) {
+          run.stop(new PipelineError('ABORTED', 'the broadcast ended before this segment'));
+        }
+    }
+  }
+
+  #follow({ session, fromSeq }: Pick<DecodeFrom, 'session' | 'fromSeq'>): void {
+    if (!this.#sessions.has(session)) {
+      this.#sessions.set(
+        session,
+        new SessionFeed(this.#channel, session, fromSeq, {
+          follower: this.#deps.follower,
+          logger: this.#deps.logger,
+          encoder: this.#deps.encoder,
+          size: this.#size,
+          signal: this.#deps.signal,
+          onChange: () => {
+            this.#advance();
+          },
+        }),
+      );
+    }
+  }
+
+  #find(source: PictureSource): Decoded<Buffer> {
+    if (source.kind === 'slate') {
+      return this.#slate;
+    }
+    return this.#sessions.get(source.session)?.pictures.find(source.seq) ?? { state: 'coming' };
+  }
+
+  #advance(): void {
+    for (const { pictures, sounds } of this.#runs) {
+      pictures?.advance();
+      for (const sound of sounds) {
+        sound.advance();
+      }
+    }
+    this.#forget();
+  }
+
+  /** Pictures that no segment under way wants are let go. */
+  #forget(): void {
+    const wanted = [...this.#runs].flatMap(({ pictures }) => pictures?.wantedFrom ?? []);
+    if (wanted.length > 0) {
+      for (const session of this.#sessions.values()) {
+        session.pictures.forgetBefore(Math.min(...wanted));
+      }
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The two commands of pictures on time: one decodes a session's pictures, for as long as it lasts, into raw frames of the
+ * largest rendition's size; one encodes the frames of one segment into all its renditions. Neither holds a picture back
+ * until the next one comes.
+ */
+import type { VideoRendition } from '#common/contracts/rendition';
+import type { Grid } from '#common/grid';
+import { composeArguments } from '../ffmpeg/compose.ts';
+import { globalOptions, mp4InputOptions } from '../ffmpeg/options.ts';
+import { BUFFER_SECONDS, CRF, level } from '../ffmpeg/picture-command.ts';
+import {
+  fit,
+  PREVIEW_PAD,
+  PREVIEW_WIDTH,
+  SCALER_FLAGS,
+  videoPad,
+} from '../ffmpeg/picture-graph.ts';
+import type { SourcePicture } from '../source-picture.ts';
+
+/** Size of raw frames, 8 bit 4:2:0. */
+export interface FrameSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Bytes of a raw frame. */
+export const frameBytes = ({ width, height }: FrameSize): number => (width * height * 3) / 2;
+
+/** Where the decoder reads, and where it writes frames and their timestamps. */
+export const DECODER_PIPES = { input: 0, frames: 3, timestamps: 4 } as const;
+
+/** Decodes pictures of one kind. A line with its timestamp is written for each frame, before the frame. */
+export function decodeArguments(source: SourcePicture, size: FrameSize, arch: string): string[] {
+  const { input, frames, timestamps } = DECODER_PIPES;
+  const told = `metadata=mode=add:key=t:value=0,metadata=mode=print:file=pipe\\\\:${timestamps}:direct=1`;
+  return composeArguments({
+    global: globalOptions(arch),
+    inputs: [
+      { source: `pipe:${input}`, options: [...mp4InputOptions('h264'), '-strict', 'strict'] },
+    ],
+    graphs: [`[0:v:0]${fit([source], size)},${told}[frames]`],
+    outputs: [
+      {
+        target: `pipe:${frames}`,
+        options: [
+          // More threads than one would hold frames back.
+          ...['-map', '[frames]', '-fps_mode', 'passthrough', '-c:v', 'rawvideo', '-threads', '1'],
+          ...['-flush_packets', '1', '-f', 'rawvideo'],
+        ],
+      },
+    ],
+  });
+}
+
+/** The encoder's command and which of its outputs is what. */
+export interface EncodeCommand {
+  readonly args: readonly string[];
+  readonly input: number;
+  /** Descriptors, by rendition id. */
+  readonly outputs: ReadonlyMap<string, number>;
+  readonly preview: number;
+}
+
+const FIRST_OUTPUT = 3;
+
+function x264Parameters(grid: Grid): string {
+  const pairs: Readonly<Record<string, string | number>> = {
+    keyint: grid.segmentFrames,
+    'min-keyint': grid.segmentFrames,
+    scenecut: 0,
+    'open-gop': 0,
+    stitchable: 1,
+    'vbv-init': 0.5,
+    'cpu-independent': 1,
+    // A frame goes out before the next comes in.
+    'rc-lookahead': 0,
+    'sync-lookahead': 0,
+    'force-cfr': 1,
+    bframes: 0,
+    range: 'tv',
+    colorprim: 'bt709',
+    transfer: 'bt709',
+    colormatrix: 'bt709',
+    chromaloc: 0,
+  };
+  return Object.entries(pairs)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(':');
+}
+
+function renditionOptions(grid: Grid, rendition: VideoRendition): string[] {
+  const kilobits = Math.round(rendition.maxBitrateBps / 1000);
+  return [
+    ...['-map', videoPad(rendition), '-fps_mode', 'passthrough'],
+    ...['-c:v', 'libx264', '-threads', '1', '-preset', rendition.preset],
+    ...['-profile:v', 'high', '-level', level(rendition), '-pix_fmt', 'yuv420p'],
+    ...['-g', String(grid.segmentFrames), '-crf', String(CRF)],
+    ...['-maxrate', `${kilobits}k`, '-bufsize', `${Math.round(kilobits * BUFFER_SECONDS)}k`],
+    ...['-x264-params', x264Parameters(grid), '-flags', '+bitexact+global_header'],
+    ...['-fflags', '+bitexact', '-map_metadata', '-1', '-flush_packets', '1', '-f', 'flv'],
+  ];
+}
+
+/** Encodes the raw frames of one segment. */
+export function encodeCommand(
+  grid: Grid,
+  size: FrameSize,
+  renditions: readonly VideoRendition[],
+  arch: string,
+): EncodeCommand {
+  const sorted = renditions.toSorted((a, b) => b.height - a.height);
+  const outputs = new Map(sorted.map(({ id }, i) => [id, FIRST_OUTPUT + i]));
+  const preview = FIRST_OUTPUT + sorted.length;
+  const labels =
+    'setsar=1,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709';
+  const graph = sorted.map((rendition, i) => {
+    const { width, height } = rendition;
+    const isAsGiven = width === size.width && height === size.height;
+    const scaled = isAsGiven ? 'null' : `scale=w=${width}:h=${height}:${SCALER_FLAGS}`;
+    const next = i === sorted.length - 1 ? '[small]' : `[next${i}]`;
+    return `${i === 0 ? '[0:v:0]' : `[next${i - 1}]`}${scaled},${labels},split=2${videoPad(rendition)}${next}`;
+  });
+  const small = `[small]trim=end_frame=1,scale=w=${PREVIEW_WIDTH}:h=-2:out_range=pc,format=yuvj420p${PREVIEW_PAD}`;
+  const args = composeArguments({
+    global: globalOptions(arch),
+    inputs: [
+      {
+        source: 'pipe:0',
+        options: [
+          ...['-f', 'rawvideo', '-pixel_format', 'yuv420p'],
+          ...['-video_size', `${size.width}x${size.height}`],
+          ...['-framerate', `${grid.num}/${grid.den}`],
+          ...['-protocol_whitelist', 'pipe', '-probesize', '32', '-analyzeduration', '0'],
+        ],
+      },
+    ],
+    graphs: [[...graph, small].join(';')],
+    outputs: [
+      ...sorted.map((rendition) => ({
+        target: `pipe:${outputs.get(rendition.id) ?? -1}`,
+        options: renditionOptions(grid, rendition),
+      })),
+      {
+        target: `pipe:${preview}`,
+        options: [
+          ...['-map', PREVIEW_PAD, '-fps_mode', 'passthrough', '-frames:v', '1'],
+          ...['-c:v', 'mjpeg', '-threads', '1', '-q:v', '6', '-f', 'image2pipe'],
+        ],
+      },
+    ],
+  });
+  return { args, input: 0, outputs, preview };
+}

@@ -1,0 +1,199 @@
+/**
+ * A session's pictures decoded as they come, into raw frames of one size, for every segment that is being made here. One
+ * runs on for as long as its session does, so nothing is decoded twice; another begins with every start point whose
+ * parameter sets differ.
+ */
+import type { VideoFrame } from '#common/contracts/frame';
+import { PipelineError } from '#common/errors';
+import { avcDecoderConfiguration, initSegment, mediaFragment } from '#common/mp4/write';
+import { startFfmpeg, type FfmpegProcess, type ProcessLimits } from '../ffmpeg/process.ts';
+import type { SourcePicture } from '../source-picture.ts';
+import { DECODER_PIPES, decodeArguments, frameBytes, type FrameSize } from './picture-commands.ts';
+
+/** The parameter sets that decoding begins with. */
+export interface ParameterSets {
+  readonly sps: Uint8Array;
+  readonly pps: Uint8Array;
+}
+
+/** What a decoder works with. */
+export interface DecoderRequest {
+  readonly program: string;
+  readonly arch: string;
+  readonly limits: Omit<ProcessLimits, 'wallMs'>;
+  readonly source: SourcePicture;
+  readonly parameters: ParameterSets;
+  readonly size: FrameSize;
+  readonly signal: AbortSignal;
+}
+
+/** Ticks between places, and a rate that nothing depends on. */
+const PLACE_TICKS = 1_000;
+const TIMESCALE = 30_000;
+/** Decode times run so far behind: 20 s at 60 fps, which no reordering reaches. */
+const DECODE_LEAD = 1_200 * PLACE_TICKS;
+/** A line of `metadata=print`. */
+const TIMESTAMP = /\bpts:(\d+)/;
+
+/** See the head of this file. Pictures come in presentation order; one that cannot be decoded never comes. */
+export class PictureDecoder {
+  readonly #ffmpeg: FfmpegProcess;
+  readonly #bytes: number;
+  readonly #onPicture: (seq: number, picture: Buffer) => void;
+  /** Seqs by the timestamps that their pictures will come with. */
+  readonly #seqs = new Map<number, number>();
+  /** Timestamps told and frames complete, not yet brought together. */
+  readonly #timestamps: number[] = [];
+  readonly #frames: Buffer[] = [];
+  #line = '';
+  #frame: Buffer | undefined;
+  #filled = 0;
+  #first: number | undefined;
+  #decodeTime = -1;
+  #fed = 0;
+  /** The last timestamp given in a place, so that two pictures of one place keep their order. */
+  #last = { index: -1, pts: 0 };
+
+  private constructor(
+    ffmpeg: FfmpegProcess,
+    bytes: number,
+    onPicture: (seq: number, picture: Buffer) => void,
+  ) {
+    this.#ffmpeg = ffmpeg;
+    this.#bytes = bytes;
+    this.#onPicture = onPicture;
+    ffmpeg.output(DECODER_PIPES.frames).on('data', (piece: Buffer) => {
+      this.#takeFrames(piece);
+    });
+    ffmpeg.output(DECODER_PIPES.timestamps).on('data', (piece: Buffer) => {
+      this.#takeTimestamps(piece);
+    });
+  }
+
+  /**
+   * Starts one.
+   * @throws PipelineError `ABORTED`
+   */
+  static start(
+    { program, arch, limits, source, parameters, size, signal }: DecoderRequest,
+    onPicture: (seq: number, picture: Buffer) => void,
+  ): PictureDecoder {
+    const ffmpeg = startFfmpeg({
+      program,
+      args: decodeArguments(source, size, arch),
+      inputs: [DECODER_PIPES.input],
+      outputs: [DECODER_PIPES.frames, DECODER_PIPES.timestamps],
+      limits: { ...limits, wallMs: undefined },
+      signal,
+    });
+    ffmpeg.input(DECODER_PIPES.input).write(
+      initSegment([
+        {
+          kind: 'video',
+          id: 1,
+          timescale: TIMESCALE,
+          width: source.width,
+          height: source.height,
+          avcC: avcDecoderConfiguration(parameters.sps, parameters.pps),
+        },
+      ]),
+    );
+    return new PictureDecoder(ffmpeg, frameBytes(size), onPicture);
+  }
+
+  /**
+   * Resolves when it has ended, after {@link end}.
+   * @throws PipelineError as an ffmpeg that failed does
+   */
+  get done(): Promise<void> {
+    return this.#ffmpeg.done;
+  }
+
+  /** Gives it the next coded picture, in decode order; the first is a start point. */
+  feed(frame: VideoFrame): void {
+    this.#first ??= frame.index;
+    const place = (frame.index - this.#first) * PLACE_TICKS + DECODE_LEAD;
+    const pts = frame.index === this.#last.index ? this.#last.pts + 1 : place;
+    this.#last = { index: frame.index, pts };
+    this.#seqs.set(pts, frame.seq);
+    this.#decodeTime = Math.max(this.#decodeTime + 1, pts - DECODE_LEAD);
+    this.#fed += 1;
+    const sample = {
+      duration: 0,
+      isSync: this.#fed === 1,
+      compositionOffset: pts - this.#decodeTime,
+      data: frame.data,
+    };
+    const runs = [{ trackId: 1, decodeTime: this.#decodeTime, samples: [sample] }];
+    this.#ffmpeg.input(DECODER_PIPES.input).write(mediaFragment(this.#fed, runs).bytes);
+  }
+
+  /** No more pictures come: those that the decoder still holds are given out. */
+  end(): void {
+    this.#ffmpeg.input(DECODER_PIPES.input).end();
+  }
+
+  /** Stops at once. */
+  stop(): void {
+    this.#ffmpeg.stop(new PipelineError('ABORTED', 'no segment needs these pictures any more'));
+  }
+
+  /** Whether frames are read on: what is not read holds the decoder back. */
+  setFlowing(isFlowing: boolean): void {
+    const frames = this.#ffmpeg.output(DECODER_PIPES.frames);
+    if (isFlowing) {
+      frames.resume();
+    } else {
+      frames.pause();
+    }
+  }
+
+  #takeFrames(piece: Buffer): void {
+    let at = 0;
+    while (at < piece.byteLength) {
+      this.#frame ??= Buffer.allocUnsafeSlow(this.#bytes);
+      const taken = piece.copy(this.#frame, this.#filled, at);
+      at += taken;
+      this.#filled += taken;
+      if (this.#filled === this.#bytes) {
+        this.#frames.push(this.#frame);
+        this.#frame = undefined;
+        this.#filled = 0;
+      }
+    }
+    this.#match();
+  }
+
+  #takeTimestamps(piece: Buffer): void {
+    const lines = (this.#line + piece.toString('latin1')).split('\n');
+    this.#line = lines.pop() ?? '';
+    for (const line of lines) {
+      const pts = TIMESTAMP.exec(line)?.[1];
+      if (pts !== undefined) {
+        this.#timestamps.push(Number(pts));
+      }
+    }
+    this.#match();
+  }
+
+  #match(): void {
+    while (this.#frames.length > 0 && this.#timestamps.length > 0) {
+      const picture = this.#frames.shift();
+      const pts = this.#timestamps.shift();
+      const seq = pts === undefined ? undefined : this.#seqs.get(pts);
+      if (picture !== undefined && pts !== undefined && seq !== undefined) {
+        this.#forgetUpTo(pts);
+        this.#onPicture(seq, picture);
+      }
+    }
+  }
+
+  /** Pictures before this one will not come any more. */
+  #forgetUpTo(pts: number): void {
+    for (const known of this.#seqs.keys()) {
+      if (known <= pts) {
+        this.#seqs.delete(known);
+      }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * What is shown in each place of one segment, as the leader tells it, and the pictures for it, as they are decoded: in what
+ * order whatever comes, the frames of the segment come out one after another. Pure.
+ */
+import type { DecodeFrom, ShownEntry, ShownPicture } from '#common/contracts/early-task';
+import type { FrameIndex } from '#common/time';
+
+/** A picture that may be shown: of a session's frame, or the slate. */
+export type PictureSource =
+  | { readonly kind: 'frame'; readonly session: string; readonly seq: number }
+  | { readonly kind: 'slate' };
+
+/** A picture goes up in a place. */
+export type PlacedPicture = PictureSource & { readonly place: number };
+
+/** What the leader says goes up, with the session that its frames are of. */
+export function placedPicture(shown: ShownPicture, decode: DecodeFrom | null): PlacedPicture {
+  const { place } = shown;
+  return shown.kind === 'frame'
+    ? { kind: 'frame', place, session: decode?.session ?? '', seq: shown.seq }
+    : { kind: 'slate', place };
+}
+
+/** What has become of a picture so far. */
+export type Decoded<Picture> =
+  | { readonly state: 'here'; readonly picture: Picture }
+  /** It may still come. */
+  | { readonly state: 'coming' }
+  /** It cannot be decoded: the one before it stays. */
+  | { readonly state: 'lost' };
+
+/** See the head of this file. */
+export class PictureLine<Picture> {
+  readonly #end: number;
+  readonly #find: (source: PictureSource) => Decoded<Picture>;
+  /** What goes up at which place of the segment, told so far. */
+  readonly #shown = new Map<number, PictureSource>();
+  /** The last to go up before the segment. */
+  #opening: PlacedPicture;
+  #closed: number;
+  #next: number;
+  #current: Picture | undefined;
+
+  /**
+   * @param first the segment's first place
+   * @param frames its number of places
+   * @param opening what is shown when it begins, if nothing else goes up before
+   */
+  constructor(
+    first: FrameIndex,
+    frames: number,
+    opening: PlacedPicture,
+    find: (source: PictureSource) => Decoded<Picture>,
+  ) {
+    this.#next = first;
+    this.#end = first + frames;
+    this.#closed = first;
+    this.#opening = opening;
+    this.#find = find;
+  }
+
+  /** The place whose frame comes out next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Whether all frames are out. */
+  get isWhole(): boolean {
+    return this.#next >= this.#end;
+  }
+
+  /** Pictures of places before this one are not wanted here any more. */
+  get wantedFrom(): number {
+    return this.#current === undefined ? Math.min(this.#opening.place, this.#next) : this.#next;
+  }
+
+  /** Takes an entry about pictures. */
+  tell({ to, decode, shown }: Extract<ShownEntry, { t: 'pictures' }>): void {
+    for (const picture of shown.map((item) => placedPicture(item, decode))) {
+      if (picture.place < this.#end && picture.place >= this.#next) {
+        this.#shown.set(picture.place, picture);
+      } else if (picture.place < this.#next && this.#current === undefined) {
+        this.#opening = picture;
+      }
+    }
+    this.#closed = Math.max(this.#closed, Math.min(to, this.#end));
+  }
+
+  /** The frames that are decided and decoded now, in order: one for each place. */
+  take(): Picture[] {
+    const frames: Picture[] = [];
+    while (this.#next < this.#closed) {
+      const goesUp =
+        this.#shown.get(this.#next) ?? (this.#current === undefined ? this.#opening : undefined);
+      if (goesUp !== undefined) {
+        const decoded = this.#find(goesUp);
+        if (decoded.state === 'coming') {
+          break;
+        }
+        this.#current = decoded.state === 'here' ? decoded.picture : this.#current;
+      }
+      if (this.#current === undefined) {
+        break;
+      }
+      frames.push(this.#current);
+      this.#shown.delete(this.#next);
+      this.#next += 1;
+    }
+    return frames;
+  }
+}

@@ -1,0 +1,91 @@
+/** The pictures of one segment made on time: frames go from what is shown and decoded into the encoder, in order, as they come. */
+import type { ShownEntry } from '#common/contracts/early-task';
+import { PipelineError, toPipelineError } from '#common/errors';
+import { firstFrame } from '#common/grid';
+import type { Encoder } from '../transcode.ts';
+import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
+import {
+  PictureLine,
+  type Decoded,
+  type PictureSource,
+  type PlacedPicture,
+} from './picture-line.ts';
+
+/** What making them needs. */
+export interface SegmentPicturesDeps {
+  readonly encoder: Encoder;
+  readonly signal: AbortSignal;
+  readonly find: (source: PictureSource) => Decoded<Buffer>;
+  readonly onFragment: (fragment: RenditionFragment) => void;
+}
+
+/** See the head of this file. */
+export class SegmentPicturesRun {
+  readonly #line: PictureLine<Buffer>;
+  readonly #encoder: PictureEncoder;
+  #writing: Promise<void> = Promise.resolve();
+  #isPumping = false;
+  readonly #whole: Promise<void>;
+  #resolveWhole = (): void => undefined;
+
+  /** Starts it: its encoder waits for the first frame. */
+  constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
+    const { grid, n } = segment;
+    this.#line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
+    this.#encoder = PictureEncoder.start(segment, deps.encoder, deps.signal, deps.onFragment);
+    this.#whole = new Promise((resolve) => {
+      this.#resolveWhole = resolve;
+    });
+  }
+
+  /** Pictures of places before this one are not wanted here any more. */
+  get wantedFrom(): number {
+    return this.#line.wantedFrom;
+  }
+
+  /** Takes what is shown. */
+  tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
+    this.#line.tell(entry);
+    this.advance();
+  }
+
+  /** Pictures have come: goes on as far as that allows. */
+  advance(): void {
+    if (!this.#isPumping) {
+      this.#isPumping = true;
+      this.#writing = this.#pump();
+    }
+  }
+
+  /**
+   * Resolves when all fragments are out.
+   * @returns JPEG of the first picture
+   * @throws PipelineError as an encoder that failed does
+   */
+  async finished(): Promise<Buffer> {
+    const early = this.#encoder.done.then(
+      () => {
+        throw new PipelineError('ENCODER_FAILED', 'the encoder ended before its input');
+      },
+      (error: unknown) => {
+        throw toPipelineError(error);
+      },
+    );
+    await Promise.race([this.#whole, early]);
+    early.catch(() => undefined);
+    await this.#writing;
+    return this.#encoder.finish();
+  }
+
+  async #pump(): Promise<void> {
+    for (let frames = this.#line.take(); frames.length > 0; frames = this.#line.take()) {
+      for (const frame of frames) {
+        await this.#encoder.write(frame);
+      }
+    }
+    this.#isPumping = false;
+    if (this.#line.isWhole) {
+      this.#resolveWhole();
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/** One session as a worker follows it: its pictures decoded as they come, its sound at hand, from its hot stream. */
+import type { AudioFrame } from '#common/contracts/frame';
+import { redisKeys } from '#common/contracts/names';
+import { toPipelineError } from '#common/errors';
+import { hotFrameOf, hotIdBefore } from '#common/hot-frames';
+import type { Logger } from '#common/logger';
+import type { StreamEntry, StreamFollower } from '#common/stream-follower';
+import { SessionPictures, type SessionPicturesDeps } from './session-pictures.ts';
+
+/** What following needs. */
+export interface SessionFeedDeps extends SessionPicturesDeps {
+  readonly follower: StreamFollower;
+  readonly logger: Logger;
+}
+
+/** AAC frames kept: some ten seconds. */
+const MOST_SOUND = 600;
+/** Sound that is decoded with the first picture may have come so many frames before it. */
+const SOUND_BEFORE = 150;
+
+const keyOf = (origin: number, k: number): string => `${origin}/${k}`;
+
+/** See the head of this file. */
+export class SessionFeed {
+  readonly #pictures: SessionPictures;
+  readonly #sound = new Map<string, AudioFrame>();
+  readonly #deps: SessionFeedDeps;
+  readonly #stopFollowing: () => void;
+
+  /** @param fromSeq the start point that decoding begins with, or before it */
+  constructor(channel: string, session: string, fromSeq: number, deps: SessionFeedDeps) {
+    this.#deps = deps;
+    this.#pictures = new SessionPictures(deps);
+    this.#stopFollowing = deps.follower.follow(
+      redisKeys.hotFrames(channel, session),
+      hotIdBefore(Math.max(0, fromSeq - SOUND_BEFORE)),
+      (entries) => {
+        for (const entry of entries) {
+          this.#take(entry);
+        }
+        deps.onChange();
+      },
+    );
+  }
+
+  /** Its decoded pictures. */
+  get pictures(): SessionPictures {
+    return this.#pictures;
+  }
+
+  /** A frame of a run, if it has come and is not long past. */
+  sound(origin: number, k: number): AudioFrame | undefined {
+    return this.#sound.get(keyOf(origin, k));
+  }
+
+  /** Nobody needs it any more. */
+  stop(): void {
+    this.#stopFollowing();
+    this.#pictures.stop();
+  }
+
+  #take({ id, fields }: StreamEntry): void {
+    try {
+      const frame = hotFrameOf(id, fields);
+      if (frame.kind === 'video') {
+        this.#pictures.feed(frame);
+        return;
+      }
+      this.#sound.set(keyOf(frame.origin, frame.k), frame);
+      const oldest = this.#sound.keys().next();
+      if (this.#sound.size > MOST_SOUND && oldest.done !== true) {
+        this.#sound.delete(oldest.value);
+      }
+    } catch (error) {
+      this.#deps.logger.warn(
+        { id, error: toPipelineError(error) },
+        'hot frame unreadable, left out',
+      );
+    }
+  }
+}

@@ -1,0 +1,173 @@
+/** One session's decoded pictures: which are here, may still come, or never will; and no more of them than are wanted. */
+import type { VideoFrame } from '#common/contracts/frame';
+import { FRAME_FLAGS } from '#common/contracts/log';
+import { PipelineError, toPipelineError } from '#common/errors';
+import { parameterSets } from '../picture-input.ts';
+import { readSourcePicture } from '../source-picture.ts';
+import type { Encoder } from '../transcode.ts';
+import type { FrameSize } from './picture-commands.ts';
+import { PictureDecoder, type ParameterSets } from './picture-decoder.ts';
+import type { Decoded } from './picture-line.ts';
+
+/** What decoding a session needs. */
+export interface SessionPicturesDeps {
+  readonly encoder: Encoder;
+  readonly size: FrameSize;
+  readonly signal: AbortSignal;
+  /** A picture has come, or is known never to. */
+  readonly onChange: () => void;
+}
+
+/** A coded picture that was fed. */
+interface Fed {
+  readonly index: number;
+  readonly decoder: PictureDecoder;
+  picture: Buffer | undefined;
+  /** It came, or one after it, or its decoder has ended. */
+  isSettled: boolean;
+}
+
+/** Pictures kept decoded at a time: beyond, the decoder waits for those who need them. */
+const MOST_KEPT = 90;
+
+/** See the head of this file. */
+export class SessionPictures {
+  readonly #deps: SessionPicturesDeps;
+  readonly #fed = new Map<number, Fed>();
+  #decoder: PictureDecoder | undefined;
+  #parameters: ParameterSets | undefined;
+  #kept = 0;
+  #floor = 0;
+  #failure: PipelineError | undefined;
+
+  constructor(deps: SessionPicturesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Why nothing more will come. */
+  get failure(): PipelineError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Takes the next coded picture, in decode order; what comes before the first start point is left out.
+   * @throws PipelineError `BAD_MEDIA` for a start point without parameter sets, or that ingest would not have taken
+   */
+  feed(frame: VideoFrame): void {
+    if ((frame.flags & FRAME_FLAGS.start) !== 0) {
+      this.#openFor(frame);
+    }
+    if (this.#decoder === undefined) {
+      return;
+    }
+    this.#fed.set(frame.seq, {
+      index: frame.index,
+      decoder: this.#decoder,
+      picture: undefined,
+      isSettled: false,
+    });
+    this.#decoder.feed(frame);
+  }
+
+  /** What has become of a frame's picture. */
+  find(seq: number): Decoded<Buffer> {
+    const fed = this.#fed.get(seq);
+    if (fed?.picture !== undefined) {
+      return { state: 'here', picture: fed.picture };
+    }
+    return { state: fed?.isSettled === true || this.#failure !== undefined ? 'lost' : 'coming' };
+  }
+
+  /** Pictures of places before this one are not asked for any more. */
+  forgetBefore(index: number): void {
+    this.#floor = Math.max(this.#floor, index);
+    for (const [seq, fed] of this.#fed) {
+      if (fed.index < this.#floor && fed.isSettled) {
+        this.#kept -= fed.picture === undefined ? 0 : 1;
+        this.#fed.delete(seq);
+      }
+    }
+    this.#flow();
+  }
+
+  /** The session is over: what its decoder still holds comes out. */
+  end(): void {
+    this.#decoder?.end();
+  }
+
+  /** Nobody needs it any more. */
+  stop(): void {
+    this.#decoder?.stop();
+  }
+
+  /** Another decoder where the parameter sets are others; the one before it gives out what it holds. */
+  #openFor(frame: VideoFrame): void {
+    const { sps, pps } = parameterSets(frame.data);
+    if (sps === undefined || pps === undefined) {
+      throw new PipelineError('BAD_MEDIA', 'a start point carries no parameter sets');
+    }
+    const known = this.#parameters;
+    if (known !== undefined && isSame(known.sps, sps) && isSame(known.pps, pps)) {
+      return;
+    }
+    this.#decoder?.end();
+    const parameters = { sps: Uint8Array.from(sps), pps: Uint8Array.from(pps) };
+    const { program, arch, limits } = this.#deps.encoder;
+    const decoder = PictureDecoder.start(
+      {
+        program,
+        arch,
+        limits,
+        source: readSourcePicture(sps),
+        parameters,
+        size: this.#deps.size,
+        signal: this.#deps.signal,
+      },
+      (seq, picture) => {
+        this.#take(seq, picture);
+      },
+    );
+    this.#parameters = parameters;
+    this.#decoder = decoder;
+    void decoder.done.then(
+      () => {
+        this.#settleAllOf(decoder);
+      },
+      (error: unknown) => {
+        this.#failure ??= toPipelineError(error);
+        this.#deps.onChange();
+      },
+    );
+  }
+
+  #take(seq: number, picture: Buffer): void {
+    const fed = this.#fed.get(seq);
+    if (fed === undefined) {
+      return;
+    }
+    if (fed.index >= this.#floor) {
+      fed.picture = picture;
+      this.#kept += 1;
+    }
+    for (const earlier of this.#fed.values()) {
+      if (earlier.index <= fed.index) {
+        earlier.isSettled = true;
+      }
+    }
+    this.#flow();
+    this.#deps.onChange();
+  }
+
+  #settleAllOf(decoder: PictureDecoder): void {
+    for (const fed of this.#fed.values()) {
+      fed.isSettled ||= fed.decoder === decoder;
+    }
+    this.#deps.onChange();
+  }
+
+  #flow(): void {
+    this.#decoder?.setFlowing(this.#kept < MOST_KEPT);
+  }
+}
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -1,0 +1,199 @@
+/** An ffmpeg in a box: nothing but pipes, nothing of our environment, bounded time, memory and talk. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { constants, setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { PipelineError, systemCodeOf } from '#common/errors';
+
+/** What a process is allowed. */
+export interface ProcessLimits {
+  /** Real milliseconds until it is killed; undefined: it lives until it is stopped or its input ends. */
+  readonly wallMs: number | undefined;
+  /** Address space, MiB. */
+  readonly memoryMiB: number;
+}
+
+/** What to start. */
+export interface ProcessRequest {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Descriptors that it reads. */
+  readonly inputs: readonly number[];
+  /** Descriptors that it writes; 2 is kept for errors. */
+  readonly outputs: readonly number[];
+  readonly limits: ProcessLimits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A process under way. */
+export interface FfmpegProcess {
+  /** Where it reads that descriptor. A write after it has hung up is lost without an error: its end tells. */
+  readonly input: (descriptor: number) => Writable;
+  /** What it writes to that descriptor. */
+  readonly output: (descriptor: number) => Readable;
+  /** Ends it; `done` rejects with this error, or the first one that it was given. */
+  readonly stop: (error: PipelineError) => void;
+  /**
+   * Resolves once it has ended well and all its outputs are read.
+   * @throws PipelineError `ENCODER_FAILED` with the end of what ffmpeg said, `TIMEOUT`, `ABORTED`, and what it was stopped with
+   */
+  readonly done: Promise<void>;
+}
+
+/** Kept of what ffmpeg says, for the error. */
+const STDERR_BYTES = 4_096;
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 500;
+
+/**
+ * All that ffmpeg finds in its environment. It lives for one segment only, and the kernel giving it memory by pages of
+ * 4 KiB was a twentieth of its CPU: glibc from 2.35 on asks for 2 MiB at a time, others ignore it.
+ */
+const ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
+
+/**
+ * Limits on address space, on files (it writes to pipes only) and on core dumps, which hostile media could make as
+ * large as its memory. macOS has no limit on address space; there the wall clock and the size of outputs remain.
+ */
+const BOX = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1" 2>/dev/null; shift; exec "$@"';
+
+/**
+ * Starts ffmpeg.
+ * @throws PipelineError `ABORTED` when the signal already is
+ */
+export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
+  const { inputs, outputs, limits, signal } = request;
+  if (signal?.aborted === true) {
+    throw new PipelineError('ABORTED', 'ffmpeg was not started');
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'touchline-ffmpeg-'));
+  const highest = Math.max(2, ...inputs, ...outputs);
+  const stdio = Array.from({ length: highest + 1 }, (_, fd) =>
+    fd === 2 || inputs.includes(fd) || outputs.includes(fd)
+      ? ('pipe' as const)
+      : ('ignore' as const),
+  );
+  const child = spawn(
+    '/bin/sh',
+    ['-c', BOX, 'sh', String(limits.memoryMiB * 1024), request.program, ...request.args],
+    { cwd: folder, env: ENVIRONMENT, stdio },
+  );
+  lowerPriority(child);
+  let failure: PipelineError | undefined;
+  const stop = (error: PipelineError): void => {
+    failure ??= error;
+    terminate(child);
+  };
+  const timer =
+    limits.wallMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          stop(new PipelineError('TIMEOUT', `ffmpeg took longer than ${limits.wallMs} ms`));
+        }, limits.wallMs);
+  const onAbort = (): void => {
+    stop(new PipelineError('ABORTED', 'ffmpeg was stopped'));
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const said = tailOf(child.stdio[2]);
+  for (const fd of inputs) {
+    tolerateHangUp(child.stdio[fd]);
+  }
+  for (const fd of outputs) {
+    endOnError(child.stdio[fd]);
+  }
+  const run = async (): Promise<void> => {
+    try {
+      const status = await closed(child);
+      if (failure !== undefined) {
+        throw failure;
+      }
+      if (status !== 0) {
+        throw new PipelineError('ENCODER_FAILED', `ffmpeg ended with ${status}: ${said()}`);
+      }
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
+  const done = run();
+  return {
+    input: (descriptor) => {
+      const pipe = child.stdio[descriptor];
+      if (!(pipe instanceof Writable) || !inputs.includes(descriptor)) {
+        throw new RangeError(`descriptor ${descriptor} is no input`);
+      }
+      return pipe;
+    },
+    output: (descriptor) => {
+      const pipe = child.stdio[descriptor];
+      if (!(pipe instanceof Readable) || !outputs.includes(descriptor)) {
+        throw new RangeError(`descriptor ${descriptor} is no output`);
+      }
+      return pipe;
+    },
+    stop,
+    done,
+  };
+}
+
+/** An encoder must never slow the services beside it. */
+function lowerPriority(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) {
+      setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    }
+  } catch {
+    // It has already ended; its exit tells.
+  }
+}
+
+function terminate(child: ChildProcess): void {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
+  child.kill('SIGTERM');
+  const kill = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+  child.once('exit', () => {
+    clearTimeout(kill);
+  });
+}
+
+const closed = (child: ChildProcess): Promise<number | string> =>
+  new Promise((resolve, reject) => {
+    child.once('error', (error) => {
+      reject(new PipelineError('ENCODER_FAILED', 'ffmpeg does not start', { cause: error }));
+    });
+    child.once('close', (code, signal) => {
+      resolve(code ?? signal ?? 'unknown');
+    });
+  });
+
+type Pipe = Readable | Writable | null | undefined;
+
+/** ffmpeg hangs up as soon as it has what it needs. */
+function tolerateHangUp(pipe: Pipe): void {
+  pipe?.on('error', (error: unknown) => {
+    if (!['EPIPE', 'ECONNRESET'].includes(systemCodeOf(error))) {
+      pipe.destroy();
+    }
+  });
+}
+
+function endOnError(pipe: Pipe): void {
+  pipe?.on('error', () => {
+    pipe.destroy();
+  });
+}
+
+function tailOf(pipe: Pipe): () => string {
+  let tail = '';
+  if (pipe instanceof Readable) {
+    pipe.on('data', (chunk: Buffer) => {
+      tail = (tail + chunk.toString('utf8')).slice(-STDERR_BYTES);
+    });
+  }
+  return () => tail.trim().replaceAll(/\s*\n\s*/g, ' | ');
+}
