@@ -8,8 +8,8 @@ import type { Document } from './playlists.ts';
 /** Objects never change under their name. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
 
-/** Media is open to every page; a page may read what tells it of ranges. */
-const COMMON = {
+/** Of every answer: media is open to every page; a page may read what tells it of ranges. */
+export const COMMON = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': 'Content-Length, Content-Range, Date, ETag',
   'x-content-type-options': 'nosniff',

@@ -15,6 +15,18 @@ export class Channels {
     return [...this.#channels.values()].flatMap((channel) => [...channel.values()]);
   }
 
+  /** Those that may still get fragments; of one channel the newest only, for they share their streams. */
+  growing(): LiveBroadcast[] {
+    return [...this.#channels.keys()].flatMap((channel) => {
+      const growing = [...(this.#channels.get(channel)?.values() ?? [])].filter(
+        (live) => live.growing !== undefined && !live.isComplete,
+      );
+      return growing
+        .toSorted((a, b) => a.timeline.broadcast.broadcast - b.timeline.broadcast.broadcast)
+        .slice(-1);
+    });
+  }
+
   /** A broadcast in hand. */
   find(channel: string, broadcast: number): LiveBroadcast | undefined {
     return this.#channels.get(channel)?.get(broadcast);

@@ -22,7 +22,16 @@
  */
 import { PATHS, SEGMENT_TEMPLATE, initTemplate } from '#common/contracts/delivery';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
-import { SAMPLE_RATE, firstFrame, firstSample, segmentSeconds, type Grid } from '#common/grid';
+import type { Profile } from '#common/contracts/channel';
+import { divisionOf } from '#common/division';
+import {
+  SAMPLE_RATE,
+  firstFrame,
+  firstSample,
+  segmentSeconds,
+  timeOfSegment,
+  type Grid,
+} from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber } from '#common/time';
 import type { Timeline } from './timeline.ts';
@@ -39,6 +48,14 @@ export const UPDATE_SECONDS = 2;
  * dash.js seeks there, as it does wherever segments deviate from their template (§5.3.9.5.3 allows half a segment).
  */
 const PERIOD_LEAD = SAMPLE_RATE / 1000;
+
+/** What a low-latency profile asks of players, seconds behind the grid's time: where they begin and hold themselves. */
+const LATENCY = {
+  low: { target: 1.5, min: 0.8, max: 4 },
+  instant: { target: 0.9, min: 0.4, max: 3 },
+} as const;
+/** Annex K: how much slower and faster players may play to hold it. */
+const PLAYBACK_RATE = { min: 0.95, max: 1.05 } as const;
 
 /** §5.3.1.2 `@profiles`. */
 const PROFILES = 'urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019';
@@ -67,7 +84,16 @@ function element(name: string, attributes: Attributes, children: readonly string
 const durationOf = (samples: number): string =>
   `PT${((samples * 1000) / SAMPLE_RATE / 1000).toFixed(3).replace(/\.?0+$/, '')}S`;
 
+/** A number of seconds, to the microsecond. */
+const decimals = (value: number): string => value.toFixed(6).replace(/\.?0+$/, '');
+
 const secondsOf = (value: number): string => `PT${value.toFixed(3).replace(/\.?0+$/, '')}S`;
+
+/** §5.8.5.7: the clock of origin and edges. */
+const CLOCK = element('UTCTiming', {
+  schemeIdUri: 'urn:mpeg:dash:utc:http-iso:2014',
+  value: PATHS.time,
+});
 
 /** A stretch of numbers that all exist; `last` is undefined while the broadcast is on air. */
 export interface Run {
@@ -104,7 +130,7 @@ function segmentTimeline(grid: Grid, rendition: Rendition, first: number, last: 
 
 /** §5.3.9.4: the same numbers in every rendition; with a constant duration, or each segment's own. */
 function segmentTemplate(
-  { grid, inits }: Timeline,
+  { grid, inits, broadcast: { profile } }: Timeline,
   rendition: Rendition,
   { first, last, lead, hasOwnDurations }: Addressing,
 ): string {
@@ -114,9 +140,20 @@ function segmentTemplate(
   const timescale = isVideo ? grid.timescale : SAMPLE_RATE;
   const duration = isVideo ? grid.segmentFrames * grid.frameTicks : grid.segmentSamples;
   const isListed = hasOwnDurations && last !== undefined;
+  // §5.3.9.5.4: a growing segment may be asked for once its first fragment is complete.
+  const growing: Attributes =
+    profile === 'standard' || isListed
+      ? {}
+      : {
+          availabilityTimeOffset: decimals(
+            segmentSeconds(grid) - segmentSeconds(grid) / divisionOf(grid, profile).fragments,
+          ),
+          availabilityTimeComplete: 'false',
+        };
   return element(
     'SegmentTemplate',
     {
+      ...growing,
       timescale,
       duration: isListed ? undefined : duration,
       startNumber: first,
@@ -128,6 +165,52 @@ function segmentTemplate(
     },
     isListed ? [segmentTimeline(grid, rendition, first, last)] : [],
   );
+}
+
+/**
+ * §5.12.2: a number's media time and the moment of the grid that it is. One that never changes, for all of them lie on one line.
+ * @param id of the element, which `Latency` names
+ */
+function producerReference(
+  { grid, broadcast: { profile } }: Timeline,
+  { first, hasOwnDurations }: Addressing,
+  id: number,
+): string[] {
+  if (profile === 'standard' || hasOwnDurations) {
+    return [];
+  }
+  const n = segmentNumber(first);
+  return [
+    element(
+      'ProducerReferenceTime',
+      {
+        id,
+        type: 'captured',
+        wallClockTime: new Date(timeOfSegment(grid, n)).toISOString(),
+        presentationTime: id === 1 ? firstFrame(grid, n) * grid.frameTicks : firstSample(grid, n),
+      },
+      [CLOCK],
+    ),
+  ];
+}
+
+/** Annex K, in low latency: how far behind players are to be. */
+function serviceDescription(profile: Profile): string[] {
+  if (profile === 'standard') {
+    return [];
+  }
+  const { target, min, max } = LATENCY[profile];
+  return [
+    element('ServiceDescription', { id: 0 }, [
+      element('Latency', {
+        referenceId: 1,
+        target: target * 1000,
+        min: min * 1000,
+        max: max * 1000,
+      }),
+      element('PlaybackRate', PLAYBACK_RATE),
+    ]),
+  ];
 }
 
 /** §5.3.3 with one Representation (§5.3.5) per picture, the highest first. */
@@ -153,6 +236,7 @@ function videoSet(timeline: Timeline, run: Addressing): string | undefined {
       frameRate: grid.name,
     },
     [
+      ...producerReference(timeline, run, 1),
       element('Role', { schemeIdUri: 'urn:mpeg:dash:role:2011', value: 'main' }),
       ...pictures.map((picture) =>
         element(
@@ -195,6 +279,7 @@ function audioSet(timeline: Timeline, run: Addressing): string | undefined {
         schemeIdUri: 'urn:mpeg:dash:23003:3:audio_channel_configuration:2011',
         value: 2,
       }),
+      ...producerReference(timeline, run, 2),
       element('Role', { schemeIdUri: 'urn:mpeg:dash:role:2011', value: 'main' }),
       ...sounds.map((sound) =>
         element(
@@ -312,7 +397,11 @@ export function liveManifest(timeline: Timeline): string {
   const start = first * grid.segmentSamples;
   const run = { first, last, lead: PERIOD_LEAD, hasOwnDurations: timeline.isStatic };
   const { text, samples } = period(timeline, run, start);
-  const delay = (PLAYERS_BEHIND_SEGMENTS + declared.lateSegments) * segmentSeconds(grid);
+  const { profile } = broadcast;
+  const delay =
+    profile === 'standard'
+      ? (PLAYERS_BEHIND_SEGMENTS + declared.lateSegments) * segmentSeconds(grid)
+      : LATENCY[profile].target;
   // The window must hold where playback begins.
   const depth = Math.max(broadcast.dvrSeconds, delay + segmentSeconds(grid));
   const live: Attributes = {
@@ -328,14 +417,11 @@ export function liveManifest(timeline: Timeline): string {
       publishTime: new Date(declared.changedAt).toISOString(),
       // The presentation's timeline begins at the epoch, and so ends where its last Period does.
       mediaPresentationDuration: samples === undefined ? undefined : durationOf(start + samples),
-      minBufferTime: secondsOf(segmentSeconds(grid)),
+      minBufferTime: secondsOf(Math.min(delay, segmentSeconds(grid))),
       maxSegmentDuration: longestSegment(grid),
       ...(timeline.isStatic ? {} : live),
     },
-    [
-      text,
-      element('UTCTiming', { schemeIdUri: 'urn:mpeg:dash:utc:http-iso:2014', value: PATHS.time }),
-    ],
+    [...(timeline.isStatic ? [] : serviceDescription(profile)), text, CLOCK],
   );
 }
 

@@ -2,16 +2,20 @@
  * HLS playlists, written. draft-pantos-hls-rfc8216bis; section numbers below are its. Pure: what a playlist says is
  * a function of the records it is given.
  */
-import { initFile, segmentFile } from '#common/contracts/delivery';
+import { initFile, partFile, segmentFile } from '#common/contracts/delivery';
 import type { Published } from '#common/contracts/segment';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
-import { SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
+import type { Division } from '#common/division';
+import { AAC_FRAME_SAMPLES, SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
+import { partSeconds } from './fragment.ts';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
 /** §4.4.1.2: 7 is what `EXT-X-MAP` with fragmented MP4 needs, 8 what `EXT-X-GAP` needs. */
 const VERSION = 7;
 const VERSION_WITH_GAPS = 8;
+/** `EXT-X-SKIP`. */
+const VERSION_WITH_SKIP = 9;
 
 const quoted = (value: string): string => `"${value}"`;
 
@@ -106,6 +110,142 @@ export interface MediaPlaylistOptions {
   readonly isRecording: boolean;
   /** Where the objects are, relative to the playlist; empty or ending in a slash. */
   readonly base: string;
+}
+
+/** §4.4.3.8: how far back what a delta update leaves out must lie, in target durations. */
+const SKIP_TARGETS = 6;
+/** §4.4.3.8 `PART-HOLD-BACK`: at least two part targets, three are recommended. */
+const HOLD_BACK_PARTS = 3;
+/** §4.4.3.8 `HOLD-BACK`, for players that know no parts; and the parts of so much are listed, §6.2.2. */
+const HOLD_BACK_TARGETS = 3;
+
+/** Another rendition's newest, §4.4.5.4. */
+export interface RenditionReport {
+  readonly uri: string;
+  readonly msn: number;
+  readonly part: number;
+}
+
+/** What a low-latency media playlist lists. */
+export interface GrowingPlaylistOptions {
+  readonly grid: Grid;
+  readonly division: Division;
+  readonly rendition: Rendition;
+  /** Of the whole broadcast: sound's parts are up to one AAC frame longer than the picture's. */
+  readonly renditions: readonly Rendition[];
+  /** Hash of the init segment; undefined before the first fragment. */
+  readonly init: string | undefined;
+  /** Whole segments of this rendition, `[first, next)`. */
+  readonly first: number;
+  readonly next: number;
+  /** Numbers below this have parts that nobody remembers. */
+  readonly partsFrom: number;
+  /** Published parts of `next`. */
+  readonly parts: number;
+  readonly isEnded: boolean;
+  readonly reports: readonly RenditionReport[];
+  /** §6.2.5.1: what lies before the skip boundary is left out. */
+  readonly isDelta: boolean;
+}
+
+/** §4.4.3.7: the longest part a rendition can have, seconds, rounded up at the digits printed. */
+export function partTarget(grid: Grid, division: Division, kind: Rendition['kind']): number {
+  const exact = (division.partFrames * grid.den) / grid.num;
+  const longest =
+    kind === 'video'
+      ? exact
+      : (Math.ceil((exact * SAMPLE_RATE) / AAC_FRAME_SAMPLES) * AAC_FRAME_SAMPLES) / SAMPLE_RATE;
+  return Math.ceil(Math.round(longest * 1e9) / 1e3) / 1e6;
+}
+
+/** §4.4.3.1: the longest segment, rounded to the nearest whole number. */
+const targetDuration = (grid: Grid): number => Math.round(segmentSeconds(grid));
+
+function serverControl({ grid, division, renditions }: GrowingPlaylistOptions): string {
+  const targets = renditions.map(({ kind }) => partTarget(grid, division, kind));
+  const target = targetDuration(grid);
+  return `#EXT-X-SERVER-CONTROL:${attributes({
+    'CAN-BLOCK-RELOAD': 'YES',
+    'CAN-SKIP-UNTIL': seconds(SKIP_TARGETS * target),
+    'HOLD-BACK': seconds(HOLD_BACK_TARGETS * target),
+    'PART-HOLD-BACK': seconds(HOLD_BACK_PARTS * Math.max(...targets)),
+  })}`;
+}
+
+/** §4.4.4.9: sound's frames each stand alone, a picture's first part begins with an IDR. */
+function partLine(
+  { grid, division, rendition }: GrowingPlaylistOptions,
+  n: number,
+  k: number,
+): string {
+  return `#EXT-X-PART:${attributes({
+    DURATION: seconds(partSeconds(grid, division, rendition.kind, n, k)),
+    URI: quoted(partFile(n, k)),
+    INDEPENDENT: k === 0 || rendition.kind === 'audio' ? 'YES' : undefined,
+  })}`;
+}
+
+/**
+ * A low-latency media playlist up to the rendition's newest part, §4.4 and §6.2: also for players that know no parts.
+ */
+export function growingPlaylist(options: GrowingPlaylistOptions): string {
+  const { grid, division, rendition, first, next, parts, init, isEnded, reports } = options;
+  const target = targetDuration(grid);
+  const length = (n: number): number => durationOf(grid, rendition, n);
+  // From the end of the playlist back to the end of each segment.
+  let behind = Array.from({ length: parts }, (_, k) =>
+    partSeconds(grid, division, rendition.kind, next, k),
+  ).reduce((sum, value) => sum + value, 0);
+  let partsFrom = next;
+  let skipTo = first;
+  for (let n = next - 1; n >= first; n -= 1) {
+    if (behind < HOLD_BACK_TARGETS * target && n >= options.partsFrom) {
+      partsFrom = n;
+    }
+    if (behind > SKIP_TARGETS * target) {
+      skipTo = n + 1;
+      break;
+    }
+    behind += length(n);
+  }
+  const skipped = options.isDelta ? skipTo - first : 0;
+  const lines = [
+    '#EXTM3U',
+    `#EXT-X-VERSION:${VERSION_WITH_SKIP}`,
+    `#EXT-X-TARGETDURATION:${target}`,
+    serverControl(options),
+    `#EXT-X-PART-INF:PART-TARGET=${seconds(partTarget(grid, division, rendition.kind))}`,
+    `#EXT-X-MEDIA-SEQUENCE:${first}`,
+  ];
+  if (skipped > 0) {
+    lines.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}`);
+  } else if (init !== undefined) {
+    lines.push(
+      `#EXT-X-MAP:URI=${quoted(initFile(init))}`,
+      `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(grid, rendition, first)}`,
+    );
+  }
+  for (let n = first + skipped; n < next; n += 1) {
+    for (let k = 0; n >= partsFrom && k < division.parts; k += 1) {
+      lines.push(partLine(options, n, k));
+    }
+    lines.push(`#EXTINF:${seconds(length(n))},`, segmentFile(n));
+  }
+  for (let k = 0; k < parts; k += 1) {
+    lines.push(partLine(options, next, k));
+  }
+  if (isEnded) {
+    lines.push('#EXT-X-ENDLIST');
+  } else {
+    lines.push(
+      `#EXT-X-PRELOAD-HINT:TYPE=PART,URI=${quoted(partFile(next, parts))}`,
+      ...reports.map(
+        ({ uri, msn, part }) =>
+          `#EXT-X-RENDITION-REPORT:URI=${quoted(uri)},LAST-MSN=${msn},LAST-PART=${part}`,
+      ),
+    );
+  }
+  return `${lines.join('\n')}\n`;
 }
 
 /** A media playlist, §4.4.3: the media sequence number is the segment number. */

@@ -6,11 +6,14 @@ import type { Exchange } from './answer.ts';
 /** Held requests at a time, over all channels: each costs some 14 kB. */
 const MAX_HELD = 5_000;
 
-/** Segment lengths a request is held at most. */
+/** Segment lengths a request is held at most, unless it says less. */
 const HELD_SEGMENTS = 4;
 
 /** What a look gives: an answer, or nothing yet. */
 export type Looked<T> = T | 'wait';
+
+/** What waits for one rendition only, where it grows by fragments: most news are of no concern to the others. */
+export const subjectOf = (channel: string, rendition: string): string => `${channel}/${rendition}`;
 
 /** See the head of this file. */
 export class Holds {
@@ -27,27 +30,29 @@ export class Holds {
     return this.#held;
   }
 
-  /** Wakes everyone who waits on a channel; each looks again. */
-  release(channel: string): void {
-    const woken = this.#waiting.get(channel);
-    this.#waiting.delete(channel);
+  /** Wakes everyone who waits on a channel, or what of it is named; each looks again. */
+  release(subject: string): void {
+    const woken = this.#waiting.get(subject);
+    this.#waiting.delete(subject);
     for (const wake of woken ?? []) {
       wake();
     }
   }
 
   /**
-   * Looks, and looks again at every change of the channel, until there is an answer.
+   * Looks, and looks again at every change of the subject, until there is an answer.
+   * @param subject a channel, or what of it `release` names
    * @param seconds a segment's length
-   * @returns `'gave-up'` when that takes longer than four segments
+   * @returns `'gave-up'` when that takes longer than four segments, or those given
    */
   async hold<T>(
     { response }: Exchange,
-    channel: string,
+    subject: string,
     seconds: number,
     look: () => Looked<T> | Promise<Looked<T>>,
+    segments = HELD_SEGMENTS,
   ): Promise<T | 'gave-up'> {
-    const until = milliseconds(this.#clock.now() + fromSeconds(HELD_SEGMENTS * seconds));
+    const until = milliseconds(this.#clock.now() + fromSeconds(segments * seconds));
     const gone = new AbortController();
     const onClose = (): void => {
       gone.abort();
@@ -59,7 +64,7 @@ export class Holds {
         if (looked !== 'wait') {
           return looked;
         }
-        if (!(await this.wait(channel, until, gone.signal))) {
+        if (!(await this.wait(subject, until, gone.signal))) {
           return 'gave-up';
         }
       }
@@ -69,11 +74,11 @@ export class Holds {
   }
 
   /**
-   * Waits for a change of the channel.
+   * Waits for a change of the subject.
    * @param until clock time at which to give up
    * @returns false when the time is over, too many wait already, or the client is gone
    */
-  async wait(channel: string, until: Milliseconds, gone: AbortSignal): Promise<boolean> {
+  async wait(subject: string, until: Milliseconds, gone: AbortSignal): Promise<boolean> {
     const left = (until - this.#clock.now()) / this.#clock.rate;
     if (left <= 0 || gone.aborted || this.#held >= MAX_HELD) {
       return false;
@@ -81,8 +86,8 @@ export class Holds {
     this.#held += 1;
     try {
       return await new Promise<boolean>((resolve) => {
-        const waiting = this.#waiting.get(channel) ?? new Set();
-        this.#waiting.set(channel, waiting);
+        const waiting = this.#waiting.get(subject) ?? new Set();
+        this.#waiting.set(subject, waiting);
         const end = (isChanged: boolean): void => {
           clearTimeout(timer);
           gone.removeEventListener('abort', onGone);

@@ -1,5 +1,5 @@
 /** out_MQ: what workers made, what the scheduler began and ended. Every job may come twice and in any order. */
-import type { Broadcast, Result, SegmentJob } from '#common/contracts/segment';
+import type { Broadcast, PublishedFragment, Result, SegmentJob } from '#common/contracts/segment';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { milliseconds } from '#common/time';
 import type { Channels } from './channels.ts';
@@ -21,7 +21,9 @@ export interface IntakeDeps {
   readonly channels: Channels;
   readonly committer: Committer;
   readonly recordings: Recordings;
-  readonly open: (timeline: Timeline) => LiveBroadcast;
+  readonly open: (timeline: Timeline, noted: readonly PublishedFragment[]) => LiveBroadcast;
+  /** Broadcasts in hand are others than before, or Redis has lost its streams: hot fragments are read from their beginning. */
+  readonly readFragments: (channel: string) => void;
 }
 
 /** See the head of this file. */
@@ -47,10 +49,11 @@ export class Intake {
 
   /** Redis was emptied: what it must hold is noted again, and an end that was told through it is looked up. */
   async noteAgain(): Promise<void> {
-    const { rebuild, channels } = this.#deps;
+    const { rebuild, channels, readFragments } = this.#deps;
     for (const live of channels.all()) {
       await noteAgain(rebuild.redis, live);
       const { channel, broadcast } = live.timeline.broadcast;
+      readFragments(channel);
       const record = await readBroadcast(rebuild.store, channel, broadcast).catch(() => undefined);
       if (record !== undefined) {
         live.end(record);
@@ -121,14 +124,15 @@ export class Intake {
     number: number,
     given: Broadcast | undefined,
   ): Promise<LiveBroadcast | undefined> {
-    const { rebuild, channels, committer, recordings, open } = this.#deps;
+    const { rebuild, channels, committer, recordings, open, readFragments } = this.#deps;
     const rebuilt = await rebuildBroadcast(rebuild, channel, number, given);
     const known = channels.find(channel, number);
     if (rebuilt === undefined || known !== undefined) {
       return known;
     }
-    const live = open(rebuilt.timeline);
+    const live = open(rebuilt.timeline, rebuilt.fragments);
     channels.add(live);
+    readFragments(channel);
     for (const published of rebuilt.committed) {
       recordings.committed(channel, published);
     }

@@ -4,16 +4,18 @@
  */
 import type { Clock } from '#common/clock';
 import { redisKeys } from '#common/contracts/names';
-import type { Broadcast, Published, Result } from '#common/contracts/segment';
+import type { Broadcast, Published, PublishedFragment, Result } from '#common/contracts/segment';
 import type { OriginStatus } from '#common/contracts/status';
 import { PipelineError, toPipelineError, type ErrorCode } from '#common/errors';
 import { timeOfSegment } from '#common/grid';
+import type { HotFragment } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
 import { milliseconds, segmentNumber } from '#common/time';
 import { UPDATE_SECONDS } from './dash.ts';
-import type { SegmentMemory } from './memory.ts';
+import { GrowingBroadcast } from './growing-broadcast.ts';
+import type { SegmentMemory, SegmentObjects } from './memory.ts';
 import type { OriginMetrics } from './metrics.ts';
 import { acceptedKey, declaredKey } from './names.ts';
 import { readSegment, type ByteSources } from './segment-bytes.ts';
@@ -27,7 +29,7 @@ import {
   withoutBefore,
   type Timeline,
 } from './timeline.ts';
-import { differencesFrom, publishedOf, verifyResult } from './verify.ts';
+import { differencesFrom, publishedBytes, publishedOf, verifyResult } from './verify.ts';
 
 /** Bytes that neither hot stream nor store has may still be on their way: looked for this often, this far apart. */
 const MISSING = { looks: 20, apart: milliseconds(500) } as const;
@@ -47,28 +49,46 @@ export interface BroadcastDeps {
   readonly onPublished: (published: Published) => void;
   /** What playlists say has changed: wake those who wait. */
   readonly onChange: () => void;
+  /** A rendition's init segment is known, before the first segment is whole. */
+  readonly onInit: (rendition: string, sha256: string, init: Buffer) => void;
+  /** A fragment of a rendition is published; undefined when bytes of earlier ones are here again. */
+  readonly onGrown: (rendition: string, k: number | undefined) => void;
 }
 
 /** See the head of this file. */
 export class LiveBroadcast {
   readonly #deps: BroadcastDeps;
   readonly #sequence: Sequence;
+  readonly #growing: GrowingBroadcast | undefined;
   readonly #closing = new AbortController();
   #timeline: Timeline;
   #version = 0;
   #draining: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
 
-  /** @param next the number to publish next; a restored timeline knows it */
-  constructor(deps: BroadcastDeps, timeline: Timeline) {
+  /** @param noted fragments that were published before a restart */
+  constructor(deps: BroadcastDeps, timeline: Timeline, noted: readonly PublishedFragment[] = []) {
     this.#deps = deps;
     this.#timeline = timeline;
+    this.#growing =
+      timeline.broadcast.profile === 'standard' ? undefined : this.#grow(timeline, noted);
     const { broadcast, last } = timeline.broadcast;
     this.#sequence = new Sequence(broadcast, (newestOf(timeline) ?? broadcast - 1) + 1);
     if (last !== null) {
       this.#sequence.endAt(last);
+      this.#growing?.endAt(last);
       this.#turnStatic();
     }
+  }
+
+  /** Its segments while they are made, fragment by fragment; undefined in `standard`. */
+  get growing(): GrowingBroadcast | undefined {
+    return this.#growing;
+  }
+
+  /** Takes a fragment from a hot stream. */
+  offerFragment(rendition: string, fragment: HotFragment): void {
+    this.#growing?.offer(rendition, fragment);
   }
 
   /** What manifests are made from. */
@@ -127,6 +147,7 @@ export class LiveBroadcast {
     // Whoever ended it may not have known of the newest: what is published stays.
     const last = Math.max(broadcast.last, this.newest);
     this.#sequence.endAt(last);
+    this.#growing?.endAt(last);
     this.#change(withBroadcast(this.#timeline, { ...broadcast, last }));
     this.#deps.logger.info(
       { channel: broadcast.channel, broadcast: broadcast.broadcast, last },
@@ -148,7 +169,30 @@ export class LiveBroadcast {
   /** Stops; what was accepted and not published is taken up again after the restart. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([this.#draining, this.#ending]);
+    await Promise.all([this.#draining, this.#ending, this.#growing?.close()]);
+  }
+
+  #grow(timeline: Timeline, noted: readonly PublishedFragment[]): GrowingBroadcast {
+    const { redis, clock, logger, metrics, onInit, onGrown } = this.#deps;
+    const growing = new GrowingBroadcast(
+      {
+        redis,
+        clock,
+        logger,
+        metrics,
+        onInit: (rendition, hash, init) => {
+          onInit(rendition, hash, init);
+          if (!this.#timeline.inits.has(rendition)) {
+            this.#change({ ...this.#timeline, inits: growing.inits });
+          }
+        },
+        onGrown,
+      },
+      timeline,
+      noted,
+    );
+    this.#timeline = { ...timeline, inits: growing.inits };
+    return growing;
   }
 
   #change(timeline: Timeline): void {
@@ -215,9 +259,14 @@ export class LiveBroadcast {
   async #publish(result: Result): Promise<void> {
     const { redis, clock, memory, metrics } = this.#deps;
     const { channel, n } = result;
-    const objects = await this.#read(result);
-    verifyResult(this.#timeline.broadcast, result, objects, this.#timeline.inits);
-    const published = publishedOf(result, clock.now());
+    const growing = this.#growing;
+    const objects = await (growing === undefined
+      ? this.#readVerified(result)
+      : this.#assemble(growing, result));
+    const published =
+      growing === undefined
+        ? publishedOf(result, clock.now())
+        : publishedBytes(result, objects, clock.now());
     const timeline = withSegment(this.#timeline, published);
     const { grid, broadcast, declared } = timeline;
     const noting = redis.multi();
@@ -225,6 +274,7 @@ export class LiveBroadcast {
     noting.set(declaredKey(channel), JSON.stringify(declared), 'EX', REMEMBERED_SECONDS);
     await execute(noting);
     memory.pin(channel, n, objects);
+    growing?.commit(n);
     this.#sequence.advance();
     // The end may have become known while Redis answered.
     this.#change(withBroadcast(timeline, this.#timeline.broadcast));
@@ -234,9 +284,56 @@ export class LiveBroadcast {
     metrics.lag.observe(lag / 1000);
     this.#deps.logger.debug({ channel, n, lagMs: Math.round(lag) }, 'segment published');
     this.#turnStatic();
+    if (growing !== undefined) {
+      this.#compare(result);
+    }
     await this.#tellStatus(n, lag).catch((error: unknown) => {
       this.#deps.logger.warn({ channel, error }, 'status not written');
     });
+  }
+
+  async #readVerified(result: Result): Promise<SegmentObjects> {
+    const objects = await this.#read(result);
+    verifyResult(this.#timeline.broadcast, result, objects, this.#timeline.inits);
+    return objects;
+  }
+
+  /**
+   * The segment out of its published fragments. Those that never came through the hot streams are cut out of the result's
+   * bytes; what is published stays, whatever the result says.
+   * @throws PipelineError `BAD_MEDIA` when fragments are missing and the result is not one with those that are published
+   */
+  async #assemble(growing: GrowingBroadcast, result: Result): Promise<SegmentObjects> {
+    const { clock, sources } = this.#deps;
+    const { n } = result;
+    let isFilled = false;
+    for (let look = 1; ; look += 1) {
+      const whole = growing.objects(n);
+      if (whole !== undefined) {
+        return whole;
+      }
+      const { changed } = growing;
+      if (!isFilled) {
+        try {
+          const objects = await readSegment(sources, result);
+          verifyResult(this.#timeline.broadcast, result, objects, this.#timeline.inits);
+          growing.fill(result, objects);
+          isFilled = true;
+          continue;
+        } catch (error) {
+          const { code } = toPipelineError(error);
+          const canWait = code === 'INPUT_MISSING' || code === 'STORE_FAILED';
+          // The last fragments may have come meanwhile.
+          if (growing.objects(n) !== undefined) {
+            continue;
+          }
+          if (!canWait || (code === 'INPUT_MISSING' && look >= MISSING.looks)) {
+            throw error;
+          }
+        }
+      }
+      await Promise.race([changed, clock.sleep(MISSING.apart, this.#closing.signal)]);
+    }
   }
 
   async #read(result: Result): ReturnType<typeof readSegment> {
@@ -258,7 +355,11 @@ export class LiveBroadcast {
     const { channel, broadcast, renditions } = this.#timeline.broadcast;
     const status: OriginStatus = {
       broadcast,
-      renditions: renditions.map(({ id }) => ({ id, published: n, lagMs: Math.round(lagMs) })),
+      renditions: renditions.map(({ id }) => ({
+        id,
+        published: Math.max(n, (this.#growing?.get(id)?.growing ?? 0) - 1),
+        lagMs: Math.round(lagMs),
+      })),
     };
     // Forgotten only now: until it counted as published, other runs' results were still remembered.
     await execute(

@@ -4,7 +4,8 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 /** See the head of this file. */
 export interface OriginMetrics {
   readonly published: Counter;
-  /** Results that were not published, by reason: an error code, or `differs`. */
+  readonly fragments: Counter;
+  /** Results and fragments that were not published, by reason: an error code, or `differs`. */
   readonly rejected: Counter<'reason'>;
   /** Seconds from a segment's end on the grid to its publication. */
   readonly lag: Histogram;
@@ -30,9 +31,14 @@ export function createMetrics(registry: Registry): OriginMetrics {
       help: 'Segments published, all renditions of one number counting once',
       registers,
     }),
+    fragments: new Counter({
+      name: 'touchline_origin_published_fragments_total',
+      help: 'Fragments published, each rendition counting',
+      registers,
+    }),
     rejected: new Counter({
       name: 'touchline_origin_rejected_results_total',
-      help: 'Results that were not published',
+      help: 'Results and fragments that were not published',
       labelNames: ['reason'],
       registers,
     }),

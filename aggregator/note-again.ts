@@ -25,4 +25,5 @@ export async function noteAgain(redis: Redis, live: LiveBroadcast): Promise<void
     pipeline.hset(acceptedKey(channel), String(result.n), JSON.stringify(result));
   }
   await execute(pipeline);
+  await live.growing?.noteAgain();
 }

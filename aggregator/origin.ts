@@ -7,17 +7,24 @@ import {
   answerLater,
   answerNever,
   answerObject,
+  answerStatus,
   answerText,
   type Exchange,
 } from './answer.ts';
 import type { Channels } from './channels.ts';
-import type { Holds } from './holds.ts';
+import type { GrowingBroadcast } from './growing-broadcast.ts';
+import { subjectOf, type Holds } from './holds.ts';
+import type { LiveBroadcast } from './live-broadcast.ts';
 import type { Document, Playlists } from './playlists.ts';
 import type { Previews } from './previews.ts';
 import { isWhole, type Recordings } from './recordings.ts';
+import { positionOf, reloadState } from './reload.ts';
 import type { Route } from './route.ts';
 import type { Segments } from './segments.ts';
 import type { Timeline } from './timeline.ts';
+
+/** Segment lengths a playlist's reload is held. */
+const RELOAD_SEGMENTS = 3;
 
 /** What answering needs. */
 export interface OriginDeps {
@@ -34,6 +41,18 @@ type Of<Kind extends Route['kind']> = Extract<Route, { kind: Kind }>;
 
 const renditionOf = (timeline: Timeline, id: string): Rendition | undefined =>
   timeline.broadcast.renditions.find((rendition) => rendition.id === id);
+
+/** Players can begin: with a segment, or in low latency with a part of every rendition. */
+function hasBegun({ timeline, growing }: LiveBroadcast): boolean {
+  return (
+    timeline.segments.length > 0 ||
+    growing
+      ?.all()
+      .every(
+        ({ rendition }) => positionOf(growing, rendition.id).msn >= timeline.broadcast.broadcast,
+      ) === true
+  );
+}
 
 function recordingDocument(
   playlists: Playlists,
@@ -76,6 +95,7 @@ export class Origin {
       case 'media-playlist':
         await this.#mediaPlaylist(exchange, route);
         return;
+      case 'part':
       case 'segment':
         await this.#deps.segments.answer(exchange, route);
         return;
@@ -116,7 +136,7 @@ export class Origin {
     const seconds = segmentSeconds(current.timeline.grid);
     const found = await this.#deps.holds.hold(exchange, route.channel, seconds, () => {
       const live = channels.current(route.channel);
-      return live === undefined || live.timeline.segments.length === 0 ? 'wait' : live;
+      return live === undefined || !hasBegun(live) ? 'wait' : live;
     });
     if (found === 'gave-up') {
       answerLater(exchange);
@@ -135,6 +155,8 @@ export class Origin {
       const rendition = renditionOf(live.timeline, route.rendition);
       if (rendition === undefined) {
         answerNever(exchange);
+      } else if (live.growing !== undefined) {
+        await this.#growingPlaylist(exchange, live, live.growing, rendition, route);
       } else {
         answerDocument(exchange, playlists.media(live, rendition));
       }
@@ -147,6 +169,35 @@ export class Origin {
       return;
     }
     answerDocument(exchange, playlists.endedMedia(timeline, rendition));
+  }
+
+  /** RFC 8216bis §6.2.5.2: held until it has what is asked for, three target durations at most. */
+  async #growingPlaylist(
+    exchange: Exchange,
+    live: LiveBroadcast,
+    growing: GrowingBroadcast,
+    rendition: Rendition,
+    { channel, reload = {} }: Of<'media-playlist'>,
+  ): Promise<void> {
+    const { holds, playlists } = this.#deps;
+    const { grid } = live.timeline;
+    const found = await holds.hold(
+      exchange,
+      subjectOf(channel, rendition.id),
+      segmentSeconds(grid),
+      () =>
+        growing.get(rendition.id)?.isEnded === true
+          ? 'ready'
+          : reloadState(grid, growing.division, positionOf(growing, rendition.id), reload),
+      RELOAD_SEGMENTS,
+    );
+    if (found === 'gave-up') {
+      answerLater(exchange);
+    } else if (found === 'too-far') {
+      answerStatus(exchange, 400, 'too far ahead of the playlist: RFC 8216bis §6.2.5.2');
+    } else {
+      answerDocument(exchange, playlists.growingMedia(live, growing, rendition, reload));
+    }
   }
 
   async #recording(

@@ -5,10 +5,13 @@ import {
   liveFolderFromRecording,
   mediaPlaylistFile,
   recordingPlaylistFile,
+  type Reload,
 } from '#common/contracts/delivery';
 import type { Rendition } from '#common/contracts/rendition';
 import { liveManifest, recordingManifest, type Run } from './dash.ts';
-import { mediaPlaylist, multivariantPlaylist } from './hls.ts';
+import type { GrowingBroadcast } from './growing-broadcast.ts';
+import { positionOf } from './reload.ts';
+import { growingPlaylist, mediaPlaylist, multivariantPlaylist } from './hls.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { isWhole } from './recordings.ts';
 import { windowLength, type Timeline } from './timeline.ts';
@@ -24,8 +27,8 @@ export interface Document {
 
 const HLS_TYPE = 'application/vnd.apple.mpegurl';
 const DASH_TYPE = 'application/dash+xml';
-/** What changes with every segment, what a finished broadcast may still get, and what never changes. */
-const MAX_AGE = { live: 1, ended: 10, recording: 3_600 } as const;
+/** What changes with every segment, what a finished broadcast may still get, what was waited for (six target durations, RFC 8216bis appendix B), and what never changes. */
+const MAX_AGE = { live: 1, ended: 10, blocking: 12, recording: 3_600 } as const;
 /** Texts of recordings kept, bytes. */
 const RECORDING_BYTES = 32 * 1024 ** 2;
 
@@ -42,6 +45,10 @@ export class Playlists {
   readonly #live = new WeakMap<
     LiveBroadcast,
     { readonly version: number; readonly documents: Map<string, Document> }
+  >();
+  readonly #growing = new WeakMap<
+    LiveBroadcast,
+    Map<string, { readonly version: string; readonly document: Document }>
   >();
   readonly #recordings = new LRUCache<string, Document>({
     maxSize: RECORDING_BYTES,
@@ -80,6 +87,32 @@ export class Playlists {
       });
       return documentOf(text, HLS_TYPE, live.isComplete ? MAX_AGE.ended : MAX_AGE.live);
     });
+  }
+
+  /**
+   * The same of a low-latency broadcast: made once for each of the rendition's parts, whoever asks.
+   * @param reload how it was asked for
+   */
+  growingMedia(
+    live: LiveBroadcast,
+    growing: GrowingBroadcast,
+    rendition: Rendition,
+    reload: Reload = {},
+  ): Document {
+    const { msn, part } = positionOf(growing, rendition.id);
+    const isDelta = reload.isDelta === true;
+    const isBlocking = reload.msn !== undefined;
+    const name = `${rendition.id} ${isDelta} ${isBlocking}`;
+    const version = `${live.version} ${msn} ${part}`;
+    const documents = this.#growing.get(live) ?? new Map<string, never>();
+    this.#growing.set(live, documents);
+    const known = documents.get(name);
+    if (known?.version === version) {
+      return known.document;
+    }
+    const document = this.#makeGrowing(live, growing, rendition, isDelta, isBlocking);
+    documents.set(name, { version, document });
+    return document;
   }
 
   /** `/live/<channel>/index.m3u8` of a broadcast that is in hand no longer. */
@@ -147,6 +180,47 @@ export class Playlists {
         ),
       DASH_TYPE,
     );
+  }
+
+  #makeGrowing(
+    live: LiveBroadcast,
+    growing: GrowingBroadcast,
+    rendition: Rendition,
+    isDelta: boolean,
+    isBlocking: boolean,
+  ): Document {
+    const { grid, segments, broadcast } = live.timeline;
+    const track = growing.get(rendition.id);
+    const { next, parts } = positionOf(growing, rendition.id);
+    const isEnded = track?.isEnded === true;
+    let partsFrom = next;
+    while ((track?.fragmentsOf(partsFrom - 1).length ?? 0) > 0) {
+      partsFrom -= 1;
+    }
+    const text = growingPlaylist({
+      grid,
+      division: growing.division,
+      rendition,
+      renditions: broadcast.renditions,
+      init: track?.init?.sha256,
+      first: segments[0]?.n ?? live.newest + 1,
+      next,
+      partsFrom,
+      parts,
+      isEnded,
+      reports: broadcast.renditions
+        .filter(({ id }) => id !== rendition.id)
+        .map(({ id }) => ({ id, ...positionOf(growing, id) }))
+        .filter(({ msn }) => msn >= broadcast.broadcast)
+        .map(({ id, msn, part }) => ({
+          uri: `../${mediaPlaylistFile(id, broadcast.broadcast)}`,
+          msn,
+          part,
+        })),
+      isDelta,
+    });
+    const maxAge = isBlocking ? MAX_AGE.blocking : isEnded ? MAX_AGE.ended : MAX_AGE.live;
+    return documentOf(text, HLS_TYPE, maxAge);
   }
 
   #of(live: LiveBroadcast, name: string, make: () => Document): Document {

@@ -7,6 +7,7 @@ import {
   resultSchema,
   type Broadcast,
   type Published,
+  type PublishedFragment,
   type Result,
 } from '#common/contracts/segment';
 import type { Clock } from '#common/clock';
@@ -14,6 +15,7 @@ import { toPipelineError } from '#common/errors';
 import { gridOf, timeOfSegment } from '#common/grid';
 import { readJson } from '#common/json';
 import type { Logger } from '#common/logger';
+import { readPublishedFragments } from '#common/published-fragments';
 import { readPublished } from '#common/published-stream';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
@@ -44,6 +46,8 @@ export interface Rebuilt {
   readonly committed: readonly Published[];
   /** Accepted from out_MQ and not published. */
   readonly accepted: readonly Result[];
+  /** Published fragments, where the profile has them. */
+  readonly fragments: readonly PublishedFragment[];
 }
 
 /** Channels that have broadcasts in the store, with their numbers, ascending. */
@@ -163,7 +167,11 @@ async function readCommitted(
   return readCommits(store, channel, number, numbers);
 }
 
-/** Before its first segment has ended nothing of a broadcast can have been published, so nothing need be looked for. */
+async function fragmentsOf(redis: Redis, broadcast: Broadcast): Promise<PublishedFragment[]> {
+  return broadcast.profile === 'standard' ? [] : readPublishedFragments(redis, broadcast.channel);
+}
+
+/** Before its first segment has ended no segment of a broadcast can have been published, so nothing need be looked for. */
 const isNew = ({ fps, broadcast, last }: Broadcast, clock: Clock): boolean =>
   last === null && clock.now() < timeOfSegment(gridOf(fps), segmentNumber(broadcast + 1));
 
@@ -181,7 +189,8 @@ export async function rebuildBroadcast(
   const { redis, store, clock, logger } = deps;
   if (given !== undefined && isNew(given, clock)) {
     const timeline = restoreTimeline(given, [], firstDeclared(given));
-    return { timeline, uncommitted: [], committed: [], accepted: [] };
+    const fragments = await fragmentsOf(redis, given);
+    return { timeline, uncommitted: [], committed: [], accepted: [], fragments };
   }
   const unlessGiven = <T>(fallback: T) => {
     return (error: unknown): T => {
@@ -232,5 +241,6 @@ export async function rebuildBroadcast(
     uncommitted,
     committed,
     accepted,
+    fragments: await fragmentsOf(redis, broadcast),
   };
 }

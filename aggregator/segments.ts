@@ -1,4 +1,4 @@
-/** Segments and init segments: from memory, else from the store once committed; what is about to exist is waited for. */
+/** Segments, their parts, and init segments: from memory, else from the store once committed; what is being made grows, what is about to exist is waited for. */
 import type { Clock } from '#common/clock';
 import { storeKeys } from '#common/contracts/names';
 import { segmentOfTime, segmentSeconds, timeOfSegment } from '#common/grid';
@@ -14,7 +14,9 @@ import {
 } from './answer.ts';
 import type { Channels } from './channels.ts';
 import type { Committer } from './committer.ts';
-import type { Holds, Looked } from './holds.ts';
+import { answerGrowing, type GrowingRun } from './growing-answer.ts';
+import type { GrowingBroadcast } from './growing-broadcast.ts';
+import { subjectOf, type Holds, type Looked } from './holds.ts';
 import type { InitSegments } from './init-segments.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import type { SegmentMemory } from './memory.ts';
@@ -40,6 +42,20 @@ export interface SegmentDeps {
 
 type Of<Kind extends Route['kind']> = Extract<Route, { kind: Kind }>;
 
+/** A segment, or with `k` a part of it. */
+interface Wanted {
+  readonly channel: string;
+  readonly rendition: string;
+  readonly n: number;
+  readonly k: number | undefined;
+}
+
+/** What is there: an object, a run of fragments of which some are yet to come, or nothing, ever. */
+type Found = MediaObject | GrowingRun | undefined;
+
+const etagOf = ({ channel, rendition, n, k }: Wanted): string =>
+  k === undefined ? `"${channel}-${rendition}-${n}"` : `"${channel}-${rendition}-${n}.${k}"`;
+
 const mediaObject = (etag: string, bytes: number, read: MediaObject['read']): MediaObject => ({
   type: 'video/mp4',
   etag,
@@ -47,6 +63,32 @@ const mediaObject = (etag: string, bytes: number, read: MediaObject['read']): Me
   cacheControl: IMMUTABLE,
   read,
 });
+
+/** Where a part's bytes are in its segment; all of it without an end. */
+interface Bounds {
+  readonly start: number;
+  readonly end: number | undefined;
+}
+
+/** Undefined for a part of a segment whose division is not remembered. */
+function boundsOf({ growing }: LiveBroadcast, { rendition, n, k }: Wanted): Bounds | undefined {
+  if (k === undefined) {
+    return { start: 0, end: undefined };
+  }
+  const fragments = growing?.get(rendition)?.fragmentsOf(n) ?? [];
+  const { fragmentsOfPart = 1 } = growing?.division ?? {};
+  const sizeOf = (list: typeof fragments): number =>
+    list.reduce((sum, { bytes }) => sum + bytes, 0);
+  const from = k * fragmentsOfPart;
+  const start = sizeOf(fragments.slice(0, from));
+  const end = start + sizeOf(fragments.slice(from, from + fragmentsOfPart));
+  return end === start ? undefined : { start, end };
+}
+
+const objectOf = (wanted: Wanted, data: Buffer): MediaObject =>
+  mediaObject(etagOf(wanted), data.byteLength, (range) =>
+    range === undefined ? data : data.subarray(range.start, range.end + 1),
+  );
 
 /** See the head of this file. */
 export class Segments {
@@ -56,30 +98,42 @@ export class Segments {
     this.#deps = deps;
   }
 
-  /** `/live/<channel>/<rendition>/<n>.m4s` */
-  async answer(exchange: Exchange, route: Of<'segment'>): Promise<void> {
+  /** `/live/<channel>/<rendition>/<n>.m4s`, and `<n>.<k>.m4s` */
+  async answer(exchange: Exchange, route: Of<'segment'> | Of<'part'>): Promise<void> {
     const { channel, rendition, n } = route;
+    const wanted: Wanted = {
+      channel,
+      rendition,
+      n,
+      k: route.kind === 'part' ? route.k : undefined,
+    };
     const live = this.#deps.channels.holding(channel, n);
     if (live === undefined) {
       const broadcast = await this.#deps.recordings.broadcastOf(channel, n);
       const object =
-        broadcast === undefined ? undefined : await this.#stored(channel, broadcast, rendition, n);
+        broadcast === undefined || wanted.k !== undefined
+          ? undefined
+          : await this.#stored(broadcast, wanted);
       await this.#give(exchange, object);
       return;
     }
-    if (!live.timeline.broadcast.renditions.some(({ id }) => id === rendition)) {
+    const { growing } = live;
+    const isKnown = live.timeline.broadcast.renditions.some(({ id }) => id === rendition);
+    if (!isKnown || (wanted.k !== undefined && wanted.k >= (growing?.division.parts ?? 0))) {
       answerNever(exchange);
       return;
     }
     const seconds = segmentSeconds(live.timeline.grid);
     let isLate = true;
-    const found = await this.#deps.holds.hold<MediaObject | undefined>(
+    const found = await this.#deps.holds.hold<Found>(
       exchange,
-      channel,
+      growing === undefined ? channel : subjectOf(channel, rendition),
       seconds,
       () => {
         isLate = n <= (live.timeline.broadcast.last ?? n);
-        return this.#look(live, rendition, n);
+        return growing === undefined || n <= live.newest
+          ? this.#look(live, wanted)
+          : this.#lookGrowing(live, growing, wanted);
       },
     );
     if (found === 'gave-up' && isLate) {
@@ -90,25 +144,55 @@ export class Segments {
   }
 
   /** A segment of a broadcast in hand: there, about to be, or never. */
-  #look(
-    live: LiveBroadcast,
-    rendition: string,
-    n: number,
-  ): Looked<MediaObject | undefined> | Promise<Looked<MediaObject | undefined>> {
+  #look(live: LiveBroadcast, wanted: Wanted): Looked<Found> | Promise<Looked<Found>> {
     const { memory, committer } = this.#deps;
-    const { channel, broadcast, last } = live.timeline.broadcast;
+    const { channel, rendition, n } = wanted;
+    const { broadcast, last } = live.timeline.broadcast;
     if (n > live.newest) {
-      return this.#isAboutToBe(live, n, last) ? 'wait' : undefined;
+      return this.#isAboutToBe(live, n, live.newest, last) ? 'wait' : undefined;
     }
-    const bytes = memory.get(channel, n)?.get(rendition);
-    if (bytes !== undefined) {
-      return mediaObject(`"${channel}-${rendition}-${n}"`, bytes.data.byteLength, (range) =>
-        range === undefined ? bytes.data : bytes.data.subarray(range.start, range.end + 1),
-      );
+    const bounds = boundsOf(live, wanted);
+    if (bounds === undefined) {
+      return undefined;
     }
-    return committer.isPending(channel, n)
-      ? 'wait'
-      : this.#stored(channel, broadcast, rendition, n);
+    const data = memory.get(channel, n)?.get(rendition)?.data;
+    if (data !== undefined) {
+      return objectOf(wanted, data.subarray(bounds.start, bounds.end));
+    }
+    return committer.isPending(channel, n) ? 'wait' : this.#stored(broadcast, wanted, bounds);
+  }
+
+  /** One that is not committed yet: whole, or as far as it has come. */
+  #lookGrowing(live: LiveBroadcast, broadcast: GrowingBroadcast, wanted: Wanted): Looked<Found> {
+    const { n, k } = wanted;
+    const growing = broadcast.get(wanted.rendition);
+    if (growing === undefined) {
+      return undefined;
+    }
+    const { fragments, fragmentsOfPart } = broadcast.division;
+    const from = k === undefined ? 0 : k * fragmentsOfPart;
+    const to = k === undefined ? fragments : from + fragmentsOfPart;
+    const have = growing.fragmentsOf(n).slice(from, to);
+    if (have.length === 0) {
+      const { last } = live.timeline.broadcast;
+      return this.#isAboutToBe(live, n, growing.growing - 1, last) ? 'wait' : undefined;
+    }
+    const bytes = have.flatMap(({ data }) => (data === undefined ? [] : [data]));
+    if (bytes.length < have.length) {
+      // What was published before a restart comes again from the hot stream, or with the result.
+      return 'wait';
+    }
+    if (have.length < to - from) {
+      return {
+        growing,
+        n,
+        from,
+        to,
+        headers: { etag: etagOf(wanted), 'cache-control': IMMUTABLE },
+      };
+    }
+    const whole = k === undefined ? growing.whole(n)?.data : undefined;
+    return objectOf(wanted, whole ?? Buffer.concat(bytes));
   }
 
   /**
@@ -116,36 +200,48 @@ export class Segments {
    * one more, for players whose clock is ahead of ours.
    * Just beyond the end requests are held too, while players play to the end: a 404 is an error to dash.js.
    */
-  #isAboutToBe(live: LiveBroadcast, n: number, last: number | null): boolean {
+  #isAboutToBe(live: LiveBroadcast, n: number, newest: number, last: number | null): boolean {
     const { grid } = live.timeline;
     const now = this.#deps.clock.now();
     if (last !== null && n > last) {
       return n <= last + AHEAD && now < timeOfSegment(grid, segmentNumber(last + 1)) + PLAYED_OUT;
     }
-    return n <= live.newest + AHEAD || n <= segmentOfTime(grid, now);
+    return n <= newest + AHEAD || n <= segmentOfTime(grid, now);
   }
 
   /** A segment of which the commit record says that it is stored. */
   async #stored(
-    channel: string,
     broadcast: number,
-    rendition: string,
-    n: number,
+    wanted: Wanted,
+    bounds?: Bounds,
   ): Promise<MediaObject | undefined> {
+    const { channel, rendition, n } = wanted;
     const record = await this.#deps.recordings.commitOf(channel, broadcast, n);
     const item = record?.renditions.find((known) => known.rendition === rendition);
     if (item === undefined) {
       return undefined;
     }
     const key = storeKeys.segment(channel, rendition, segmentNumber(n));
-    return mediaObject(`"${channel}-${rendition}-${n}"`, item.bytes, (range) =>
-      this.#deps.store.open(key, range),
-    );
+    if (wanted.k === undefined || bounds?.end === undefined) {
+      return mediaObject(etagOf(wanted), item.bytes, (range) => this.#deps.store.open(key, range));
+    }
+    const { start, end } = bounds;
+    return mediaObject(etagOf(wanted), end - start, async (range) => {
+      const opened = await this.#deps.store.open(key, {
+        start: start + (range?.start ?? 0),
+        end: start + (range?.end ?? end - start - 1),
+      });
+      return opened?.totalBytes === item.bytes ? { ...opened, totalBytes: end - start } : opened;
+    });
   }
 
-  async #give(exchange: Exchange, object: MediaObject | undefined): Promise<void> {
+  async #give(exchange: Exchange, object: Found): Promise<void> {
     if (object === undefined) {
       answerNever(exchange);
+      return;
+    }
+    if ('growing' in object) {
+      answerGrowing(exchange, object);
       return;
     }
     await answerObject(exchange, object);

@@ -33,6 +33,10 @@ async function handle({ origin, logger }: ServerDeps, exchange: Exchange): Promi
     answerStatus(exchange, 404, 'not found');
     return;
   }
+  if (route === 'malformed') {
+    answerStatus(exchange, 400, 'delivery directives are not as RFC 8216bis §6.2.5 says');
+    return;
+  }
   try {
     await origin.answer(exchange, route);
   } catch (error) {

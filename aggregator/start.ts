@@ -1,6 +1,7 @@
 /** Puts the origin together: what was published before, out_MQ, the server. */
 import { QUEUES } from '#common/contracts/names';
-import { segmentJobSchema } from '#common/contracts/segment';
+import { segmentJobSchema, type PublishedFragment } from '#common/contracts/segment';
+import { divisionOf } from '#common/division';
 import { drainsServer } from '#common/drain';
 import { listen } from '#common/listen';
 import { closeWorker, openWorker, URGENT_LOCKS } from '#common/queues';
@@ -9,7 +10,8 @@ import type { ServiceContext } from '#common/service';
 import { Channels } from './channels.ts';
 import { Committer } from './committer.ts';
 import type { AggregatorConfig } from './config.ts';
-import { Holds } from './holds.ts';
+import { FragmentReader } from './fragment-reader.ts';
+import { Holds, subjectOf } from './holds.ts';
 import { InitSegments } from './init-segments.ts';
 import { Intake } from './intake.ts';
 import { LiveBroadcast } from './live-broadcast.ts';
@@ -40,7 +42,7 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
       onCommitted: (channel, published) => {
         metrics.committed.inc();
         recordings.committed(channel, published);
-        holds.release(channel);
+        releaseAll(channel);
       },
       onLost: (channel, published) => {
         metrics.lost.inc();
@@ -48,8 +50,23 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
       },
     },
   );
-  const open = (timeline: Timeline): LiveBroadcast => {
-    const { channel } = timeline.broadcast;
+  /** Wakes whoever waits for anything of a channel. */
+  const releaseAll = (channel: string): void => {
+    holds.release(channel);
+    const renditions = channels
+      .all()
+      .flatMap(({ timeline, growing }) =>
+        growing === undefined || timeline.broadcast.channel !== channel
+          ? []
+          : timeline.broadcast.renditions.map(({ id }) => id),
+      );
+    for (const rendition of new Set(renditions)) {
+      holds.release(subjectOf(channel, rendition));
+    }
+  };
+  const open = (timeline: Timeline, noted: readonly PublishedFragment[]): LiveBroadcast => {
+    const { channel, profile } = timeline.broadcast;
+    const { fragmentsOfPart } = divisionOf(timeline.grid, profile);
     return new LiveBroadcast(
       {
         redis,
@@ -68,10 +85,23 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
           committer.add(channel, published);
         },
         onChange: () => {
-          holds.release(channel);
+          releaseAll(channel);
+        },
+        onInit: (rendition, hash, init) => {
+          inits.keep(channel, rendition, hash, init);
+        },
+        onGrown: (rendition, k) => {
+          // Who waits, waits for a part's beginning or for its end.
+          const inPart = (k ?? 0) % fragmentsOfPart;
+          if (inPart === 0 || inPart === fragmentsOfPart - 1) {
+            holds.release(subjectOf(channel, rendition));
+            // Who opens a broadcast's index waits for its first parts.
+            holds.release(channel);
+          }
         },
       },
       timeline,
+      noted,
     );
   };
   const channels = new Channels();
@@ -87,12 +117,35 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
     },
   });
 
+  const blocking = hotRedis.duplicate({ connectionName: 'aggregator:fragments' });
+  // What is wrong with Redis is told by the connection for commands.
+  blocking.on('error', () => undefined);
+  const reader = new FragmentReader({
+    redis: hotRedis,
+    blocking,
+    clock,
+    logger,
+    streams: () =>
+      channels
+        .growing()
+        .flatMap(({ timeline: { broadcast } }) =>
+          broadcast.renditions.map(({ id }) => ({ channel: broadcast.channel, rendition: id })),
+        ),
+    take: ({ channel, rendition }, fragment) => {
+      channels.holding(channel, fragment.n)?.offerFragment(rendition, fragment);
+    },
+  });
+  lifecycle.own('fragments', reader);
+
   const intake = new Intake({
     rebuild: { redis, hotRedis, store, memory, clock, logger },
     channels,
     committer,
     recordings,
     open,
+    readFragments: (channel) => {
+      reader.restart(channel);
+    },
   });
   await intake.restoreAll();
 

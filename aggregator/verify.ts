@@ -57,7 +57,7 @@ export function expectedOf(grid: Grid, kind: Rendition['kind'], n: number): Expe
 }
 
 /** ISO/IEC 14496-12 §8.4.2: the track's timescale. */
-function timescaleOf(init: Buffer): number | undefined {
+export function timescaleOf(init: Buffer): number | undefined {
   const mdhd = findBox(init, ['moov', 'trak', 'mdia', 'mdhd']);
   if (mdhd === undefined) {
     return undefined;
@@ -145,6 +145,23 @@ export function publishedOf(result: Result, at: number): Published {
       bytes,
       sha256: hash,
       initSha256,
+    })),
+  };
+}
+
+/** The record of a segment whose bytes were published before the result that completes it came. */
+export function publishedBytes(
+  result: Result,
+  objects: ReadonlyMap<string, SegmentBytes>,
+  at: number,
+): Published {
+  return {
+    ...publishedOf(result, at),
+    renditions: [...objects].map(([rendition, { data, init }]) => ({
+      rendition,
+      bytes: data.byteLength,
+      sha256: sha256(data),
+      initSha256: sha256(init),
     })),
   };
 }

@@ -118,6 +118,7 @@ async function answer(options: PagesOptions, request: Request, response: Respons
       }
       throw new PipelineError('NOT_FOUND', 'nothing here');
     case 'media':
+    case 'malformed':
     case 'time':
       throw new PipelineError('INTERNAL', 'media reached the pages');
   }

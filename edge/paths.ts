@@ -21,14 +21,14 @@ export interface MediaRoute {
 }
 
 /** How a media object behaves: for ever the same, a text that grows, or a picture that is replaced. */
-export type MediaKind = 'segment' | 'init' | 'playlist' | 'manifest' | 'preview';
+export type MediaKind = 'segment' | 'part' | 'init' | 'playlist' | 'manifest' | 'preview';
 
 /** Everything the edge answers. */
 export type Route =
   | MediaRoute
   | ({ readonly kind: 'page' } & PlayerPage)
   | { readonly kind: 'asset'; readonly name: string }
-  | { readonly kind: 'time' | 'nearest' | 'home' | 'none' };
+  | { readonly kind: 'time' | 'nearest' | 'home' | 'malformed' | 'none' };
 
 /** Longest request target read at all. */
 export const MAX_TARGET_LENGTH = 2048;
@@ -38,6 +38,7 @@ const ASSET = /^\/assets\/([A-Za-z0-9][A-Za-z0-9_-]{0,79}(?:\.[a-z0-9]{1,8}){1,2
 function mediaKindOf({ kind }: Delivery): MediaKind {
   switch (kind) {
     case 'segment':
+    case 'part':
     case 'init':
     case 'manifest':
     case 'preview':
@@ -53,17 +54,18 @@ function mediaKindOf({ kind }: Delivery): MediaKind {
 }
 
 /**
- * The route of a request target. Of a query nothing is part of a key: what the origin heeds of one is for
- * `common/contracts/delivery.ts` to say.
+ * The route of a request target. Of a query only what the origin heeds is part of a key, as
+ * `common/contracts/delivery.ts` says.
  * @param target as received, origin form (`/live/…?…`); anything else is `none`
  */
 export function parseRoute(target: string): Route {
   const path = pathOf(target);
   if (isMediaPath(path)) {
     const delivery = parseDelivery(target);
-    return delivery === undefined
-      ? { kind: 'none' }
-      : { kind: 'media', key: deliveryPath(delivery), media: mediaKindOf(delivery) };
+    if (delivery === undefined || delivery === 'malformed') {
+      return { kind: delivery ?? 'none' };
+    }
+    return { kind: 'media', key: deliveryPath(delivery), media: mediaKindOf(delivery) };
   }
   switch (path) {
     case '/':

@@ -1,5 +1,5 @@
 /** How long an answer of the upstream is good, and what viewers are told about it: pure functions. */
-import { isRecordingPath, isSoundPath } from '#common/contracts/delivery';
+import { isBlockingPath, isRecordingPath, isSoundPath } from '#common/contracts/delivery';
 import { milliseconds, type Milliseconds } from '#common/time';
 import type { MediaKind } from './paths.ts';
 
@@ -14,6 +14,8 @@ const NOT_FOUND_MAX = milliseconds(500);
 const LIVE_MAX = milliseconds(1_000);
 /** Without a word of the upstream. */
 const LIVE_DEFAULT = milliseconds(500);
+/** RFC 8216bis, appendix B: six target durations. Whoever names a segment or part is content with any playlist that has it. */
+const BLOCKING_MAX = milliseconds(12_000);
 /** A recording's playlist may be asked anew now and then: it can be deleted. */
 const RECORDING_MAX = milliseconds(60_000);
 
@@ -62,12 +64,16 @@ export function freshnessOf(
   }
   switch (media) {
     case 'segment':
+    case 'part':
     case 'init':
       // The path names the bytes for ever; a header cannot make them change.
       return FOREVER;
     case 'playlist':
     case 'manifest':
     case 'preview': {
+      if (isBlockingPath(key)) {
+        return milliseconds(Math.min(BLOCKING_MAX, (said ?? 0) * 1000));
+      }
       const most = isRecordingPath(key) ? RECORDING_MAX : LIVE_MAX;
       return milliseconds(said === undefined ? LIVE_DEFAULT : Math.min(most, said * 1000));
     }
@@ -78,6 +84,7 @@ export function freshnessOf(
 export function cacheControlFor(media: MediaKind, upstream: string | undefined): string {
   switch (media) {
     case 'segment':
+    case 'part':
     case 'init':
       return `public, max-age=${YEAR_SECONDS}, immutable`;
     case 'playlist':
@@ -91,6 +98,7 @@ export function cacheControlFor(media: MediaKind, upstream: string | undefined):
 export function contentTypeOf(media: MediaKind, key: string): string {
   switch (media) {
     case 'segment':
+    case 'part':
     case 'init':
       return isSoundPath(key) ? 'audio/mp4' : 'video/mp4';
     case 'playlist':

@@ -124,6 +124,9 @@ function handle(
     case 'time':
       sendTime(options.clock, request, response);
       return;
+    case 'malformed':
+      sendStatus(request, response, 400);
+      return;
     case 'none':
       if (isMediaPath(target)) {
         sendStatus(request, response, 404);

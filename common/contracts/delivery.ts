@@ -15,6 +15,16 @@ export type Delivery =
       readonly channel: string;
       readonly rendition: string;
       readonly broadcast: SegmentNumber;
+      /** Absent: as it is now, whole. */
+      readonly reload?: Reload;
+    }
+  | {
+      readonly kind: 'part';
+      readonly channel: string;
+      readonly rendition: string;
+      readonly n: SegmentNumber;
+      /** Its number within the segment, from 0. */
+      readonly k: number;
     }
   | {
       readonly kind: 'segment';
@@ -46,6 +56,16 @@ export type Delivery =
       readonly rendition: string;
     };
 
+/** Delivery directives of a media playlist's request, RFC 8216bis §6.2.5. */
+export interface Reload {
+  /** `_HLS_msn` and `_HLS_part`, §6.2.5.2: answered once the playlist has this segment, or this part of it. */
+  readonly msn?: SegmentNumber;
+  /** Only with `msn`. */
+  readonly part?: number;
+  /** `_HLS_skip`, §6.2.5.1: the version known is told nothing of again. `v2` says the same, for there are no date ranges. */
+  readonly isDelta?: boolean;
+}
+
 /** A page of the player: `/watch/<channel>`, or `/embed/<channel>` for other sites' frames. */
 export interface PlayerPage {
   readonly page: 'watch' | 'embed';
@@ -66,6 +86,8 @@ const RENDITION = '(?<rendition>v[0-9]{2,4}|a[0-9]{2,3})';
 const WHOLE_NUMBER = '0|[1-9][0-9]{0,14}';
 const BROADCAST = `(?<broadcast>${WHOLE_NUMBER})`;
 const NUMBER = `(?<n>${WHOLE_NUMBER})`;
+/** No segment has a thousand parts. */
+const PART = '(?<k>0|[1-9][0-9]{0,2})';
 
 /** The part of an init segment's SHA-256 (hex) that names it. */
 export const initHash = (sha256: string): string => sha256.slice(0, INIT_HASH_DIGITS);
@@ -73,6 +95,8 @@ export const initHash = (sha256: string): string => sha256.slice(0, INIT_HASH_DI
 export const initFile = (sha256: string): string => `init-${initHash(sha256)}.mp4`;
 /** File name of a segment. */
 export const segmentFile = (n: SegmentNumber | number): string => `${n}.m4s`;
+/** File name of a part of a segment. */
+export const partFile = (n: SegmentNumber | number, k: number): string => `${n}.${k}.m4s`;
 /** ISO/IEC 23009-1 §5.3.9.4.4: {@link segmentFile} as a DASH template, from the channel's folder. */
 export const SEGMENT_TEMPLATE = '$RepresentationID$/$Number$.m4s';
 /** The template's init segment. */
@@ -89,6 +113,16 @@ export const liveFolderFromRecording = (channel: string): string => `../../../li
 export const presentationPath = (channel: string, recording?: number): string =>
   recording === undefined ? `/live/${channel}/index` : `/vod/${channel}/${recording}/index`;
 
+/** §6.2.5: in the order that it asks clients for, each once. */
+function reloadQuery({ msn, part, isDelta }: Reload = {}): string {
+  const directives = [
+    ...(msn === undefined ? [] : [`_HLS_msn=${msn}`]),
+    ...(part === undefined ? [] : [`_HLS_part=${part}`]),
+    ...(isDelta === true ? ['_HLS_skip=YES'] : []),
+  ];
+  return directives.length === 0 ? '' : `?${directives.join('&')}`;
+}
+
 /** The one path of it. */
 export function deliveryPath(delivery: Delivery): string {
   const { channel } = delivery;
@@ -100,7 +134,9 @@ export function deliveryPath(delivery: Delivery): string {
     case 'preview':
       return `/live/${channel}/preview.jpg`;
     case 'media-playlist':
-      return `/live/${channel}/${mediaPlaylistFile(delivery.rendition, delivery.broadcast)}`;
+      return `/live/${channel}/${mediaPlaylistFile(delivery.rendition, delivery.broadcast)}${reloadQuery(delivery.reload)}`;
+    case 'part':
+      return `/live/${channel}/${delivery.rendition}/${partFile(delivery.n, delivery.k)}`;
     case 'segment':
       return `/live/${channel}/${delivery.rendition}/${segmentFile(delivery.n)}`;
     case 'init':
@@ -134,6 +170,13 @@ const RULES = [
     channel: channelOf(groups),
     rendition: renditionOf(groups),
     n: segmentNumber(Number(text(groups, 'n'))),
+  })),
+  rule(`/live/${CHANNEL}/${RENDITION}/${NUMBER}\\.${PART}\\.m4s`, (groups) => ({
+    kind: 'part',
+    channel: channelOf(groups),
+    rendition: renditionOf(groups),
+    n: segmentNumber(Number(text(groups, 'n'))),
+    k: Number(text(groups, 'k')),
   })),
   rule(`/live/${CHANNEL}/${RENDITION}/${BROADCAST}\\.m3u8`, (groups) => ({
     kind: 'media-playlist',
@@ -196,23 +239,67 @@ export const isRecordingPath = (path: string): boolean => path.startsWith('/vod/
 /** Whether one of our media paths is of sound. */
 export const isSoundPath = (path: string): boolean => /\/a[0-9]{2,3}\/[^/]+$/.test(path);
 
+/** Whether one of our media paths is a playlist's that is answered only once it has what the request names. */
+export const isBlockingPath = (path: string): boolean => path.includes('?_HLS_msn=');
+
+const DIRECTIVES = ['_HLS_msn', '_HLS_part', '_HLS_skip'] as const;
+const WHOLE = new RegExp(`^(?:${WHOLE_NUMBER})$`);
+
+/** The directives of a query; what else it says is not looked at. */
+function reloadOf(query: string): Reload | 'malformed' | undefined {
+  const given = new Map<string, string>();
+  for (const pair of query.split('&')) {
+    const [name = '', value = ''] = pair.split('=', 2);
+    if (DIRECTIVES.some((directive) => directive === name)) {
+      if (given.has(name)) {
+        return 'malformed';
+      }
+      given.set(name, value);
+    }
+  }
+  if (given.size === 0) {
+    return undefined;
+  }
+  const [msn, part, skip] = DIRECTIVES.map((name) => given.get(name));
+  const areNumbers = [msn, part].every((value) => value === undefined || WHOLE.test(value));
+  const isSkipKnown = skip === undefined || skip === 'YES' || skip === 'v2';
+  // §6.2.5.2: a part is one of a segment.
+  if (!areNumbers || !isSkipKnown || (part !== undefined && msn === undefined)) {
+    return 'malformed';
+  }
+  return {
+    ...(msn === undefined ? {} : { msn: segmentNumber(Number(msn)) }),
+    ...(part === undefined ? {} : { part: Number(part) }),
+    ...(skip === undefined ? {} : { isDelta: true }),
+  };
+}
+
 /**
- * What a request target asks for; undefined: nothing of ours.
+ * What a request target asks for; undefined: nothing of ours; `'malformed'`: it is answered with 400.
  *
- * The whole query is left out: tokens, session ids and players' reports must not give every viewer an object of his
- * own, and the origin heeds no query. Once it reloads by blocking, the directives of RFC 8216bis §6.2.5 become part of
- * `media-playlist`, here, so that {@link deliveryPath}, and with it the edge's key, has them in one form and order.
+ * Of the query only a media playlist's delivery directives are looked at: tokens, session ids and players' reports must
+ * not give every viewer an object of his own. The directives are part of `media-playlist`, so that {@link deliveryPath},
+ * and with it the edge's key, has them in one form and order.
  */
-export function parseDelivery(target: string): Delivery | undefined {
+export function parseDelivery(target: string): Delivery | 'malformed' | undefined {
   const path = pathOf(target);
   if (!isMediaPath(path) || path.length > MAX_LENGTH) {
     return undefined;
   }
   for (const { pattern, parse } of RULES) {
     const match = pattern.exec(path);
-    if (match !== null) {
-      return parse(match.groups ?? {});
+    if (match === null) {
+      continue;
     }
+    const delivery = parse(match.groups ?? {});
+    if (delivery.kind !== 'media-playlist' || path.length === target.length) {
+      return delivery;
+    }
+    const reload = reloadOf(target.slice(path.length + 1));
+    if (reload === 'malformed') {
+      return 'malformed';
+    }
+    return reload === undefined ? delivery : { ...delivery, reload };
   }
   return undefined;
 }

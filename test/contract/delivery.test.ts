@@ -27,6 +27,10 @@ const DELIVERIES: readonly (readonly [string, Delivery])[] = [
     '/live/final/v720/897500000.m3u8',
     { kind: 'media-playlist', channel: 'final', rendition: 'v720', broadcast: n },
   ],
+  [
+    '/live/final/v720/897500000.4.m4s',
+    { kind: 'part', channel: 'final', rendition: 'v720', n, k: 4 },
+  ],
   ['/live/final/a128/897500000.m4s', { kind: 'segment', channel: 'final', rendition: 'a128', n }],
   [
     `/live/final/v720/init-${HASH}.mp4`,
@@ -55,12 +59,9 @@ describe('the URLs that viewers see', () => {
   test.each(DELIVERIES)(
     '%s is the same to origin and edge, whatever its query',
     (path, delivery) => {
-      for (const query of [
-        '',
-        '?token=x',
-        '?_HLS_msn=897500001&_HLS_part=2&_HLS_skip=YES',
-        '?a?b',
-      ]) {
+      const directives = '?_HLS_msn=897500001&_HLS_part=2&_HLS_skip=YES';
+      const isReloaded = delivery.kind === 'media-playlist';
+      for (const query of ['', '?token=x', '?a?b', ...(isReloaded ? [] : [directives])]) {
         expect(parseAtOrigin(path + query)).toEqual(delivery);
         expect(parseAtEdge(path + query)).toMatchObject({ kind: 'media', key: path });
       }
@@ -68,6 +69,43 @@ describe('the URLs that viewers see', () => {
   );
 
   test.each([
+    ['_HLS_msn=897500001', '_HLS_msn=897500001'],
+    ['_HLS_part=2&x=1&_HLS_msn=897500001', '_HLS_msn=897500001&_HLS_part=2'],
+    [
+      '_HLS_skip=v2&token=a&_HLS_msn=897500001&_HLS_part=0',
+      '_HLS_msn=897500001&_HLS_part=0&_HLS_skip=YES',
+    ],
+    ['_HLS_skip=YES', '_HLS_skip=YES'],
+  ])('the directives %s are part of the key as %s', (query, canonical) => {
+    const path = '/live/final/v720/897500000.m3u8';
+    expect(parseAtEdge(`${path}?${query}`)).toMatchObject({ key: `${path}?${canonical}` });
+    const parsed = parseDelivery(`${path}?${canonical}`);
+    expect(parseAtOrigin(`${path}?${query}`)).toEqual(parsed);
+    if (parsed === undefined || parsed === 'malformed') {
+      throw new Error('not parsed');
+    }
+    expect(deliveryPath(parsed)).toBe(`${path}?${canonical}`);
+  });
+
+  test.each([
+    '_HLS_part=1',
+    '_HLS_msn=x',
+    '_HLS_msn=-1',
+    '_HLS_msn=01',
+    '_HLS_msn=',
+    '_HLS_msn=1&_HLS_msn=2',
+    '_HLS_msn=1&_HLS_part=1.5',
+    '_HLS_msn=12345678901234567',
+    '_HLS_skip=NO',
+  ])('the directives %s are malformed to origin and edge alike', (query) => {
+    const target = `/live/final/v720/897500000.m3u8?${query}`;
+    expect(parseAtOrigin(target)).toBe('malformed');
+    expect(parseAtEdge(target)).toEqual({ kind: 'malformed' });
+  });
+
+  test.each([
+    '/live/final/v720/1.01.m4s',
+    '/live/final/v720/1.1000.m4s',
     '/live/final/v720/0897500000.m4s',
     '/live/final/v720/1234567890123456.m4s',
     '/live/final/v720/1234567890123456.m3u8',

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { liveManifest, recordingManifest } from '../../../aggregator/dash.ts';
 import { startTimeline, withSegment, type Timeline } from '../../../aggregator/timeline.ts';
 import { publishedOf } from '../../../aggregator/verify.ts';
+import { divisionOf } from '#common/division';
 import { FPS_NAMES, gridOf, timeOfSegment } from '#common/grid';
 import { segmentNumber } from '#common/time';
 import type { Broadcast } from '#common/contracts/segment';
@@ -171,5 +172,33 @@ describe("a recording's manifest", () => {
     expect(attribute(text, 'Period', 'start', 1)).toBe('PT10S');
     expect(attribute(text, 'Period', 'duration', 1)).toBe('PT6S');
     expect(text).toContain(`startNumber="${first + 7}"`);
+  });
+});
+
+describe.each(['low', 'instant'] as const)('the live manifest in %s', (profile) => {
+  test.each(FPS_NAMES)('at %s lets players ask for a segment once its first fragment is', (fps) => {
+    const broadcast = broadcastOf({ fps, profile });
+    const grid = gridOf(fps);
+    const text = liveManifest(timelineOf(broadcast));
+    const offset = Number(attribute(text, 'SegmentTemplate', 'availabilityTimeOffset'));
+    const fragment = (divisionOf(grid, profile).fragmentFrames * grid.den) / grid.num;
+    expect(offset).toBeCloseTo(grid.segmentSamples / 48_000 - fragment, 5);
+    expect(attribute(text, 'SegmentTemplate', 'availabilityTimeComplete')).toBe('false');
+    const target = Number(attribute(text, 'Latency', 'target'));
+    expect(secondsOf(attribute(text, 'MPD', 'suggestedPresentationDelay'))).toBe(target / 1000);
+    const moment = Date.parse(attribute(text, 'ProducerReferenceTime', 'wallClockTime') ?? '');
+    const time = Number(attribute(text, 'ProducerReferenceTime', 'presentationTime'));
+    expect(Math.abs(moment - (time * 1000) / grid.timescale)).toBeLessThanOrEqual(1);
+    expect(attribute(text, 'Latency', 'referenceId')).toBe(
+      attribute(text, 'ProducerReferenceTime', 'id'),
+    );
+    expect(text.indexOf('>', text.indexOf('<MPD')) + 1).toBeLessThanOrEqual(512);
+  });
+
+  test('is without all that once it is static', () => {
+    const broadcast = broadcastOf({ profile });
+    const ended = timelineOf({ ...broadcast, last: broadcast.broadcast + 1 });
+    const text = liveManifest({ ...ended, isStatic: true });
+    expect(text).not.toMatch(/availabilityTime(Offset|Complete)|ServiceDescription|ProducerRef/);
   });
 });

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { Rendition } from '#common/contracts/rendition';
 import type { Broadcast, Made, Result } from '#common/contracts/segment';
+import { divisionOf } from '#common/division';
 import { gridOf, type FpsName } from '#common/grid';
 import { initSegment, mediaFragment } from '#common/mp4/write';
+import { expectedOfFragment } from '../../../aggregator/fragment.ts';
 import { expectedOf, type SegmentBytes } from '../../../aggregator/verify.ts';
 import { seeded } from '../../helpers/seeded.ts';
 
@@ -146,3 +148,39 @@ export function resultOf(
     ...changes,
   };
 }
+
+/** The fragments of one rendition's segment, as a worker would write them. */
+export function fragmentsOf(
+  broadcast: Broadcast,
+  rendition: Rendition,
+  n: number,
+  salt = 0,
+): { readonly init: Buffer; readonly fragments: readonly Buffer[] } {
+  const grid = gridOf(broadcast.fps);
+  const division = divisionOf(grid, broadcast.profile);
+  const random = seeded(n + rendition.id.length + salt);
+  const fragments = Array.from({ length: division.fragments }, (_, k) => {
+    const expected = expectedOfFragment(grid, division, rendition.kind, n, k);
+    const samples = Array.from({ length: expected.samples }, (__, i) => ({
+      duration: expected.sampleDuration,
+      isSync: k === 0 && i === 0,
+      compositionOffset: 0,
+      data: Buffer.alloc(50, Math.floor(random() * 256)),
+    }));
+    return mediaFragment(1, [{ trackId: 1, decodeTime: expected.decodeTime, samples }]).bytes;
+  });
+  return { init: initOf(broadcast.fps, rendition), fragments };
+}
+
+/** All renditions of a segment made of fragments. */
+export const fragmentedObjectsOf = (
+  broadcast: Broadcast,
+  n: number,
+  salt = 0,
+): Map<string, SegmentBytes> =>
+  new Map(
+    broadcast.renditions.map((rendition) => {
+      const { init, fragments } = fragmentsOf(broadcast, rendition, n, salt);
+      return [rendition.id, { init, data: Buffer.concat(fragments) }];
+    }),
+  );

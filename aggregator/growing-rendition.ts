@@ -1,0 +1,359 @@
+/**
+ * One rendition while its segments are made, fragment by fragment: what comes in any order and from several workers is
+ * taken strictly in order, the first valid of each place; those who follow a segment are given each fragment the moment it
+ * is published. No I/O: noting is for `growing-broadcast.ts`.
+ */
+import { createHash } from 'node:crypto';
+import type { Rendition } from '#common/contracts/rendition';
+import type { PublishedFragment } from '#common/contracts/segment';
+import type { Division } from '#common/division';
+import { PipelineError } from '#common/errors';
+import type { Grid } from '#common/grid';
+import { expectedOfFragment, verifyFragment, verifyInit } from './fragment.ts';
+import type { SegmentBytes } from './verify.ts';
+
+/** Segments ahead of the next fragment whose fragments may wait: as many as the hot stream keeps. */
+export const MAX_AHEAD = 8;
+/** Whole segments whose fragments' sizes are remembered: playlists list the parts of three, players fetch those of three more. */
+const KEPT = 12;
+/** Whole segments whose bytes are held here while their result has not come; older ones' come back with it. */
+const MAX_UNCOMMITTED = 30;
+
+/** SHA-256 in hex, as notes and results have it. */
+export const sha256 = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex');
+
+/** A fragment as it comes. */
+export interface OfferedFragment {
+  readonly n: number;
+  readonly k: number;
+  readonly bytes: Uint8Array;
+  readonly init: Uint8Array;
+}
+
+/** A fragment in its place. */
+export interface PlacedFragment {
+  readonly n: number;
+  readonly k: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Undefined after a restart until it is found again, and once the segment is committed. */
+  readonly data: Buffer | undefined;
+}
+
+/** What became of an offered fragment. */
+export type OfferedTo = 'waiting' | 'known' | 'differs' | 'too-far' | 'outside';
+
+interface Init {
+  readonly sha256: string;
+  readonly bytes: Buffer | undefined;
+}
+
+/** Is told of every fragment that is published. */
+export type Follower = (fragment: PlacedFragment & { readonly data: Buffer }) => void;
+
+/** What one is made of. */
+export interface GrowingOptions {
+  readonly grid: Grid;
+  readonly division: Division;
+  readonly rendition: Rendition;
+  /** The broadcast's first number, and the number of the first segment that is not committed. */
+  readonly first: number;
+  readonly uncommitted: number;
+  readonly initSha256: string | undefined;
+  /** This rendition's fragments that were noted before a restart, in order. */
+  readonly noted: readonly PublishedFragment[];
+}
+
+/** See the head of this file. */
+export class GrowingRendition {
+  readonly rendition: Rendition;
+  readonly #grid: Grid;
+  readonly #division: Division;
+  readonly #first: number;
+  /** Published fragments by segment; those of one are an unbroken run from 0. */
+  readonly #segments = new Map<number, PlacedFragment[]>();
+  readonly #wholes = new Map<number, Buffer>();
+  readonly #waiting = new Map<number, PlacedFragment>();
+  readonly #followers = new Set<Follower>();
+  #taken: PlacedFragment[] = [];
+  /** Places, counted over all segments: the next to be taken, and the next to be published. */
+  #next: number;
+  #published: number;
+  #committed: number;
+  #last = Number.POSITIVE_INFINITY;
+  #init: Init | undefined;
+
+  constructor({
+    grid,
+    division,
+    rendition,
+    first,
+    uncommitted,
+    initSha256,
+    noted,
+  }: GrowingOptions) {
+    this.rendition = rendition;
+    this.#grid = grid;
+    this.#division = division;
+    this.#first = first;
+    this.#committed = uncommitted - 1;
+    this.#published = uncommitted * division.fragments;
+    const hash = initSha256 ?? noted[0]?.initSha256;
+    this.#init = hash === undefined ? undefined : { sha256: hash, bytes: undefined };
+    this.#restore(noted);
+    this.#next = this.#published;
+  }
+
+  /** The number being made: the one after the newest whole segment. */
+  get growing(): number {
+    return Math.floor(this.#published / this.#division.fragments);
+  }
+
+  /** Its published fragments. */
+  get fragments(): number {
+    return this.#published % this.#division.fragments;
+  }
+
+  /** The init segment's hash, once it is known. */
+  get init(): Init | undefined {
+    return this.#init;
+  }
+
+  /** Whether all of the broadcast's segments are published here. */
+  get isEnded(): boolean {
+    return this.growing > this.#last;
+  }
+
+  /** No number after this one will come. */
+  endAt(last: number): void {
+    this.#last = last;
+    const end = (last + 1) * this.#division.fragments;
+    for (const place of this.#waiting.keys()) {
+      if (place >= end) {
+        this.#waiting.delete(place);
+      }
+    }
+  }
+
+  /**
+   * Takes a fragment; what is published or about to be never changes by it.
+   * @param isOfResult of a whole segment: it takes the place of what only waits, so that the segment is one worker's
+   * @throws PipelineError `BAD_MEDIA` that says what is wrong
+   */
+  offer({ n, k, bytes, init }: OfferedFragment, isOfResult = false): OfferedTo {
+    const { fragments } = this.#division;
+    if (n < this.#first || n > this.#last || k < 0 || k >= fragments) {
+      return 'outside';
+    }
+    const place = n * fragments + k;
+    if (place < this.#next) {
+      return this.#compare(n, k, bytes, init);
+    }
+    if (n > this.growing + MAX_AHEAD) {
+      return 'too-far';
+    }
+    const known = this.#waiting.get(place);
+    if (known !== undefined && !isOfResult) {
+      return known.sha256 === sha256(bytes) ? 'known' : 'differs';
+    }
+    const expected = expectedOfFragment(this.#grid, this.#division, this.rendition.kind, n, k);
+    verifyFragment(bytes, expected);
+    this.#checkInit(Buffer.from(init), () => {
+      verifyInit(Buffer.from(init), expected);
+    });
+    const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#waiting.set(place, { n, k, bytes: data.byteLength, sha256: sha256(data), data });
+    return 'waiting';
+  }
+
+  /** The fragments that are next in order: from now on their places are theirs, and they are to be noted and published. */
+  take(): readonly PlacedFragment[] {
+    for (
+      let found = this.#waiting.get(this.#next);
+      found !== undefined;
+      found = this.#waiting.get(this.#next)
+    ) {
+      this.#waiting.delete(this.#next);
+      this.#next += 1;
+      this.#taken.push(found);
+    }
+    return this.#taken;
+  }
+
+  /** The first of those taken is noted: it is served from now on. */
+  publish(): PlacedFragment | undefined {
+    const fragment = this.#taken.shift();
+    if (fragment === undefined) {
+      return undefined;
+    }
+    this.#append(fragment);
+    const { data } = fragment;
+    if (data !== undefined) {
+      for (const follower of this.#followers) {
+        follower({ ...fragment, data });
+      }
+    }
+    this.#trim();
+    return fragment;
+  }
+
+  /** Tells of every fragment published from now on, until the returned function is called. */
+  follow(follower: Follower): () => void {
+    this.#followers.add(follower);
+    return () => {
+      this.#followers.delete(follower);
+    };
+  }
+
+  /** Published fragments of a segment, as far as they are remembered. */
+  fragmentsOf(n: number): readonly PlacedFragment[] {
+    return this.#segments.get(n) ?? [];
+  }
+
+  /** Hashes of a segment's fragments whose places are taken, published or about to be. */
+  knows(n: number): readonly string[] {
+    const taken = this.#taken.filter((fragment) => fragment.n === n);
+    return [...this.fragmentsOf(n), ...taken].map((fragment) => fragment.sha256);
+  }
+
+  /** Numbers from the first that is not committed on that are whole. */
+  get uncommitted(): readonly number[] {
+    const numbers: number[] = [];
+    for (let n = this.#committed + 1; n < this.growing; n += 1) {
+      numbers.push(n);
+    }
+    return numbers;
+  }
+
+  /** The bytes of a whole segment, while they are here. */
+  whole(n: number): SegmentBytes | undefined {
+    const init = this.#init?.bytes;
+    if (n >= this.growing || init === undefined) {
+      return undefined;
+    }
+    const known = this.#wholes.get(n);
+    if (known !== undefined) {
+      return { init, data: known };
+    }
+    const parts = this.fragmentsOf(n).flatMap(({ data }) => (data === undefined ? [] : [data]));
+    if (parts.length !== this.#division.fragments) {
+      return undefined;
+    }
+    const data = Buffer.concat(parts);
+    this.#wholes.set(n, data);
+    // One buffer from now on, instead of slices of what was read from the socket.
+    let at = 0;
+    const slices = this.fragmentsOf(n).map((fragment) => {
+      at += fragment.bytes;
+      return { ...fragment, data: data.subarray(at - fragment.bytes, at) };
+    });
+    this.#segments.set(n, slices);
+    return { init, data };
+  }
+
+  /** All renditions of `n` are committed: its bytes are elsewhere. */
+  commit(n: number): void {
+    this.#committed = Math.max(this.#committed, n);
+    this.#letGo(n);
+  }
+
+  #restore(noted: readonly PublishedFragment[]): void {
+    const { fragments } = this.#division;
+    const byPlace = new Map<number, PublishedFragment>();
+    for (const fragment of noted) {
+      const place = fragment.n * fragments + fragment.k;
+      if (!byPlace.has(place)) {
+        byPlace.set(place, fragment);
+      }
+    }
+    const placed = ({ n, k, bytes, sha256: hash }: PublishedFragment): PlacedFragment => ({
+      n,
+      k,
+      bytes,
+      sha256: hash,
+      data: undefined,
+    });
+    const oldest = Math.max(this.#first, this.growing - KEPT);
+    for (let n = oldest; n < this.growing; n += 1) {
+      const run = Array.from({ length: fragments }, (_, k) => byPlace.get(n * fragments + k));
+      if (run.every((fragment) => fragment !== undefined)) {
+        this.#segments.set(n, run.map(placed));
+      }
+    }
+    for (
+      let found = byPlace.get(this.#published);
+      found !== undefined;
+      found = byPlace.get(this.#published)
+    ) {
+      this.#append(placed(found));
+    }
+  }
+
+  #append(fragment: PlacedFragment): void {
+    const known = this.#segments.get(fragment.n);
+    if (known === undefined) {
+      this.#segments.set(fragment.n, [fragment]);
+    } else {
+      known.push(fragment);
+    }
+    this.#published += 1;
+  }
+
+  /** One for a place that is taken: the same bytes fill in what a restart has lost. */
+  #compare(n: number, k: number, bytes: Uint8Array, init: Uint8Array): OfferedTo {
+    const known =
+      this.#taken.find((fragment) => fragment.n === n && fragment.k === k) ??
+      this.#segments.get(n)?.[k];
+    if (known === undefined) {
+      // Of a segment that is committed, whose sizes are not remembered.
+      return 'known';
+    }
+    if (known.sha256 !== sha256(bytes)) {
+      return 'differs';
+    }
+    this.#checkInit(Buffer.from(init), () => undefined);
+    const segment = this.#segments.get(n);
+    if (known.data === undefined && n > this.#committed && segment !== undefined) {
+      segment[k] = { ...known, data: Buffer.from(bytes) };
+    }
+    return 'known';
+  }
+
+  #checkInit(init: Buffer, verify: () => void): void {
+    const known = this.#init;
+    if (known?.bytes?.equals(init) === true) {
+      return;
+    }
+    const hash = sha256(init);
+    if (known !== undefined && known.sha256 !== hash) {
+      throw new PipelineError('BAD_MEDIA', "init segment differs from the broadcast's");
+    }
+    verify();
+    this.#init = { sha256: hash, bytes: init };
+  }
+
+  #letGo(n: number): void {
+    this.#wholes.delete(n);
+    const fragments = this.#segments.get(n);
+    if (fragments !== undefined) {
+      this.#segments.set(
+        n,
+        fragments.map((fragment) => ({ ...fragment, data: undefined })),
+      );
+    }
+  }
+
+  #trim(): void {
+    if (this.fragments !== 0) {
+      return;
+    }
+    // Bytes of what is not committed for so long come back with its result.
+    this.#letGo(this.growing - 1 - MAX_UNCOMMITTED);
+    for (const n of this.#segments.keys()) {
+      if (n < this.growing - KEPT && n <= this.#committed) {
+        this.#segments.delete(n);
+      }
+    }
+  }
+}

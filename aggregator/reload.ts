@@ -1,0 +1,59 @@
+/** Blocking playlist reload, RFC 8216bis §6.2.5.2: whether a playlist has what a request names, will have it, or is not to be asked. Pure. */
+import type { Reload } from '#common/contracts/delivery';
+import type { Division } from '#common/division';
+import { segmentSeconds, type Grid } from '#common/grid';
+import type { GrowingBroadcast } from './growing-broadcast.ts';
+
+/** Segments ahead of the last whole one that may be asked for. */
+const SEGMENTS_AHEAD = 2;
+/** Parts of less than a second may be asked for so many seconds ahead: the Advance Part Limit. */
+const PARTS_AHEAD_SECONDS = 3;
+
+/** How far a rendition's playlist goes. */
+export interface Position {
+  /** The number being made, and its published parts. */
+  readonly next: number;
+  readonly parts: number;
+  /** The newest part. */
+  readonly msn: number;
+  readonly part: number;
+}
+
+/** How far a rendition's playlist goes now. */
+export function positionOf(broadcast: GrowingBroadcast, rendition: string): Position {
+  const { division } = broadcast;
+  const growing = broadcast.get(rendition);
+  const next = growing?.growing ?? 0;
+  const parts = Math.floor((growing?.fragments ?? 0) / division.fragmentsOfPart);
+  return parts === 0
+    ? { next, parts, msn: next - 1, part: division.parts - 1 }
+    : { next, parts, msn: next, part: parts - 1 };
+}
+
+/** `ready`: it may be answered; `wait`; `too-far`: 400. */
+export function reloadState(
+  grid: Grid,
+  division: Division,
+  { next, parts }: Position,
+  { msn, part }: Reload,
+): 'ready' | 'wait' | 'too-far' {
+  if (msn === undefined) {
+    return 'ready';
+  }
+  const partSeconds = segmentSeconds(grid) / division.parts;
+  const aheadParts = partSeconds < 1 ? Math.ceil(PARTS_AHEAD_SECONDS / partSeconds) : 3;
+  // A part beyond a segment's last is the first of the next one.
+  const isBeyond = part !== undefined && part >= division.parts;
+  const wantedMsn = isBeyond ? msn + 1 : msn;
+  const wantedPart = isBeyond ? 0 : part;
+  const have = next * division.parts + parts;
+  const wanted =
+    wantedPart === undefined
+      ? (wantedMsn + 1) * division.parts
+      : wantedMsn * division.parts + wantedPart + 1;
+  if (wanted <= have) {
+    return 'ready';
+  }
+  const isPartTooFar = wantedPart !== undefined && wanted - have > aheadParts;
+  return msn > next - 1 + SEGMENTS_AHEAD || isPartTooFar ? 'too-far' : 'wait';
+}

@@ -1,0 +1,203 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse, setOptions, types } from 'hls-parser';
+import { Parser } from 'm3u8-parser';
+import { growingPlaylist, type GrowingPlaylistOptions } from '../../../aggregator/hls.ts';
+import { reloadState } from '../../../aggregator/reload.ts';
+import { divisionOf } from '#common/division';
+import { FPS_NAMES, gridOf, segmentSeconds } from '#common/grid';
+import { changesAgainstRules, problemsOf } from '../../helpers/ll-hls-rules.ts';
+import { RENDITIONS, broadcastOf } from './segments-made.ts';
+
+setOptions({ strictMode: true });
+
+/** Three minutes where most broadcasts are; the window has slid, and deltas have begun, after one. */
+const secondsAt = (fps: string): number => (fps === '30' ? 180 : 66);
+const HASH = 'a'.repeat(64);
+
+/** What the origin gives for a rendition that has so many parts, its window sliding after a minute. */
+function optionsAt(
+  fps: (typeof FPS_NAMES)[number],
+  profile: 'low' | 'instant',
+  id: string,
+  total: number,
+  changes: Partial<GrowingPlaylistOptions> = {},
+): GrowingPlaylistOptions {
+  const { broadcast } = broadcastOf();
+  const grid = gridOf(fps);
+  const division = divisionOf(grid, profile);
+  const rendition = RENDITIONS.find((known) => known.id === id);
+  if (rendition === undefined) {
+    throw new Error(`no rendition ${id}`);
+  }
+  const next = broadcast + Math.floor(total / division.parts);
+  const first = Math.max(broadcast, next - 31);
+  return {
+    grid,
+    division,
+    rendition,
+    renditions: RENDITIONS,
+    init: HASH,
+    first,
+    next,
+    partsFrom: Math.max(first, next - 12),
+    parts: total % division.parts,
+    isEnded: false,
+    reports: RENDITIONS.filter((other) => other.id !== id).map((other) => ({
+      uri: `../${other.id}/${broadcast}.m3u8`,
+      msn: next,
+      part: 0,
+    })),
+    isDelta: false,
+    ...changes,
+  };
+}
+
+/**
+ * The one exception: hls-parser counts segments where §6.2.2 counts time. It wants no parts before the last three, the growing
+ * one included, also where less than three target durations follow them.
+ */
+function forHlsParser(text: string): string {
+  const numbers = [...new Set([...text.matchAll(/URI="(\d+)\.\d+\.m4s"/g)].map(([, n]) => n))];
+  const kept = numbers.slice(-3);
+  return text.replaceAll(/^#EXT-X-PART:.*URI="(\d+)\..*\n/gm, (line: string, n: string) =>
+    kept.includes(n) ? line : '',
+  );
+}
+
+/** Warnings and errors of two readers that complain of different things. */
+function complaintsOf(text: string): string[] {
+  const complaints: string[] = [];
+  const parser = new Parser();
+  parser.on('warn', ({ message }) => complaints.push(message));
+  parser.push(text);
+  parser.end();
+  if (!(parse(forHlsParser(text)) instanceof types.MediaPlaylist)) {
+    complaints.push('not a media playlist');
+  }
+  return complaints;
+}
+
+describe.each(['low', 'instant'] as const)('low-latency playlists in %s', (profile) => {
+  test.each(FPS_NAMES)('at %s keep every rule as they grow, and so do their deltas', (fps) => {
+    const grid = gridOf(fps);
+    const { parts } = divisionOf(grid, profile);
+    const count = Math.floor((secondsAt(fps) / segmentSeconds(grid)) * parts);
+    for (const id of ['v720', 'a128']) {
+      let before: string | undefined;
+      for (let total = 1; total <= count; total += 1) {
+        const text = growingPlaylist(optionsAt(fps, profile, id, total));
+        const delta = growingPlaylist(optionsAt(fps, profile, id, total, { isDelta: true }));
+        expect(problemsOf(text, 2)).toEqual([]);
+        expect(problemsOf(delta, 2)).toEqual([]);
+        expect(changesAgainstRules(before ?? text, text)).toEqual([]);
+        expect(changesAgainstRules(before ?? text, delta)).toEqual([]);
+        if (total % 23 === 0) {
+          expect(complaintsOf(text)).toEqual([]);
+        }
+        before = text;
+      }
+      const end = growingPlaylist(
+        optionsAt(fps, profile, id, count - (count % parts), { isEnded: true, reports: [] }),
+      );
+      expect(problemsOf(end, 0)).toEqual([]);
+    }
+  });
+});
+
+describe('the rules find a seeded fault', () => {
+  const text = growingPlaylist(optionsAt('30', 'low', 'v720', 123));
+  const delta = growingPlaylist(optionsAt('30', 'low', 'v720', 123, { isDelta: true }));
+  const n = broadcastOf().broadcast + 20;
+
+  test.each<[string, RegExp, string, RegExp]>([
+    ['a short PART-HOLD-BACK', /PART-HOLD-BACK=[\d.]+/, 'PART-HOLD-BACK=0.6', /PART-HOLD-BACK/],
+    ['a short HOLD-BACK', /,HOLD-BACK=[\d.]+/, ',HOLD-BACK=4', /HOLD-BACK/],
+    ['a short CAN-SKIP-UNTIL', /CAN-SKIP-UNTIL=[\d.]+/, 'CAN-SKIP-UNTIL=6', /CAN-SKIP-UNTIL/],
+    ['no blocking reload', /CAN-BLOCK-RELOAD=YES,/, '', /CAN-BLOCK-RELOAD/],
+    ['no part target', /#EXT-X-PART-INF.*\n/, '', /PART-TARGET/],
+    ['a part that is too long', /PART-TARGET=[\d.]+/, 'PART-TARGET=0.3', /longer than PART-TARGET/],
+    ['a part that is too short', /PART-TARGET=[\d.]+/, 'PART-TARGET=0.5', /85 %/],
+    ['a dependent first part', /,INDEPENDENT=YES/, '', /INDEPENDENT/],
+    ['a wrong hint', /TYPE=PART,URI="\d+\.\d+/, 'TYPE=PART,URI="1.0', /hint/],
+    ['no hint', /#EXT-X-PRELOAD-HINT.*\n/, '', /hint/],
+    ['a missing report', /#EXT-X-RENDITION-REPORT.*\n/, '', /report/],
+    ['a report without its part', /,LAST-PART=\d+/, '', /LAST-PART/],
+    ['a missing part', new RegExp(`#EXT-X-PART:.*"${n - 1}\\.2\\.m4s".*\\n`), '', /part/],
+    [
+      'parts gone too soon',
+      new RegExp(`(#EXT-X-PART:.*"${n - 2}\\.\\d\\.m4s".*\\n)+`),
+      '',
+      /too soon/,
+    ],
+    ['a segment under another number', /^\d+\.m4s$/m, '5.m4s', /media sequence number/],
+    ['a segment that is too long', /#EXTINF:2\.0/, '#EXTINF:3.0', /too long/],
+  ])('%s', (_, from, to, problem) => {
+    expect(problemsOf(text, 2)).toEqual([]);
+    const wrong = text.replace(from, to);
+    expect(wrong).not.toBe(text);
+    expect(problemsOf(wrong, 2).join('\n')).toMatch(problem);
+  });
+
+  test('more skipped than may be, and a version that knows no skipping', () => {
+    const over = growingPlaylist(optionsAt('30', 'low', 'v720', 123, { isDelta: true }))
+      .replace(
+        /(SKIPPED-SEGMENTS=)(\d+)/,
+        (__, name: string, count) => `${name}${Number(count) + 1}`,
+      )
+      .replace(/#EXTINF:.*\n\d+\.m4s\n/, '');
+    expect(problemsOf(over, 2).join()).toMatch(/more is skipped/);
+    expect(problemsOf(delta.replace('VERSION:9', 'VERSION:8'), 2).join()).toMatch(/version 9/);
+  });
+
+  test('a playlist that goes back or changes', () => {
+    const next = growingPlaylist(optionsAt('30', 'low', 'v720', 124));
+    expect(changesAgainstRules(next, text).join()).toMatch(/taken back/);
+    const moved = text.replace(
+      /MEDIA-SEQUENCE:(\d+)/,
+      (__, first) => `MEDIA-SEQUENCE:${Number(first) - 1}`,
+    );
+    expect(changesAgainstRules(text, moved).join()).toMatch(/went back/);
+    expect(
+      changesAgainstRules(text, next.replace(/PART-TARGET=[\d.]+/, 'PART-TARGET=0.4')).join(),
+    ).toMatch(/PART-TARGET changed/);
+    expect(changesAgainstRules(text, next.replace(/HOLD-BACK=6/, 'HOLD-BACK=8')).join()).toMatch(
+      /SERVER-CONTROL/,
+    );
+    expect(
+      changesAgainstRules(text, next.replace(/TARGETDURATION:2/, 'TARGETDURATION:3')).join(),
+    ).toMatch(/target duration/);
+    expect(
+      changesAgainstRules(text, next.replace(/DURATION=0.333333/, 'DURATION=0.3')).join(),
+    ).toMatch(/part of/);
+    expect(changesAgainstRules(text, next.replace(/EXTINF:2.000000/, 'EXTINF:1.9')).join()).toMatch(
+      /changed/,
+    );
+  });
+});
+
+describe('blocking reload', () => {
+  const grid = gridOf('30');
+  const division = divisionOf(grid, 'instant');
+  const at = { next: 100, parts: 3, msn: 100, part: 2 };
+  const state = (msn: number, part?: number): string =>
+    reloadState(grid, division, at, {
+      msn: msn as NonNullable<Parameters<typeof reloadState>[3]['msn']>,
+      ...(part === undefined ? {} : { part }),
+    });
+
+  test.each([
+    [99, undefined, 'ready'],
+    [100, undefined, 'wait'],
+    [101, undefined, 'wait'],
+    [102, undefined, 'too-far'],
+    [100, 2, 'ready'],
+    [100, 3, 'wait'],
+    // Beyond the last part: the first of the next segment.
+    [99, 10, 'ready'],
+    [100, 10, 'wait'],
+    [101, 7, 'wait'],
+    [101, 8, 'too-far'],
+  ] as const)('of segment %i, part %s: %s', (msn, part, expected) => {
+    expect(state(msn, part)).toBe(expected);
+  });
+});
