@@ -8,14 +8,19 @@ import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import { readNewestPublished } from '#common/published-stream';
 import { openQueue } from '#common/queues';
-import type { Redis } from '#common/redis';
+import { execute, type Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import { lastCommit, openBroadcastWriter } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';
+import { openEarlyTasks } from './early-tasks.ts';
 import type { TranscodeQueue } from './transcode-queue.ts';
 
 /** Entries of the published stream that a new leader looks at: more than a log's checkpoint is old. */
 const PUBLISHED_READ = 500;
+
+/** Entries kept of what is shown: some twenty seconds of the fastest profile. */
+const SHOWN_KEPT = 2_000;
+const SHOWN_SECONDS = 120;
 
 /** How often, and how far apart in real time, an emptied Redis is asked what was published. */
 const NOTED_AGAIN = { looks: 10, apartMs: 200 } as const;
@@ -33,6 +38,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
   const { redis, store, logger, transcode } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
+  const early = openEarlyTasks(redis, logger);
 
   const tell = async (type: 'start' | 'end', broadcast: Broadcast): Promise<void> => {
     writer.write(broadcast);
@@ -63,6 +69,18 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       await tell('start', broadcast);
     },
     segment: (task) => transcode.add(task),
+    shown: async (channel, entries) => {
+      const key = redisKeys.shown(channel);
+      const pipeline = redis.pipeline();
+      for (const entry of entries) {
+        pipeline.xadd(key, 'MAXLEN', '~', SHOWN_KEPT, '*', 'e', JSON.stringify(entry));
+      }
+      pipeline.expire(key, SHOWN_SECONDS);
+      return String((await execute(pipeline)).at(-2));
+    },
+    early: async (task, cores) => {
+      await early.place(task, cores);
+    },
     end: async (broadcast) => {
       await tell('end', broadcast);
       await forgetEndAsked(redis, broadcast.channel);

@@ -81,6 +81,8 @@ const quietEffects = (): Effects => ({
   published: () => Promise.resolve(new Set<number>()),
   isOpen: (channel, n) => queue.isOpen(channel, n),
   nextToPublish: (_channel, broadcast) => Promise.resolve(broadcast),
+  shown: () => Promise.resolve('0-0'),
+  early: done,
   giveAgain: done,
 });
 

@@ -1,0 +1,51 @@
+/**
+ * Early tasks on their way to workers, of all channels that this process leads: what each worker has is known here, and each
+ * new one is placed where it fits (`plan/early.ts`).
+ */
+import type { EarlyTask } from '#common/contracts/early-task';
+import { redisKeys } from '#common/contracts/names';
+import type { Logger } from '#common/logger';
+import { execute, type Redis } from '#common/redis';
+import { placeEarlyTask, type Carried, type Placing } from '../plan/early.ts';
+import { readWorkers } from './worker-capacities.ts';
+
+/** Tasks that a worker's stream keeps: it has read them long before. */
+const KEPT = 64;
+const EXPIRY_SECONDS = 120;
+
+/** See the head of this file. */
+export interface EarlyTasks {
+  /**
+   * Places a task.
+   * @param cores what its renditions take, in cores of `common/transcode-cost.ts`
+   * @returns the worker that has it; undefined when there is none for it
+   */
+  place(task: EarlyTask, cores: number): Promise<string | undefined>;
+}
+
+/** Opens the way to the workers. */
+export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
+  let carried: (Carried & { readonly until: number })[] = [];
+  return {
+    place: async (task, cores) => {
+      const { channel, broadcast, n, deadline } = task;
+      const renditions = task.renditions.map(({ id }) => id);
+      const placing: Placing = { channel, broadcast, n, renditions, cores };
+      const now = Date.now();
+      const workers = await readWorkers(redis, now);
+      carried = carried.filter(({ until }) => until > now);
+      const worker = placeEarlyTask(placing, workers, carried);
+      if (worker === undefined) {
+        logger.warn({ channel, n, workers: workers.length }, 'no worker for an early task');
+        return undefined;
+      }
+      carried.push({ ...placing, worker, until: deadline });
+      const key = redisKeys.earlyTasks(worker);
+      const pipeline = redis.pipeline();
+      pipeline.xadd(key, 'MAXLEN', '~', KEPT, '*', 'e', JSON.stringify(task));
+      pipeline.expire(key, EXPIRY_SECONDS);
+      await execute(pipeline);
+      return worker;
+    },
+  };
+}
