@@ -66,10 +66,15 @@ export async function startIngest(config: IngestConfig, deps: IngestDeps): Promi
     onIndex: (channel, index) => {
       memory.note(channel, index);
     },
-    openHot: (channel, session) =>
+    openHot: ({ id, profile }, session) =>
       new HotWriter(
-        { ...deps, logger: logger.child({ channel, session }), giveUp: giveUp.signal },
-        channel,
+        {
+          ...deps,
+          logger: logger.child({ channel: id, session }),
+          giveUp: giveUp.signal,
+          isGathering: profile === 'standard',
+        },
+        id,
         session,
       ),
     openRaw: (grid, channel, session) =>

@@ -1,15 +1,19 @@
 /** What the control API takes and gives: one schema each, for validation and for OpenAPI alike. */
 import { z } from 'zod';
-import { channelIdSchema, channelSchema, fpsSchema, ladderSchema } from '#common/contracts/channel';
+import {
+  channelIdSchema,
+  channelSchema,
+  fpsSchema,
+  ladderSchema,
+  profileSchema,
+} from '#common/contracts/channel';
 import { channelViewSchema } from '#common/contracts/channel-status';
 import { broadcastSchema } from '#common/contracts/segment';
 import { PipelineError } from '#common/errors';
 
 const { name, dvrSeconds, reconnectSeconds } = channelSchema.shape;
 
-const profile = z.literal('standard', {
-  error: "must be 'standard': the low-latency profiles are not available yet",
-});
+const profile = profileSchema;
 
 /** Body of `POST /v1/channels`. */
 export const createBodySchema = z.strictObject({

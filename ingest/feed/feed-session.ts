@@ -32,7 +32,7 @@ export interface FeedSessionDeps {
     channel: Channel,
     detected: FpsName | undefined,
   ) => Promise<{ readonly fps: FpsName; readonly floor: FrameIndex | undefined }>;
-  readonly openHot: (channel: string, session: string) => HotWriter;
+  readonly openHot: (channel: Channel, session: string) => HotWriter;
   readonly openRaw: (grid: Grid, channel: string, session: string) => RawWriter;
   /** Told of every new highest index. */
   readonly onIndex: (channel: string, index: FrameIndex) => void;
@@ -234,7 +234,7 @@ export class FeedSession {
         grid,
         map: new SessionMap(grid, floor),
         chunks: new ChunkNumbers(grid),
-        hot: this.#deps.openHot(id, this.id),
+        hot: this.#deps.openHot(this.channel, this.id),
         raw: this.#deps.openRaw(grid, id, this.id),
       };
       const hasPicture = this.#beginning.hasPicture;

@@ -22,6 +22,11 @@ export interface HotWriterDeps {
   readonly logger: Logger;
   /** Aborts when nothing is waited for any more: what Redis has not taken by then is given up. */
   readonly giveUp: AbortSignal;
+  /**
+   * Whether frames gather for a moment before they are sent: a pipeline costs as much as its frames. Where each frame counts
+   * only those gather that come while others are on their way.
+   */
+  readonly isGathering: boolean;
 }
 
 /** One step of the log: an entry of its own, or frames that belong together. */
@@ -34,7 +39,7 @@ type Step =
       readonly bytes: number;
     };
 
-/** Clock milliseconds in which frames gather before they are sent: a pipeline costs as much as its frames. */
+/** Clock milliseconds in which frames gather before they are sent. */
 const GATHER = 100;
 /** Bytes in one pipeline. */
 const BATCH_BYTES = 4 << 20;
@@ -146,11 +151,16 @@ export class HotWriter {
 
   #arm(): void {
     const isIdle = this.#timer === undefined && this.#sending === undefined;
-    if (isIdle && !this.#deps.giveUp.aborted) {
+    if (!isIdle || this.#deps.giveUp.aborted) {
+      return;
+    }
+    if (this.#deps.isGathering) {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
         void this.#send();
       }, GATHER / this.#deps.clock.rate);
+    } else {
+      this.#sending = Promise.resolve().then(() => this.#send());
     }
   }
 

@@ -35,6 +35,7 @@ describe('frames on their way to a Redis that does not answer', () => {
         clock: createClock(),
         logger,
         giveUp: new AbortController().signal,
+        isGathering: true,
       },
       'c',
       's',
