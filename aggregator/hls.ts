@@ -6,6 +6,7 @@ import { initFile, segmentFile } from '#common/contracts/delivery';
 import type { Published } from '#common/contracts/segment';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
 import { SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
+import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
@@ -114,15 +115,25 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
   const first = segments[0]?.n ?? options.first;
   const newest = segments.at(-1)?.n ?? first - 1;
   const hasGaps = segments.length !== newest - first + 1;
+  // §4.4.3.1: the longest segment, rounded to the nearest whole number.
+  const targetDuration = Math.round(segmentSeconds(grid));
   const lines = [
     '#EXTM3U',
     `#EXT-X-VERSION:${hasGaps ? VERSION_WITH_GAPS : VERSION}`,
-    // §4.4.3.1: the longest segment, rounded to the nearest whole number.
-    `#EXT-X-TARGETDURATION:${Math.round(segmentSeconds(grid))}`,
+    `#EXT-X-TARGETDURATION:${targetDuration}`,
     `#EXT-X-MEDIA-SEQUENCE:${first}`,
   ];
   if (options.isRecording) {
     lines.push('#EXT-X-PLAYLIST-TYPE:VOD');
+  }
+  if (!options.isEnded) {
+    lines.push(
+      // §4.4.3.8: a player learns of a segment when there is one, and not at its next look.
+      `#EXT-X-SERVER-CONTROL:${attributes({
+        'CAN-BLOCK-RELOAD': 'YES',
+        'HOLD-BACK': (PLAYERS_BEHIND_SEGMENTS.standard * targetDuration).toFixed(3),
+      })}`,
+    );
   }
   let map: string | undefined;
   let expected = first;

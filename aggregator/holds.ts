@@ -6,7 +6,7 @@ import type { Exchange } from './answer.ts';
 /** Held requests at a time, over all channels: each costs some 14 kB. */
 const MAX_HELD = 5_000;
 
-/** Segment lengths a request is held at most. */
+/** Segment lengths a request for media is held at most. */
 const HELD_SEGMENTS = 4;
 
 /** What a look gives: an answer, or nothing yet. */
@@ -39,15 +39,17 @@ export class Holds {
   /**
    * Looks, and looks again at every change of the channel, until there is an answer.
    * @param seconds a segment's length
-   * @returns `'gave-up'` when that takes longer than four segments
+   * @param heldSegments how long it is held at most
+   * @returns `'gave-up'` when that takes longer
    */
   async hold<T>(
     { response }: Exchange,
     channel: string,
     seconds: number,
     look: () => Looked<T> | Promise<Looked<T>>,
+    heldSegments = HELD_SEGMENTS,
   ): Promise<T | 'gave-up'> {
-    const until = milliseconds(this.#clock.now() + fromSeconds(HELD_SEGMENTS * seconds));
+    const until = milliseconds(this.#clock.now() + fromSeconds(heldSegments * seconds));
     const gone = new AbortController();
     const onClose = (): void => {
       gone.abort();

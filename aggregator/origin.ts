@@ -7,17 +7,22 @@ import {
   answerLater,
   answerNever,
   answerObject,
+  answerStatus,
   answerText,
   type Exchange,
 } from './answer.ts';
 import type { Channels } from './channels.ts';
 import type { Holds } from './holds.ts';
+import type { LiveBroadcast } from './live-broadcast.ts';
 import type { Document, Playlists } from './playlists.ts';
 import type { Previews } from './previews.ts';
 import { isWhole, type Recordings } from './recordings.ts';
 import type { Route } from './route.ts';
-import type { Segments } from './segments.ts';
+import { AHEAD, type Segments } from './segments.ts';
 import type { Timeline } from './timeline.ts';
+
+/** §6.2.5.2: a playlist that takes longer than three target durations is answered with 503. */
+const RELOAD_HELD_SEGMENTS = 3;
 
 /** What answering needs. */
 export interface OriginDeps {
@@ -135,7 +140,7 @@ export class Origin {
       const rendition = renditionOf(live.timeline, route.rendition);
       if (rendition === undefined) {
         answerNever(exchange);
-      } else {
+      } else if (await this.#lists(exchange, live, route.msn)) {
         answerDocument(exchange, playlists.media(live, rendition));
       }
       return;
@@ -147,6 +152,33 @@ export class Origin {
       return;
     }
     answerDocument(exchange, playlists.endedMedia(timeline, rendition));
+  }
+
+  /**
+   * Waits until a playlist lists a number, or ends (RFC 8216bis §6.2.5.2).
+   * @returns false when it is answered otherwise
+   */
+  async #lists(exchange: Exchange, live: LiveBroadcast, msn: number | undefined): Promise<boolean> {
+    const { channel } = live.timeline.broadcast;
+    if (msn === undefined || msn <= live.newest || live.isComplete) {
+      return true;
+    }
+    if (msn > live.newest + AHEAD) {
+      answerStatus(exchange, 400, 'too far ahead of the playlist');
+      return false;
+    }
+    const found = await this.#deps.holds.hold(
+      exchange,
+      channel,
+      segmentSeconds(live.timeline.grid),
+      () => (msn <= live.newest || live.isComplete ? true : 'wait'),
+      RELOAD_HELD_SEGMENTS,
+    );
+    if (found === 'gave-up') {
+      answerLater(exchange);
+      return false;
+    }
+    return true;
   }
 
   async #recording(

@@ -4,6 +4,6 @@ import { PATHS, parseDelivery, pathOf, type Delivery } from '#common/contracts/d
 /** What a request asks for. */
 export type Route = { readonly kind: 'time' } | Delivery;
 
-/** The route of a request target; a query changes nothing. */
+/** The route of a request target; of a query nothing counts but what `delivery.ts` heeds. */
 export const parseRoute = (target: string): Route | undefined =>
   pathOf(target) === PATHS.time ? { kind: 'time' } : parseDelivery(target);

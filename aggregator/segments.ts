@@ -22,7 +22,7 @@ import type { Recordings } from './recordings.ts';
 import type { Route } from './route.ts';
 
 /** Numbers ahead of the newest for which requests are held. */
-const AHEAD = 2;
+export const AHEAD = 2;
 /** After that players have played a broadcast's last segment, and know of its end. */
 const PLAYED_OUT = milliseconds(30_000);
 

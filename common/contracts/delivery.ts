@@ -15,6 +15,8 @@ export type Delivery =
       readonly channel: string;
       readonly rendition: string;
       readonly broadcast: SegmentNumber;
+      /** RFC 8216bis §6.2.5.2, `_HLS_msn`: it is to list this number, or be waited for. */
+      readonly msn?: SegmentNumber;
     }
   | {
       readonly kind: 'segment';
@@ -64,8 +66,12 @@ const CHANNEL = '(?<channel>[a-z0-9][a-z0-9-]{0,62})';
 const RENDITION = '(?<rendition>v[0-9]{2,4}|a[0-9]{2,3})';
 /** 15 digits: all are safe integers. Written in one way only, or one object would have many names. */
 const WHOLE_NUMBER = '0|[1-9][0-9]{0,14}';
+const WHOLE = new RegExp(`^(?:${WHOLE_NUMBER})$`);
 const BROADCAST = `(?<broadcast>${WHOLE_NUMBER})`;
 const NUMBER = `(?<n>${WHOLE_NUMBER})`;
+
+/** RFC 8216bis §6.2.5.2: asks for a playlist that lists a number. */
+const MSN_DIRECTIVE = '_HLS_msn';
 
 /** The part of an init segment's SHA-256 (hex) that names it. */
 export const initHash = (sha256: string): string => sha256.slice(0, INIT_HASH_DIGITS);
@@ -99,8 +105,10 @@ export function deliveryPath(delivery: Delivery): string {
       return `${presentationPath(channel)}.mpd`;
     case 'preview':
       return `/live/${channel}/preview.jpg`;
-    case 'media-playlist':
-      return `/live/${channel}/${mediaPlaylistFile(delivery.rendition, delivery.broadcast)}`;
+    case 'media-playlist': {
+      const directives = delivery.msn === undefined ? '' : `?${MSN_DIRECTIVE}=${delivery.msn}`;
+      return `/live/${channel}/${mediaPlaylistFile(delivery.rendition, delivery.broadcast)}${directives}`;
+    }
     case 'segment':
       return `/live/${channel}/${delivery.rendition}/${segmentFile(delivery.n)}`;
     case 'init':
@@ -196,12 +204,20 @@ export const isRecordingPath = (path: string): boolean => path.startsWith('/vod/
 /** Whether one of our media paths is of sound. */
 export const isSoundPath = (path: string): boolean => /\/a[0-9]{2,3}\/[^/]+$/.test(path);
 
+/** The number that a live media playlist is to list before it is answered; undefined: whatever it lists now. */
+function msnOf(target: string): SegmentNumber | undefined {
+  const start = target.indexOf('?');
+  const value =
+    start === -1 ? null : new URLSearchParams(target.slice(start + 1)).get(MSN_DIRECTIVE);
+  return value !== null && WHOLE.test(value) ? segmentNumber(Number(value)) : undefined;
+}
+
 /**
  * What a request target asks for; undefined: nothing of ours.
  *
- * The whole query is left out: tokens, session ids and players' reports must not give every viewer an object of his
- * own, and the origin heeds no query. Once it reloads by blocking, the directives of RFC 8216bis §6.2.5 become part of
- * `media-playlist`, here, so that {@link deliveryPath}, and with it the edge's key, has them in one form and order.
+ * Tokens, session ids and players' reports in a query are left out: they must not give every viewer an object of his
+ * own. One directive of RFC 8216bis §6.2.5 is heeded, and so becomes part of `media-playlist`, of {@link deliveryPath},
+ * and with it of the edge's key: the others are about parts and delta updates, which no playlist of ours offers.
  */
 export function parseDelivery(target: string): Delivery | undefined {
   const path = pathOf(target);
@@ -211,7 +227,11 @@ export function parseDelivery(target: string): Delivery | undefined {
   for (const { pattern, parse } of RULES) {
     const match = pattern.exec(path);
     if (match !== null) {
-      return parse(match.groups ?? {});
+      const delivery = parse(match.groups ?? {});
+      const msn = delivery.kind === 'media-playlist' ? msnOf(target) : undefined;
+      return delivery.kind === 'media-playlist' && msn !== undefined
+        ? { ...delivery, msn }
+        : delivery;
     }
   }
   return undefined;

@@ -58,7 +58,9 @@ describe('the URLs that viewers see', () => {
       for (const query of [
         '',
         '?token=x',
-        '?_HLS_msn=897500001&_HLS_part=2&_HLS_skip=YES',
+        '?_HLS_part=2&_HLS_skip=YES',
+        '?_HLS_msn=-1',
+        '?_HLS_msn=0897500001',
         '?a?b',
       ]) {
         expect(parseAtOrigin(path + query)).toEqual(delivery);
@@ -66,6 +68,24 @@ describe('the URLs that viewers see', () => {
       }
     },
   );
+
+  test('a live media playlist may be asked for by a number that it is to list, in one way of writing it', () => {
+    const delivery: Delivery = {
+      kind: 'media-playlist',
+      channel: 'final',
+      rendition: 'v720',
+      broadcast: n,
+      msn: segmentNumber(897_500_001),
+    };
+    const key = '/live/final/v720/897500000.m3u8?_HLS_msn=897500001';
+    expect(deliveryPath(delivery)).toBe(key);
+    for (const query of ['_HLS_msn=897500001', 'token=x&_HLS_skip=YES&_HLS_msn=897500001&CMCD=y']) {
+      const target = `/live/final/v720/897500000.m3u8?${query}`;
+      expect(parseAtOrigin(target)).toEqual(delivery);
+      expect(parseAtEdge(target)).toEqual({ kind: 'media', key, media: 'playlist' });
+    }
+    expect(parseDelivery(`/live/final/v720/897500000.m4s?_HLS_msn=5`)).not.toHaveProperty('msn');
+  });
 
   test.each([
     '/live/final/v720/0897500000.m4s',
