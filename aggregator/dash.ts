@@ -335,9 +335,11 @@ const document = (attributes: Attributes, children: readonly string[]): string =
 /** Nominal length; sound's segments are up to one AAC frame longer. */
 const longestSegment = (grid: Grid): string => secondsOf(segmentSeconds(grid) + 1024 / SAMPLE_RATE);
 
-/** Where playback is to begin: as far behind as HLS's players are behind the newest segment, and by its lateness more. */
-const presentationDelay = ({ grid, declared }: Timeline): number =>
-  PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) + declared.lateMs / 1000;
+/** Where playback is to begin: in `standard` as far behind as HLS's players are behind the newest segment, and by its lateness more. */
+const presentationDelay = ({ grid, declared, broadcast: { profile } }: Timeline): number =>
+  profile === 'standard'
+    ? PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) + declared.lateMs / 1000
+    : LATENCY[profile].target;
 
 /** Days and seconds, whole: ffmpeg reads each number of a duration as a float, which cannot hold the seconds since 1970. */
 const longDuration = (seconds: number): string =>
@@ -404,8 +406,7 @@ export function liveManifest(timeline: Timeline): string {
   const start = first * grid.segmentSamples;
   const run = { first, last, lead: PERIOD_LEAD, hasOwnDurations: timeline.isStatic };
   const { text, samples } = period(timeline, run, start);
-  const { profile } = broadcast;
-  const delay = profile === 'standard' ? presentationDelay(timeline) : LATENCY[profile].target;
+  const delay = presentationDelay(timeline);
   // The window must hold where playback begins.
   const depth = Math.max(broadcast.dvrSeconds, delay + segmentSeconds(grid));
   const live: Attributes = {
@@ -425,7 +426,7 @@ export function liveManifest(timeline: Timeline): string {
       maxSegmentDuration: longestSegment(grid),
       ...(timeline.isStatic ? {} : live),
     },
-    [...(timeline.isStatic ? [] : serviceDescription(profile)), text, CLOCK],
+    [...(timeline.isStatic ? [] : serviceDescription(broadcast.profile)), text, CLOCK],
   );
 }
 

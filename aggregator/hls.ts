@@ -7,6 +7,7 @@ import type { Published } from '#common/contracts/segment';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
 import type { Division } from '#common/division';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
+import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { partSeconds } from './fragment.ts';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
@@ -116,8 +117,6 @@ export interface MediaPlaylistOptions {
 const SKIP_TARGETS = 6;
 /** §4.4.3.8 `PART-HOLD-BACK`: at least two part targets, three are recommended. */
 const HOLD_BACK_PARTS = 3;
-/** §4.4.3.8 `HOLD-BACK`, for players that know no parts; and the parts of so much are listed, §6.2.2. */
-const HOLD_BACK_TARGETS = 3;
 
 /** Another rendition's newest, §4.4.5.4. */
 export interface RenditionReport {
@@ -167,7 +166,7 @@ function serverControl({ grid, division, renditions }: GrowingPlaylistOptions): 
   return `#EXT-X-SERVER-CONTROL:${attributes({
     'CAN-BLOCK-RELOAD': 'YES',
     'CAN-SKIP-UNTIL': seconds(SKIP_TARGETS * target),
-    'HOLD-BACK': seconds(HOLD_BACK_TARGETS * target),
+    'HOLD-BACK': seconds(PLAYERS_BEHIND_SEGMENTS * target),
     'PART-HOLD-BACK': seconds(HOLD_BACK_PARTS * Math.max(...targets)),
   })}`;
 }
@@ -199,7 +198,8 @@ export function growingPlaylist(options: GrowingPlaylistOptions): string {
   let partsFrom = next;
   let skipTo = first;
   for (let n = next - 1; n >= first; n -= 1) {
-    if (behind < HOLD_BACK_TARGETS * target && n >= options.partsFrom) {
+    // §6.2.2: the parts of the last three target durations are listed.
+    if (behind < PLAYERS_BEHIND_SEGMENTS * target && n >= options.partsFrom) {
       partsFrom = n;
     }
     if (behind > SKIP_TARGETS * target) {
@@ -254,15 +254,24 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
   const first = segments[0]?.n ?? options.first;
   const newest = segments.at(-1)?.n ?? first - 1;
   const hasGaps = segments.length !== newest - first + 1;
+  const target = targetDuration(grid);
   const lines = [
     '#EXTM3U',
     `#EXT-X-VERSION:${hasGaps ? VERSION_WITH_GAPS : VERSION}`,
-    // §4.4.3.1: the longest segment, rounded to the nearest whole number.
-    `#EXT-X-TARGETDURATION:${Math.round(segmentSeconds(grid))}`,
+    `#EXT-X-TARGETDURATION:${target}`,
     `#EXT-X-MEDIA-SEQUENCE:${first}`,
   ];
   if (options.isRecording) {
     lines.push('#EXT-X-PLAYLIST-TYPE:VOD');
+  }
+  if (!options.isEnded) {
+    lines.push(
+      // §4.4.3.8: a player learns of a segment when there is one, and not at its next look.
+      `#EXT-X-SERVER-CONTROL:${attributes({
+        'CAN-BLOCK-RELOAD': 'YES',
+        'HOLD-BACK': seconds(PLAYERS_BEHIND_SEGMENTS * target),
+      })}`,
+    );
   }
   let map: string | undefined;
   let expected = first;

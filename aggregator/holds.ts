@@ -43,16 +43,17 @@ export class Holds {
    * Looks, and looks again at every change of the subject, until there is an answer.
    * @param subject a channel, or what of it `release` names
    * @param seconds a segment's length
-   * @returns `'gave-up'` when that takes longer than four segments, or those given
+   * @param heldSegments how long it is held at most
+   * @returns `'gave-up'` when that takes longer
    */
   async hold<T>(
     { response }: Exchange,
     subject: string,
     seconds: number,
     look: () => Looked<T> | Promise<Looked<T>>,
-    segments = HELD_SEGMENTS,
+    heldSegments = HELD_SEGMENTS,
   ): Promise<T | 'gave-up'> {
-    const until = milliseconds(this.#clock.now() + fromSeconds(segments * seconds));
+    const until = milliseconds(this.#clock.now() + fromSeconds(heldSegments * seconds));
     const gone = new AbortController();
     const onClose = (): void => {
       gone.abort();

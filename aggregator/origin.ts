@@ -1,6 +1,8 @@
 /** Answers by route: the clock, playlists and manifests, previews; segments are in `segments.ts`. */
 import type { Clock } from '#common/clock';
+import type { Reload } from '#common/contracts/delivery';
 import type { Rendition } from '#common/contracts/rendition';
+import { divisionOf } from '#common/division';
 import { segmentSeconds } from '#common/grid';
 import {
   answerDocument,
@@ -12,19 +14,18 @@ import {
   type Exchange,
 } from './answer.ts';
 import type { Channels } from './channels.ts';
-import type { GrowingBroadcast } from './growing-broadcast.ts';
 import { subjectOf, type Holds } from './holds.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import type { Document, Playlists } from './playlists.ts';
 import type { Previews } from './previews.ts';
 import { isWhole, type Recordings } from './recordings.ts';
-import { positionOf, reloadState } from './reload.ts';
+import { positionOf, reloadState, type ReloadState } from './reload.ts';
 import type { Route } from './route.ts';
 import type { Segments } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 
-/** Segment lengths a playlist's reload is held. */
-const RELOAD_SEGMENTS = 3;
+/** §6.2.5.2: a playlist that takes longer than three target durations is answered with 503. */
+const RELOAD_HELD_SEGMENTS = 3;
 
 /** What answering needs. */
 export interface OriginDeps {
@@ -52,6 +53,21 @@ function hasBegun({ timeline, growing }: LiveBroadcast): boolean {
         ({ rendition }) => positionOf(growing, rendition.id).msn >= timeline.broadcast.broadcast,
       ) === true
   );
+}
+
+/** Whether a live media playlist has what a reload names; one that has ended is waited for no more. */
+function playlistState(live: LiveBroadcast, id: string, reload: Reload): ReloadState {
+  const { growing, timeline } = live;
+  const { grid } = timeline;
+  if (growing === undefined) {
+    const position = { next: live.newest + 1, parts: 0 };
+    return live.isComplete
+      ? 'ready'
+      : reloadState(grid, divisionOf(grid, 'standard'), position, reload);
+  }
+  return growing.get(id)?.isEnded === true
+    ? 'ready'
+    : reloadState(grid, growing.division, positionOf(growing, id), reload);
 }
 
 function recordingDocument(
@@ -155,10 +171,8 @@ export class Origin {
       const rendition = renditionOf(live.timeline, route.rendition);
       if (rendition === undefined) {
         answerNever(exchange);
-      } else if (live.growing !== undefined) {
-        await this.#growingPlaylist(exchange, live, live.growing, rendition, route);
-      } else {
-        answerDocument(exchange, playlists.media(live, rendition));
+      } else if (await this.#hasCome(exchange, live, rendition, route)) {
+        answerDocument(exchange, playlists.media(live, rendition, route.reload));
       }
       return;
     }
@@ -171,33 +185,29 @@ export class Origin {
     answerDocument(exchange, playlists.endedMedia(timeline, rendition));
   }
 
-  /** RFC 8216bis §6.2.5.2: held until it has what is asked for, three target durations at most. */
-  async #growingPlaylist(
+  /**
+   * Waits until a live playlist has what is asked for, or ends (RFC 8216bis §6.2.5.2).
+   * @returns false when the request is answered otherwise
+   */
+  async #hasCome(
     exchange: Exchange,
     live: LiveBroadcast,
-    growing: GrowingBroadcast,
     rendition: Rendition,
     { channel, reload = {} }: Of<'media-playlist'>,
-  ): Promise<void> {
-    const { holds, playlists } = this.#deps;
-    const { grid } = live.timeline;
-    const found = await holds.hold(
+  ): Promise<boolean> {
+    const state = await this.#deps.holds.hold(
       exchange,
-      subjectOf(channel, rendition.id),
-      segmentSeconds(grid),
-      () =>
-        growing.get(rendition.id)?.isEnded === true
-          ? 'ready'
-          : reloadState(grid, growing.division, positionOf(growing, rendition.id), reload),
-      RELOAD_SEGMENTS,
+      live.growing === undefined ? channel : subjectOf(channel, rendition.id),
+      segmentSeconds(live.timeline.grid),
+      () => playlistState(live, rendition.id, reload),
+      RELOAD_HELD_SEGMENTS,
     );
-    if (found === 'gave-up') {
+    if (state === 'gave-up') {
       answerLater(exchange);
-    } else if (found === 'too-far') {
+    } else if (state === 'too-far') {
       answerStatus(exchange, 400, 'too far ahead of the playlist: RFC 8216bis §6.2.5.2');
-    } else {
-      answerDocument(exchange, playlists.growingMedia(live, growing, rendition, reload));
     }
+    return state === 'ready';
   }
 
   async #recording(

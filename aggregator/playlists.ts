@@ -32,6 +32,9 @@ const MAX_AGE = { live: 1, ended: 10, blocking: 12, recording: 3_600 } as const;
 /** Texts of recordings kept, bytes. */
 const RECORDING_BYTES = 32 * 1024 ** 2;
 
+const mediaMaxAge = (isBlocking: boolean, isEnded: boolean): number =>
+  isBlocking ? MAX_AGE.blocking : isEnded ? MAX_AGE.ended : MAX_AGE.live;
+
 const etagOf = (body: Uint8Array): string =>
   `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 
@@ -72,9 +75,16 @@ export class Playlists {
     );
   }
 
-  /** `/live/<channel>/<rendition>/<broadcast>.m3u8` while the broadcast is in hand. */
-  media(live: LiveBroadcast, rendition: Rendition): Document {
-    return this.#of(live, rendition.id, () => {
+  /**
+   * `/live/<channel>/<rendition>/<broadcast>.m3u8` while the broadcast is in hand.
+   * @param reload how it was asked for
+   */
+  media(live: LiveBroadcast, rendition: Rendition, reload: Reload = {}): Document {
+    if (live.growing !== undefined) {
+      return this.#growingMedia(live, live.growing, rendition, reload);
+    }
+    const isBlocking = reload.msn !== undefined;
+    return this.#of(live, `${rendition.id} ${isBlocking}`, () => {
       const { grid, segments } = live.timeline;
       const text = mediaPlaylist({
         grid,
@@ -85,19 +95,16 @@ export class Playlists {
         isRecording: false,
         base: '',
       });
-      return documentOf(text, HLS_TYPE, live.isComplete ? MAX_AGE.ended : MAX_AGE.live);
+      return documentOf(text, HLS_TYPE, mediaMaxAge(isBlocking, live.isComplete));
     });
   }
 
-  /**
-   * The same of a low-latency broadcast: made once for each of the rendition's parts, whoever asks.
-   * @param reload how it was asked for
-   */
-  growingMedia(
+  /** The same of a low-latency broadcast: made once for each of the rendition's parts, whoever asks. */
+  #growingMedia(
     live: LiveBroadcast,
     growing: GrowingBroadcast,
     rendition: Rendition,
-    reload: Reload = {},
+    reload: Reload,
   ): Document {
     const { msn, part } = positionOf(growing, rendition.id);
     const isDelta = reload.isDelta === true;
@@ -219,8 +226,7 @@ export class Playlists {
         })),
       isDelta,
     });
-    const maxAge = isBlocking ? MAX_AGE.blocking : isEnded ? MAX_AGE.ended : MAX_AGE.live;
-    return documentOf(text, HLS_TYPE, maxAge);
+    return documentOf(text, HLS_TYPE, mediaMaxAge(isBlocking, isEnded));
   }
 
   #of(live: LiveBroadcast, name: string, make: () => Document): Document {

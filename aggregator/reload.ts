@@ -31,15 +31,19 @@ export function positionOf(broadcast: GrowingBroadcast, rendition: string): Posi
 }
 
 /** `ready`: it may be answered; `wait`; `too-far`: 400. */
+export type ReloadState = 'ready' | 'wait' | 'too-far';
+
+/** Whether a playlist has what a reload names. Where segments are not divided it lists no parts, and which one is named counts for nothing. */
 export function reloadState(
   grid: Grid,
   division: Division,
-  { next, parts }: Position,
-  { msn, part }: Reload,
-): 'ready' | 'wait' | 'too-far' {
+  { next, parts }: Pick<Position, 'next' | 'parts'>,
+  { msn, ...reload }: Reload,
+): ReloadState {
   if (msn === undefined) {
     return 'ready';
   }
+  const part = division.parts === 1 ? undefined : reload.part;
   const partSeconds = segmentSeconds(grid) / division.parts;
   const aheadParts = partSeconds < 1 ? Math.ceil(PARTS_AHEAD_SECONDS / partSeconds) : 3;
   // A part beyond a segment's last is the first of the next one.

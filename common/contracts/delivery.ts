@@ -84,6 +84,7 @@ const CHANNEL = '(?<channel>[a-z0-9][a-z0-9-]{0,62})';
 const RENDITION = '(?<rendition>v[0-9]{2,4}|a[0-9]{2,3})';
 /** 15 digits: all are safe integers. Written in one way only, or one object would have many names. */
 const WHOLE_NUMBER = '0|[1-9][0-9]{0,14}';
+const WHOLE = new RegExp(`^(?:${WHOLE_NUMBER})$`);
 const BROADCAST = `(?<broadcast>${WHOLE_NUMBER})`;
 const NUMBER = `(?<n>${WHOLE_NUMBER})`;
 /** No segment has a thousand parts. */
@@ -243,7 +244,6 @@ export const isSoundPath = (path: string): boolean => /\/a[0-9]{2,3}\/[^/]+$/.te
 export const isBlockingPath = (path: string): boolean => path.includes('?_HLS_msn=');
 
 const DIRECTIVES = ['_HLS_msn', '_HLS_part', '_HLS_skip'] as const;
-const WHOLE = new RegExp(`^(?:${WHOLE_NUMBER})$`);
 
 /** The directives of a query; what else it says is not looked at. */
 function reloadOf(query: string): Reload | 'malformed' | undefined {

@@ -59,17 +59,40 @@ describe('the URLs that viewers see', () => {
   test.each(DELIVERIES)(
     '%s is the same to origin and edge, whatever its query',
     (path, delivery) => {
-      const directives = '?_HLS_msn=897500001&_HLS_part=2&_HLS_skip=YES';
+      const directives = [
+        '?_HLS_msn=897500001&_HLS_part=2&_HLS_skip=YES',
+        '?_HLS_part=2&_HLS_skip=YES',
+        '?_HLS_msn=-1',
+        '?_HLS_msn=0897500001',
+      ];
       const isReloaded = delivery.kind === 'media-playlist';
-      for (const query of ['', '?token=x', '?a?b', ...(isReloaded ? [] : [directives])]) {
+      for (const query of ['', '?token=x', '?a?b', ...(isReloaded ? [] : directives)]) {
         expect(parseAtOrigin(path + query)).toEqual(delivery);
         expect(parseAtEdge(path + query)).toMatchObject({ kind: 'media', key: path });
       }
     },
   );
 
+  test('a live media playlist may be asked for by a number that it is to list, in one way of writing it', () => {
+    const delivery: Delivery = {
+      kind: 'media-playlist',
+      channel: 'final',
+      rendition: 'v720',
+      broadcast: n,
+      reload: { msn: segmentNumber(897_500_001) },
+    };
+    const key = '/live/final/v720/897500000.m3u8?_HLS_msn=897500001';
+    expect(deliveryPath(delivery)).toBe(key);
+    for (const query of ['_HLS_msn=897500001', 'token=x&_HLS_msn=897500001&CMCD=y']) {
+      const target = `/live/final/v720/897500000.m3u8?${query}`;
+      expect(parseAtOrigin(target)).toEqual(delivery);
+      expect(parseAtEdge(target)).toEqual({ kind: 'media', key, media: 'playlist' });
+    }
+    expect(parseDelivery('/live/final/v720/897500000.m4s?_HLS_msn=5')).not.toHaveProperty('reload');
+  });
+
   test.each([
-    ['_HLS_msn=897500001', '_HLS_msn=897500001'],
+    ['token=x&_HLS_skip=YES&_HLS_msn=897500001&CMCD=y', '_HLS_msn=897500001&_HLS_skip=YES'],
     ['_HLS_part=2&x=1&_HLS_msn=897500001', '_HLS_msn=897500001&_HLS_part=2'],
     [
       '_HLS_skip=v2&token=a&_HLS_msn=897500001&_HLS_part=0',
@@ -89,9 +112,11 @@ describe('the URLs that viewers see', () => {
 
   test.each([
     '_HLS_part=1',
+    '_HLS_part=2&_HLS_skip=YES',
     '_HLS_msn=x',
     '_HLS_msn=-1',
     '_HLS_msn=01',
+    '_HLS_msn=0897500001',
     '_HLS_msn=',
     '_HLS_msn=1&_HLS_msn=2',
     '_HLS_msn=1&_HLS_part=1.5',

@@ -145,6 +145,28 @@ describe('the origin', () => {
     expect((await held).status).toBe(200);
   });
 
+  test('answers a blocking reload of whole segments with the number it waits for, its end, 400 or 503', async () => {
+    const url = await harness.start();
+    const broadcast = harness.newBroadcast();
+    const n = broadcast.broadcast;
+    await harness.begin(broadcast);
+    await harness.make(broadcast, n);
+    await listed(url, broadcast, n);
+    const playlist = `${url}/live/${broadcast.channel}/v720/${n}.m3u8`;
+    const reload = fetch(`${playlist}?_HLS_msn=${n + 1}&_HLS_part=7`);
+    await harness.make(broadcast, n + 1);
+    const answer = await reload;
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('cache-control')).toContain('max-age=12');
+    expect(numbersIn(await answer.text())).toEqual([n, n + 1]);
+    expect((await fetch(`${playlist}?_HLS_msn=${n + 4}`)).status).toBe(400);
+    expect((await fetch(`${playlist}?_HLS_part=1`)).status).toBe(400);
+    expect((await fetch(`${playlist}?_HLS_msn=${n + 2}`)).status).toBe(503);
+    const last = fetch(`${playlist}?_HLS_msn=${n + 2}`);
+    await harness.end(broadcast, n + 1);
+    expect(await (await last).text()).toContain('#EXT-X-ENDLIST');
+  });
+
   test('answers 503 when a held number does not come, and 404 for what will never be', async () => {
     const url = await harness.start();
     const broadcast = harness.newBroadcast();

@@ -138,16 +138,21 @@ describe('one connection', () => {
   });
 });
 
-test('a query makes no object of its own, the directives of low-latency HLS included', async () => {
+test('a query makes no object of its own, but for the directives that a playlist is reloaded by, in one form', async () => {
   const before = origin.asked.length;
   const { ask, socket } = open();
   const path = '/live/main/v480/897500000.m3u8';
+  const waiting = `${path}?_HLS_msn=897500001&_HLS_part=3&_HLS_skip=YES`;
   await ask(get(`${path}?session=1&token=secret`));
-  for (let msn = 897_500_001; msn < 897_500_021; msn += 1) {
-    await ask(get(`${path}?_HLS_msn=${msn}&_HLS_part=3&session=4`));
+  for (let session = 0; session < 20; session += 1) {
+    await ask(get(`${path}?_HLS_part=3&session=${session}&_HLS_skip=YES&_HLS_msn=897500001`));
+    await ask(get(`${path}?_HLS_skip=v2&_HLS_msn=897500001&_HLS_part=3&session=${session}`));
+    await ask(get(`${path.replace('.m3u8', '.m4s')}?_HLS_msn=${session}`));
+    const { head } = await ask(get(`${path}?_HLS_part=${session}&session=${session}`));
+    expect(head).toMatch(/^HTTP\/1\.1 400 /);
   }
   socket.destroy();
-  expect(origin.asked.slice(before)).toEqual([path]);
+  expect(origin.asked.slice(before)).toEqual([path, waiting, path.replace('.m3u8', '.m4s')]);
 });
 
 describe('who asks for the same over and over', () => {

@@ -90,6 +90,16 @@ describe('a media playlist', () => {
     },
   );
 
+  test('keeps players three target durations behind and lets them wait for the next segment, while it grows', () => {
+    const timeline = timelineOf(broadcastOf({ fps: '30000/1001' }), 3);
+    const { strict } = read(media(timeline, 'v720'));
+    expect(strict.lowLatencyCompatibility).toMatchObject({
+      canBlockReload: true,
+      holdBack: 3 * strict.targetDuration,
+    });
+    expect(media(timeline, 'v720', { isEnded: true })).not.toContain('SERVER-CONTROL');
+  });
+
   test('ends, and as a recording says so', () => {
     const timeline = timelineOf(broadcastOf(), 3);
     expect(read(media(timeline, 'v360', { isEnded: true })).parsed.endList).toBe(true);

@@ -5,6 +5,7 @@ import { growingPlaylist, type GrowingPlaylistOptions } from '../../../aggregato
 import { reloadState } from '../../../aggregator/reload.ts';
 import { divisionOf } from '#common/division';
 import { FPS_NAMES, gridOf, segmentSeconds } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import { changesAgainstRules, problemsOf } from '../../helpers/ll-hls-rules.ts';
 import { RENDITIONS, broadcastOf } from './segments-made.ts';
 
@@ -199,5 +200,25 @@ describe('blocking reload', () => {
     [101, 8, 'too-far'],
   ] as const)('of segment %i, part %s: %s', (msn, part, expected) => {
     expect(state(msn, part)).toBe(expected);
+  });
+
+  test.each([
+    [99, undefined, 'ready'],
+    [100, undefined, 'wait'],
+    [101, undefined, 'wait'],
+    [102, undefined, 'too-far'],
+    [99, 5, 'ready'],
+    [100, 0, 'wait'],
+    [101, 30, 'wait'],
+    [102, 0, 'too-far'],
+  ] as const)('of segment %i where there are no parts, part %s: %s', (msn, part, expected) => {
+    expect(
+      reloadState(
+        grid,
+        divisionOf(grid, 'standard'),
+        { next: 100, parts: 0 },
+        { msn: segmentNumber(msn), ...(part === undefined ? {} : { part }) },
+      ),
+    ).toBe(expected);
   });
 });
