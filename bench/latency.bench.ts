@@ -70,7 +70,7 @@ const ladder = ladderSchema.parse(ladderOf(values.preset));
 const clipFrames = CLIP_FRAMES[Number(values.keyframes)];
 const players: readonly Player[] =
   values.player === 'all'
-    ? PLAYERS.filter((player) => player !== 'engine')
+    ? PLAYERS
     : PLAYERS.filter((player) => values.player.split(',').includes(player));
 if (clipFrames === undefined || !(minutes > 0) || !(starts >= 0) || players.length === 0) {
   console.error(
@@ -247,7 +247,6 @@ try {
         `\nclocks of page and machine moved apart by ${recorded.clockMovedMs.toFixed(1)} ms`,
       );
     }
-    publication.publisher.drop();
   } finally {
     publication.publisher.drop();
   }

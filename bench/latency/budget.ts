@@ -4,13 +4,8 @@
  */
 import { percentile } from './percentiles.ts';
 
-/** Moments of one segment, milliseconds of the wall clock. */
-export interface SegmentMoments {
-  /** Its first frame and its last one happened. */
-  readonly taken: number;
-  readonly takenLast: number;
-  /** Its last frame was sent. */
-  readonly sent: number;
+/** Moments of one segment in the pipeline; milliseconds of the wall clock, which is also that of Redis's entry ids. */
+export interface Passage {
   /** Ingest had told all its frames in the log. */
   readonly logged: number;
   /** The leader had closed the places of its pictures. */
@@ -20,6 +15,15 @@ export interface SegmentMoments {
   readonly begun: number;
   readonly made: number;
   readonly published: number;
+}
+
+/** Moments of one segment from the camera to the screen, milliseconds of the wall clock. */
+export interface SegmentMoments extends Passage {
+  /** Its first frame and its last one happened. */
+  readonly taken: number;
+  readonly takenLast: number;
+  /** Its last frame was sent. */
+  readonly sent: number;
   /** The player asked for the picture, and had it. */
   readonly asked: number;
   readonly fetched: number;

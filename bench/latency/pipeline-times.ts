@@ -9,16 +9,7 @@ import { readPublished } from '#common/published-stream';
 import { openQueue, type Queue } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
 import { segmentNumber } from '#common/time';
-
-/** Moments of one segment in the pipeline; milliseconds of the wall clock, which is also that of Redis's entry ids. */
-export interface Passage {
-  readonly logged: number;
-  readonly closed: number;
-  readonly given: number;
-  readonly begun: number;
-  readonly made: number;
-  readonly published: number;
-}
+import type { Passage } from './budget.ts';
 
 /** Jobs that queues keep when they are done are few: they are looked at more often than they go. */
 const KEPT_JOBS = 200;
