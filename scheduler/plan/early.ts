@@ -1,4 +1,5 @@
 /** Early tasks: which are due, and which worker makes each. Pure. */
+import type { Profile } from '#common/contracts/channel';
 import type { DecodeFrom, EarlyTask, ShownEntry } from '#common/contracts/early-task';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { firstFrame, gridOf, segmentOfTime, timeOfSegment, type Grid } from '#common/grid';
@@ -82,7 +83,6 @@ export function earlyTaskOf(
 ): DueEarlyTask {
   const { broadcast, fps, profile, renditions } = air;
   const grid = gridOf(fps);
-  const end = timeOfSegment(grid, segmentNumber(n + 1));
   const { picture, decode } = openingOf(state, air, n);
   return {
     channel,
@@ -93,9 +93,13 @@ export function earlyTaskOf(
     renditions,
     decode,
     opening: shownPicture(picture, firstFrame(grid, n)),
-    deadline: end + closingWait(profile, grid) + FINISH_MS,
+    deadline: deadlineOf(profile, grid, n),
   };
 }
+
+/** When segment `n` must be finished: after that it is made elsewhere. */
+export const deadlineOf = (profile: Profile, grid: Grid, n: SegmentNumber): Milliseconds =>
+  milliseconds(timeOfSegment(grid, segmentNumber(n + 1)) + closingWait(profile, grid) + FINISH_MS);
 
 interface Opening {
   readonly picture: Picture;
