@@ -104,3 +104,13 @@ export const earlyTaskSchema = z.strictObject({
 });
 /** See {@link earlyTaskSchema}. */
 export type EarlyTask = z.infer<typeof earlyTaskSchema>;
+
+/** A worker's parts of a segment are in the hot streams: so many, of every rendition that it makes. */
+export const earlyProgressSchema = z.strictObject({
+  broadcast: int,
+  n: segmentNumberSchema,
+  parts: z.int().positive(),
+  worker: z.string(),
+});
+/** See {@link earlyProgressSchema}. */
+export type EarlyProgress = z.infer<typeof earlyProgressSchema>;

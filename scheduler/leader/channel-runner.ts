@@ -77,7 +77,7 @@ export interface RunnerDeps {
   /** Cores that all broadcasts on air take, in those of `common/transcode-cost.ts`. */
   readonly takenCores: () => number;
   readonly memory: ChannelMemory;
-  /** All effects are done, or one has failed. */
+  /** All effects are done, one has failed, or something has become due. */
   readonly onEffects: () => void;
 }
 
@@ -116,7 +116,7 @@ export class ChannelRunner {
     this.#id = channel.id;
     this.#deps = { ...deps, logger: deps.logger.child({ channel: channel.id }) };
     this.#effects = new EffectQueue(deps.onEffects);
-    this.#early = new EarlyWork(channel.id, this.#deps);
+    this.#early = new EarlyWork(channel.id, { ...this.#deps, onChange: deps.onEffects });
   }
 
   /** Takes up a channel where its last leader left it. */
@@ -326,6 +326,7 @@ export class ChannelRunner {
 
   /** Begins no effect from now on; resolves once the one under way has ended. */
   stop(): Promise<void> {
+    this.#early.stop();
     return this.#effects.stop();
   }
 

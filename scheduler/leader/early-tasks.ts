@@ -18,25 +18,32 @@ export interface EarlyTasks {
   /**
    * Places a task.
    * @param cores what its renditions take, in cores of `common/transcode-cost.ts`
+   * @param avoided workers that are not to have it, unless there is no other; what they have counts for nothing
    * @returns the worker that has it; undefined when there is none for it
    */
-  place(task: EarlyTask, cores: number): Promise<string | undefined>;
+  place(task: EarlyTask, cores: number, avoided: ReadonlySet<string>): Promise<string | undefined>;
 }
 
 /** Opens the way to the workers. */
 export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
-    place: async (task, cores) => {
+    place: async (task, cores, avoided) => {
       const { channel, broadcast, n, deadline } = task;
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
       const now = Date.now();
       const workers = await readWorkers(redis, now);
       carried = carried.filter(({ until }) => until > now);
-      const worker = placeEarlyTask(placing, workers, carried);
+      const isUsable = (id: string): boolean => !avoided.has(id);
+      const worker =
+        placeEarlyTask(
+          placing,
+          workers.filter(({ id }) => isUsable(id)),
+          carried.filter((has) => isUsable(has.worker)),
+        ) ?? placeEarlyTask(placing, workers, carried);
       if (worker === undefined) {
-        logger.warn({ channel, n, workers: workers.length }, 'no worker for an early task');
+        logger.warn({ channel, n, workers: workers.length }, 'no other worker for an early task');
         return undefined;
       }
       carried.push({ ...placing, worker, until: deadline });

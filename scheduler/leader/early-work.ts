@@ -3,12 +3,20 @@
  * and the task of each from raw chunks is kept until it must be finished.
  */
 import type { Clock } from '#common/clock';
-import type { EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import type { EarlyProgress, EarlyTask, ShownEntry } from '#common/contracts/early-task';
 import type { Task } from '#common/contracts/task';
 import { gridOf } from '#common/grid';
 import type { Logger } from '#common/logger';
 import { milliseconds, segmentNumber, type Milliseconds, type SegmentNumber } from '#common/time';
-import { deadlineOf, dueEarlyTasks, isOfSegment, nextEarlyTaskDue } from '../plan/early.ts';
+import {
+  deadlineOf,
+  dueEarlyTasks,
+  earlyTaskOf,
+  isOfSegment,
+  nextEarlyTaskDue,
+  type DueEarlyTask,
+} from '../plan/early.ts';
+import { PartWatch } from '../plan/part-watch.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
 
 /** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
@@ -19,8 +27,18 @@ const BEFORE_ALL_ENTRIES = '0';
 export interface EarlyEffects {
   /** Tells workers what is shown and heard, in order; resolves to the id of the last entry. */
   shown(channel: string, entries: readonly ShownEntry[]): Promise<string>;
-  /** Places an early task with a worker. */
-  early(task: EarlyTask, cores: number): Promise<void>;
+  /**
+   * Places an early task with a worker.
+   * @param cores what its renditions take
+   * @param avoided workers that are not to have it
+   * @returns the worker; undefined when there is none
+   */
+  early(task: EarlyTask, cores: number, avoided: ReadonlySet<string>): Promise<string | undefined>;
+  /**
+   * Follows how far workers are with a channel's segments.
+   * @returns stops following
+   */
+  progress(channel: string, onProgress: (progress: EarlyProgress) => void): () => void;
 }
 
 /** What it works with. */
@@ -28,6 +46,17 @@ export interface EarlyWorkDeps {
   readonly effects: EarlyEffects;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Something may be due earlier than it was. */
+  readonly onChange: () => void;
+}
+
+/** The broadcast on air. */
+interface OnAir {
+  readonly broadcast: number;
+  readonly watch: PartWatch;
+  readonly stopFollowing: () => void;
+  /** The last segment given out. */
+  placed: SegmentNumber | undefined;
 }
 
 interface Told {
@@ -46,8 +75,7 @@ export class EarlyWork {
   readonly #deps: EarlyWorkDeps;
   /** The last entries that workers were told. */
   #told: Told[] = [];
-  /** The last segment given out. */
-  #placed: { readonly broadcast: number; readonly n: SegmentNumber } | undefined;
+  #onAir: OnAir | undefined;
   /** Tasks of closed segments, in order. */
   #cold: Cold[] = [];
 
@@ -62,34 +90,40 @@ export class EarlyWork {
     if (last === undefined) {
       return;
     }
-    this.#deps.effects.shown(this.#channel, entries).then(
+    const { clock, effects, logger } = this.#deps;
+    for (const entry of entries) {
+      if (entry.broadcast === this.#onAir?.broadcast) {
+        this.#onAir.watch.told(entry, clock.now());
+      }
+    }
+    effects.shown(this.#channel, entries).then(
       (id) => {
         this.#told.push({ id, last });
         this.#told = this.#told.slice(-MOST_TOLD);
       },
       (error: unknown) => {
-        this.#deps.logger.warn({ error }, 'workers not told what is shown');
+        logger.warn({ error }, 'workers not told what is shown');
       },
     );
   }
 
-  /** Gives out the segments that are due. */
+  /** Gives out the segments that are due, and again those that are late. */
   place(state: ChannelState): void {
-    const { clock, effects, logger } = this.#deps;
+    const { clock, logger } = this.#deps;
     const { air } = state;
-    if (air === null) {
+    if (air === null || air.profile === 'standard') {
+      this.stop();
       return;
     }
-    const grid = gridOf(air.fps);
-    const cores = air.admission?.takenCores ?? 0;
-    for (const task of dueEarlyTasks(this.#channel, state, clock.now(), this.#placedOf(air))) {
-      const before = this.#told.findLast(({ last }) => !isOfSegment(grid, task.n, last));
-      this.#placed = { broadcast: air.broadcast, n: task.n };
-      effects
-        .early({ ...task, after: before?.id ?? BEFORE_ALL_ENTRIES }, cores)
-        .catch((error: unknown) => {
-          logger.warn({ n: task.n, error }, 'early task not placed');
-        });
+    const now = clock.now();
+    const onAir = this.#follow(air);
+    for (const task of dueEarlyTasks(this.#channel, state, now, onAir.placed)) {
+      onAir.placed = task.n;
+      this.#give(task, air, onAir);
+    }
+    for (const n of onAir.watch.late(now)) {
+      logger.warn({ n }, 'late, made by another worker too');
+      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir);
     }
   }
 
@@ -104,21 +138,59 @@ export class EarlyWork {
     const now = this.#deps.clock.now();
     const due = this.#cold.filter(({ dueAt }) => dueAt <= now);
     this.#cold = this.#cold.filter(({ dueAt }) => dueAt > now);
+    for (const { task } of due) {
+      this.#onAir?.watch.forgetUpTo(segmentNumber(task.n));
+    }
     return due.map(({ task }) => task);
   }
 
   /** When {@link place} or {@link overdue} has something to do next. */
   nextDue(state: ChannelState): Milliseconds {
-    const { air } = state;
     return milliseconds(
       Math.min(
-        nextEarlyTaskDue(state, air === null ? undefined : this.#placedOf(air)),
+        nextEarlyTaskDue(state, this.#onAir?.placed),
+        this.#onAir?.watch.dueAt ?? Number.POSITIVE_INFINITY,
         ...this.#cold.map(({ dueAt }) => dueAt),
       ),
     );
   }
 
-  #placedOf({ broadcast }: AirState): SegmentNumber | undefined {
-    return this.#placed?.broadcast === broadcast ? this.#placed.n : undefined;
+  /** Watches nothing any more. */
+  stop(): void {
+    this.#onAir?.stopFollowing();
+    this.#onAir = undefined;
+  }
+
+  #give(task: DueEarlyTask, { fps, admission }: AirState, { watch }: OnAir): void {
+    const { clock, effects, logger, onChange } = this.#deps;
+    const grid = gridOf(fps);
+    const before = this.#told.findLast(({ last }) => !isOfSegment(grid, task.n, last));
+    const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
+    effects.early(placed, admission?.takenCores ?? 0, watch.silent(clock.now())).then(
+      (worker) => {
+        if (worker !== undefined) {
+          watch.placed(task.n, worker);
+          onChange();
+        }
+      },
+      (error: unknown) => {
+        logger.warn({ n: task.n, error }, 'early task not placed');
+      },
+    );
+  }
+
+  #follow({ broadcast, fps, profile }: AirState): OnAir {
+    if (this.#onAir?.broadcast === broadcast) {
+      return this.#onAir;
+    }
+    this.stop();
+    const watch = new PartWatch(gridOf(fps), profile);
+    const stopFollowing = this.#deps.effects.progress(this.#channel, (progress) => {
+      if (progress.broadcast === broadcast) {
+        watch.made(progress.n, progress.parts, progress.worker);
+      }
+    });
+    this.#onAir = { broadcast, watch, stopFollowing, placed: undefined };
+    return this.#onAir;
   }
 }

@@ -1,15 +1,18 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readBroadcasts } from '#common/broadcast-records';
+import { earlyProgressSchema } from '#common/contracts/early-task';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import type { Broadcast, SegmentJob } from '#common/contracts/segment';
 import { forgetEndAsked } from '#common/end-requests';
+import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import { readNewestPublished } from '#common/published-stream';
 import { openQueue } from '#common/queues';
 import { execute, type Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
+import type { StreamFollower } from '#common/stream-follower';
 import { lastCommit, openBroadcastWriter } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';
 import { openEarlyTasks } from './early-tasks.ts';
@@ -31,11 +34,13 @@ export interface EffectsDeps {
   readonly store: ObjectStore;
   readonly logger: Logger;
   readonly transcode: Pick<TranscodeQueue, 'add' | 'giveAgain' | 'isOpen'>;
+  /** Of the Redis that has the log. */
+  readonly streams: StreamFollower;
 }
 
 /** Opens the effects of one leadership. */
 export function openEffects(deps: EffectsDeps): Effects & Closable {
-  const { redis, store, logger, transcode } = deps;
+  const { redis, store, logger, transcode, streams } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
   const early = openEarlyTasks(redis, logger);
@@ -78,9 +83,16 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       pipeline.expire(key, SHOWN_SECONDS);
       return String((await execute(pipeline)).at(-2));
     },
-    early: async (task, cores) => {
-      await early.place(task, cores);
-    },
+    early: (task, cores, avoided) => early.place(task, cores, avoided),
+    progress: (channel, onProgress) =>
+      streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {
+        for (const { fields } of entries) {
+          const progress = readJson(earlyProgressSchema, fields[1]?.toString('utf8') ?? '');
+          if (progress !== undefined) {
+            onProgress(progress);
+          }
+        }
+      }),
     end: async (broadcast) => {
       await tell('end', broadcast);
       await forgetEndAsked(redis, broadcast.channel);

@@ -2,8 +2,8 @@
  * Where a broadcast's places may be closed: at the ends of its profile's fragments, in `standard` those of its segments.
  * Each list is of what is still open of one segment, in order, so one mark closes no more than the rest of a segment.
  */
-import { aacFramesOfFragment, divisionOf, fragmentStart } from '#common/division';
-import { AAC_FRAME_SAMPLES, firstFrame, gridOf } from '#common/grid';
+import { aacFramesOfFragment, divisionOf, fragmentStart, type Division } from '#common/division';
+import { AAC_FRAME_SAMPLES, firstFrame, gridOf, type Grid } from '#common/grid';
 import { encodedSamplesOf, soundClosedAt } from '#common/sound-grid';
 import {
   frameIndex,
@@ -70,13 +70,21 @@ export function wholeSegment({ fps }: AirState, n: SegmentNumber): SoundClosing 
 function fragments({ fps, profile }: AirState, n: SegmentNumber): readonly SoundClosing[] {
   const grid = gridOf(fps);
   const division = divisionOf(grid, profile);
-  return Array.from({ length: division.fragments }, (_, k) => {
-    const { end } = aacFramesOfFragment(grid, division, n, k);
-    return {
-      sample: samplePosition(AAC_FRAME_SAMPLES * (end + FRAGMENT_SOUND_AHEAD)),
-      frame: fragmentStart(grid, division, n, k + 1),
-    };
-  });
+  return Array.from({ length: division.fragments }, (_, k) => ({
+    sample: soundOfFragment(grid, division, n, k),
+    frame: fragmentStart(grid, division, n, k + 1),
+  }));
+}
+
+/** How far sound must be closed for the AAC frames of fragment `k` to leave the encoder. */
+export function soundOfFragment(
+  grid: Grid,
+  division: Division,
+  n: SegmentNumber,
+  k: number,
+): SamplePosition {
+  const { end } = aacFramesOfFragment(grid, division, n, k);
+  return samplePosition(AAC_FRAME_SAMPLES * (end + FRAGMENT_SOUND_AHEAD));
 }
 
 /** The last segment of which something is closed: it may be on its way to viewers already. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Counter } from 'prom-client';
-import { earlyTaskSchema, type EarlyTask } from '#common/contracts/early-task';
+import { earlyTaskSchema, type EarlyProgress, type EarlyTask } from '#common/contracts/early-task';
 import { redisKeys } from '#common/contracts/names';
 import type { VideoRendition } from '#common/contracts/rendition';
 import type { Made, Result } from '#common/contracts/segment';
@@ -23,12 +23,16 @@ import type { MadeSegment } from '../made-segment.ts';
 import type { Results } from '../results.ts';
 import type { WorkerTools } from '../worker.ts';
 import { ChannelWork } from './channel-work.ts';
+import { PartCount } from './part-count.ts';
 import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { decodeSlate } from './slate-picture.ts';
 
 /** Segments whose fragments a rendition's stream keeps. */
 const KEPT_SEGMENTS = 8;
+/** Entries of a channel's progress: the leader reads them as they come. */
+const KEPT_PROGRESS = 128;
+const PROGRESS_SECONDS = 60;
 /** A channel without a task for so long, real milliseconds, is not followed any more. */
 const IDLE_MS = 10_000;
 
@@ -159,12 +163,25 @@ export function startEarlyWorker(
     worked.idle.unref();
   };
 
+  const tellProgress = async (
+    { channel, broadcast, n }: EarlyTask,
+    parts: number,
+  ): Promise<void> => {
+    const progress: EarlyProgress = { broadcast, n, parts, worker: context.id };
+    const key = redisKeys.earlyProgress(channel);
+    const pipeline = redis.pipeline();
+    pipeline.xadd(key, 'MAXLEN', '~', KEPT_PROGRESS, '*', 'e', JSON.stringify(progress));
+    pipeline.expire(key, PROGRESS_SECONDS);
+    await execute(pipeline);
+  };
+
   const make = async (task: EarlyTask): Promise<void> => {
     const { channel, broadcast, n, profile } = task;
     const grid = gridOf(task.fps);
     const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
     const made: RenditionFragment[] = [];
     const sent: Promise<unknown>[] = [];
+    const handedOut = new PartCount(task.renditions.length, divisionOf(grid, profile));
     const worked = workOf(task);
     try {
       const preview = await worked.work.make(task, (fragment) => {
@@ -174,9 +191,14 @@ export function startEarlyWorker(
         const hot = { n, k, bytes, init, fingerprint, worker: context.id };
         appendHotFragment(pipeline, { channel, rendition }, hot, kept);
         sent.push(
-          execute(pipeline).catch((error: unknown) => {
-            logger.warn({ channel, n, k, error }, 'fragment not handed out');
-          }),
+          execute(pipeline)
+            .then(() => {
+              const parts = handedOut.add(k);
+              return parts === undefined ? undefined : tellProgress(task, parts);
+            })
+            .catch((error: unknown) => {
+              logger.warn({ channel, n, k, error }, 'fragment not handed out');
+            }),
         );
       });
       const segments = task.renditions.map((rendition) => segmentOf(grid, n, rendition, made));
