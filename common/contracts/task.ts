@@ -1,6 +1,6 @@
 /** A task: make segment `n` of every rendition. No bytes, no secrets. Job id `<channel>-<n>`. */
 import { z } from 'zod';
-import { channelIdSchema, fpsSchema } from './channel.ts';
+import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
 
 const int = z.int().min(0);
@@ -57,10 +57,12 @@ export const taskSchema = z.strictObject({
   broadcast: int,
   n: int,
   fps: fpsSchema,
+  /** Decides how the segment is divided, and how its pictures are coded. */
+  profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema).min(1),
   video: z.array(videoSpanSchema).min(1),
   sound: z.array(soundSpanSchema),
-  /** SHA-256 of the canonical JSON of fps, n, renditions, video and sound: what decides the bytes. */
+  /** SHA-256 of the canonical JSON of fps, n, profile, renditions, video and sound: what decides the bytes. */
   hash: z.string(),
   /** Wall clock, milliseconds: published later than this, players notice. */
   deadline: z.number(),

@@ -21,6 +21,8 @@ import type { AirState, ChannelState } from '../plan/state.ts';
 
 /** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
 const MOST_TOLD = 512;
+/** A segment without a new part for so long is not under way any more. */
+const STANDSTILL_MS = 2_000;
 const BEFORE_ALL_ENTRIES = '0';
 
 /** What early work leads to. */
@@ -66,7 +68,7 @@ interface Told {
 
 interface Cold {
   readonly task: Task;
-  readonly dueAt: Milliseconds;
+  dueAt: number;
 }
 
 /** See the head of this file. */
@@ -133,9 +135,16 @@ export class EarlyWork {
     this.#cold.push({ task, dueAt });
   }
 
-  /** Tasks whose segments had to be finished by now: they are the caller's. */
+  /**
+   * Tasks whose segments had to be finished by now, and that nobody goes on with: they are the caller's. Where workers are
+   * slow, making the same again would make all of them slower.
+   */
   overdue(): readonly Task[] {
     const now = this.#deps.clock.now();
+    for (const cold of this.#cold) {
+      const madeAt = this.#onAir?.watch.madeAt(segmentNumber(cold.task.n)) ?? 0;
+      cold.dueAt = Math.max(cold.dueAt, madeAt + STANDSTILL_MS);
+    }
     const due = this.#cold.filter(({ dueAt }) => dueAt <= now);
     this.#cold = this.#cold.filter(({ dueAt }) => dueAt > now);
     for (const { task } of due) {
@@ -187,7 +196,8 @@ export class EarlyWork {
     const watch = new PartWatch(gridOf(fps), profile);
     const stopFollowing = this.#deps.effects.progress(this.#channel, (progress) => {
       if (progress.broadcast === broadcast) {
-        watch.made(progress.n, progress.parts, progress.worker);
+        const { n, parts, worker } = progress;
+        watch.made(n, parts, worker, this.#deps.clock.now());
       }
     });
     this.#onAir = { broadcast, watch, stopFollowing, placed: undefined };

@@ -30,6 +30,8 @@ interface UnderWay {
   readonly workers: Set<string>;
   /** Parts made, by whomever. */
   parts: number;
+  /** When the last of them was. */
+  madeAt: number;
   /** Not late before that. */
   patientUntil: number;
 }
@@ -61,7 +63,8 @@ export class PartWatch {
   placed(n: SegmentNumber, worker: string): void {
     const known = this.#underWay.get(n);
     if (known === undefined) {
-      this.#underWay.set(n, { workers: new Set([worker]), parts: 0, patientUntil: 0 });
+      const workers = new Set([worker]);
+      this.#underWay.set(n, { workers, parts: 0, madeAt: 0, patientUntil: 0 });
     } else {
       known.workers.add(worker);
     }
@@ -76,11 +79,12 @@ export class PartWatch {
   }
 
   /** A worker has made so many parts of a segment. */
-  made(n: SegmentNumber, parts: number, worker: string): void {
+  made(n: SegmentNumber, parts: number, worker: string, now: Milliseconds): void {
     this.#silentUntil.delete(worker);
     const known = this.#underWay.get(n);
     if (known !== undefined) {
       known.parts = Math.max(known.parts, parts);
+      known.madeAt = now;
       if (known.parts >= this.#division.parts) {
         this.#underWay.delete(n);
       }
@@ -115,6 +119,11 @@ export class PartWatch {
       this.#again.push(now);
     }
     return again.map(([n]) => n);
+  }
+
+  /** When the last part of a segment under way was made; 0 before the first. */
+  madeAt(n: SegmentNumber): number {
+    return this.#underWay.get(n)?.madeAt ?? 0;
   }
 
   /** When {@link late} may have something next. */

@@ -1,7 +1,5 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
-import type { FpsName } from '#common/grid';
-import type { Rendition } from '#common/contracts/rendition';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
@@ -31,16 +29,21 @@ export function planFiller(task: Task): Task {
 
 function taskOf(
   channel: string,
-  { broadcast, fps, renditions }: { broadcast: number; fps: FpsName; renditions: Rendition[] },
+  {
+    broadcast,
+    fps,
+    profile,
+    renditions,
+  }: Pick<Task, 'broadcast' | 'fps' | 'profile' | 'renditions'>,
   n: number,
   video: VideoSpan[],
   sound: SoundSpan[],
 ): Task {
   const grid = gridOf(fps);
   const hash = createHash('sha256')
-    .update(canonicalJson({ fps, n, renditions, video, sound }))
+    .update(canonicalJson({ fps, n, profile, renditions, video, sound }))
     .digest('hex');
   const end = timeOfSegment(grid, segmentNumber(n + 1));
   const deadline = end + PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) * 1000;
-  return { channel, broadcast, n, fps, renditions, video, sound, hash, deadline };
+  return { channel, broadcast, n, fps, profile, renditions, video, sound, hash, deadline };
 }

@@ -30,6 +30,7 @@ export function codedTask(channel: string, frames: readonly CodedFrame[]): Task 
     broadcast: SEGMENT,
     n: SEGMENT,
     fps: '30',
+    profile: 'standard',
     hash: 'task-hash',
     deadline: 0,
     renditions: [...LADDER, { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' }],

@@ -27,6 +27,7 @@ const task: Task = {
   broadcast: 100,
   n: 123,
   fps: '30',
+  profile: 'standard',
   hash: 'h',
   deadline: 0,
   renditions: [{ kind: 'audio', id: 'a64', bitrateBps: 64_000, codecs: 'mp4a.40.2' }],

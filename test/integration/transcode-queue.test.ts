@@ -45,6 +45,7 @@ function slateTask(channel: string, n: number): Task {
     broadcast: SEGMENT,
     n,
     fps: '30',
+    profile: 'standard',
     hash: '',
     deadline: 0,
     renditions: [...LADDER],

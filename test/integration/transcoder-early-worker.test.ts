@@ -226,6 +226,19 @@ describe('an early task', () => {
     expect(late.made).toEqual(early.made);
   });
 
+  test('is the same bytes made from its frames alone, by the task that the log leads to', async () => {
+    const channel = 'cold';
+    await putHot(redis, channel, frames);
+    const tasks = openQueue(QUEUES.transcode, redis, logger);
+    await tasks.add('task', { ...codedTask(channel, frames), profile: PROFILE });
+    const cold = await withWorker('w-cold', () => resultOf(channel));
+    await tasks.close();
+    const early = await resultOf('on-time');
+    const bytesOf = ({ made }: Result): unknown =>
+      made.map(({ rendition, sha256: hash, initSha256 }) => ({ rendition, hash, initSha256 }));
+    expect(bytesOf(cold)).toEqual(bytesOf(early));
+  });
+
   test('beyond the end of its broadcast is dropped', async () => {
     const channel = 'ended';
     await withWorker('w-ended', async () => {

@@ -6,25 +6,23 @@ import { createHash } from 'node:crypto';
 import { Counter } from 'prom-client';
 import { earlyTaskSchema, type EarlyProgress, type EarlyTask } from '#common/contracts/early-task';
 import { redisKeys } from '#common/contracts/names';
-import type { VideoRendition } from '#common/contracts/rendition';
 import type { Made, Result } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
-import { PipelineError, toPipelineError } from '#common/errors';
-import { AAC_FRAME_SAMPLES, aacFramesOf, firstFrame, gridOf, type Grid } from '#common/grid';
+import { toPipelineError } from '#common/errors';
+import { gridOf } from '#common/grid';
 import { appendHotFragment } from '#common/hot-fragments';
 import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import { execute } from '#common/redis';
 import type { ServiceContext } from '#common/service';
 import { openStreamFollower, type StreamEntry } from '#common/stream-follower';
-import type { SegmentNumber } from '#common/time';
 import type { TranscoderConfig } from '../config.ts';
 import type { MadeSegment } from '../made-segment.ts';
 import type { Results } from '../results.ts';
 import type { WorkerTools } from '../worker.ts';
 import { ChannelWork } from './channel-work.ts';
+import { frameSizeOf, segmentOf } from './low-segment.ts';
 import { PartCount } from './part-count.ts';
-import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { decodeSlate } from './slate-picture.ts';
 
@@ -37,50 +35,6 @@ const PROGRESS_SECONDS = 60;
 const IDLE_MS = 10_000;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-/** Size of the largest rendition: what pictures are decoded to. */
-function frameSizeOf(task: EarlyTask): FrameSize {
-  const [largest] = task.renditions
-    .filter((rendition): rendition is VideoRendition => rendition.kind === 'video')
-    .toSorted((a, b) => b.height - a.height);
-  if (largest === undefined) {
-    throw new PipelineError('BAD_REQUEST', 'an early task without pictures');
-  }
-  return { width: largest.width, height: largest.height };
-}
-
-/** A rendition's fragments as its whole segment. */
-function segmentOf(
-  grid: Grid,
-  n: SegmentNumber,
-  rendition: EarlyTask['renditions'][number],
-  fragments: readonly RenditionFragment[],
-): MadeSegment {
-  const own = fragments.filter((fragment) => fragment.rendition === rendition.id);
-  const init = own[0]?.init ?? Buffer.alloc(0);
-  const data = Buffer.concat(own.map(({ bytes }) => bytes));
-  if (rendition.kind === 'video') {
-    const first = firstFrame(grid, n) * grid.frameTicks;
-    const frames = grid.segmentFrames;
-    return {
-      rendition: rendition.id,
-      init,
-      data,
-      frames,
-      first,
-      end: first + frames * grid.frameTicks,
-    };
-  }
-  const { first, end } = aacFramesOf(grid, n);
-  return {
-    rendition: rendition.id,
-    init,
-    data,
-    frames: end - first,
-    first: first * AAC_FRAME_SAMPLES,
-    end: end * AAC_FRAME_SAMPLES,
-  };
-}
 
 const madeOf = ({ rendition, init, data, frames, first, end }: MadeSegment): Made => ({
   rendition,
@@ -127,7 +81,7 @@ export function startEarlyWorker(
   const running = new Set<Promise<void>>();
 
   const workOf = (task: EarlyTask): Worked => {
-    const size = frameSizeOf(task);
+    const size = frameSizeOf(task.renditions);
     const key = `${task.channel}/${task.broadcast}/${size.width}x${size.height}`;
     const known = channels.get(key);
     if (known !== undefined) {

@@ -11,6 +11,7 @@ const taskOf = (n: number): ReturnType<typeof planFiller> =>
     broadcast: 0,
     n,
     fps: '30',
+    profile: 'standard',
     hash: '',
     deadline: 0,
     renditions: [],

@@ -33,7 +33,7 @@ describe('parts on their way through workers', () => {
     const watch = new PartWatch(grid, 'low');
     watch.placed(N, 'a');
     tell(watch, 1, 1_000);
-    watch.made(N, 1, 'a');
+    watch.made(N, 1, 'a', at(1_300));
     expect(watch.late(at(99_000))).toEqual([]);
     tell(watch, 2, 99_000);
     expect(watch.late(at(99_200))).toEqual([N]);
@@ -47,7 +47,7 @@ describe('parts on their way through workers', () => {
     expect(watch.late(at(1_200))).toEqual([N, NEXT]);
     expect([...watch.silent(at(1_200))]).toEqual(['a']);
     expect([...watch.silent(at(11_300))]).toEqual([]);
-    watch.made(N, 1, 'a');
+    watch.made(N, 1, 'a', at(1_300));
     expect([...watch.silent(at(1_300))]).toEqual([]);
   });
 
@@ -59,7 +59,7 @@ describe('parts on their way through workers', () => {
     watch.placed(N, 'b');
     tell(watch, 2, 1_300);
     expect(watch.late(at(1_500))).toEqual([]);
-    watch.made(N, 2, 'b');
+    watch.made(N, 2, 'b', at(1_300));
     expect(watch.late(at(60_000))).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe('parts on their way through workers', () => {
     const watch = new PartWatch(grid, 'low');
     watch.placed(N, 'a');
     tell(watch, 6, 1_000);
-    watch.made(N, 6, 'a');
+    watch.made(N, 6, 'a', at(1_300));
     expect(watch.late(at(9_000))).toEqual([]);
     watch.placed(NEXT, 'a');
     watch.forgetUpTo(NEXT);

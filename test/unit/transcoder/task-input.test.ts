@@ -76,6 +76,7 @@ const task = (video: VideoSpan[], spans: SoundSpan[]): Task => ({
   broadcast: 1,
   n: 1,
   fps: '30',
+  profile: 'standard',
   renditions: [],
   video,
   sound: spans,
