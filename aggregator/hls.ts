@@ -6,6 +6,7 @@ import { initFile, segmentFile } from '#common/contracts/delivery';
 import type { Published } from '#common/contracts/segment';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
 import { SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
@@ -29,13 +30,13 @@ const isAudio = (rendition: Rendition): rendition is AudioRendition => rendition
 const seconds = (value: number): string => value.toFixed(6);
 
 /** Length of a segment of a rendition, in seconds: sound has a whole number of its own frames. */
-function durationOf(grid: Grid, rendition: Rendition, n: number): number {
+function durationOf(grid: Grid, rendition: Rendition, n: SegmentNumber): number {
   const { samples, sampleDuration, timescale } = expectedOf(grid, rendition.kind, n);
   return (samples * sampleDuration) / timescale;
 }
 
 /** §4.4.4.6: when a segment's first sample plays; exact for picture, to the nearest millisecond for sound. */
-function programDateTime(grid: Grid, rendition: Rendition, n: number): string {
+function programDateTime(grid: Grid, rendition: Rendition, n: SegmentNumber): string {
   const samples =
     rendition.kind === 'video'
       ? n * grid.segmentSamples
@@ -99,7 +100,7 @@ export interface MediaPlaylistOptions {
   /** Oldest first. Missing numbers between them are written as gaps. */
   readonly segments: readonly Published[];
   /** Number of the first segment when there is none to list. */
-  readonly first: number;
+  readonly first: SegmentNumber;
   /** Nothing will follow: §4.4.3.4. */
   readonly isEnded: boolean;
   /** The whole broadcast, for ever the same: §4.4.3.5 `VOD`. */
@@ -127,14 +128,14 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
   let map: string | undefined;
   let expected = first;
   for (const segment of segments) {
-    for (; expected < segment.n; expected += 1) {
+    for (; expected < segment.n; expected = segmentNumber(expected + 1)) {
       lines.push(
         '#EXT-X-GAP',
         `#EXTINF:${seconds(durationOf(grid, rendition, expected))},`,
         `${base}${segmentFile(expected)}`,
       );
     }
-    expected += 1;
+    expected = segmentNumber(expected + 1);
     const init = segment.renditions.find((item) => item.rendition === rendition.id)?.initSha256;
     if (init !== undefined && init !== map) {
       map = init;

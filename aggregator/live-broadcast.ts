@@ -11,7 +11,7 @@ import { timeOfSegment } from '#common/grid';
 import type { Logger } from '#common/logger';
 import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
-import { milliseconds, segmentNumber } from '#common/time';
+import { greatest, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { UPDATE_SECONDS } from './dash.ts';
 import type { SegmentMemory } from './memory.ts';
 import type { OriginMetrics } from './metrics.ts';
@@ -82,8 +82,8 @@ export class LiveBroadcast {
   }
 
   /** The newest published number; below the first while there is none. */
-  get newest(): number {
-    return this.#sequence.next - 1;
+  get newest(): SegmentNumber {
+    return segmentNumber(this.#sequence.next - 1);
   }
 
   /** Accepted and not published yet. */
@@ -125,7 +125,7 @@ export class LiveBroadcast {
       return;
     }
     // Whoever ended it may not have known of the newest: what is published stays.
-    const last = Math.max(broadcast.last, this.newest);
+    const last = greatest(broadcast.last, this.newest);
     this.#sequence.endAt(last);
     this.#change(withBroadcast(this.#timeline, { ...broadcast, last }));
     this.#deps.logger.info(

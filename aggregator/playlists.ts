@@ -7,6 +7,7 @@ import {
   recordingPlaylistFile,
 } from '#common/contracts/delivery';
 import type { Rendition } from '#common/contracts/rendition';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { liveManifest, recordingManifest, type Run } from './dash.ts';
 import { mediaPlaylist, multivariantPlaylist } from './hls.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
@@ -73,7 +74,7 @@ export class Playlists {
         grid,
         rendition,
         segments,
-        first: live.newest + 1,
+        first: segmentNumber(live.newest + 1),
         isEnded: live.isComplete,
         isRecording: false,
         base: '',
@@ -177,7 +178,7 @@ export class Playlists {
 
 /** The unbroken runs of numbers a recording has; one, unless something was lost. */
 export function runsOf({ segments }: Timeline): Run[] {
-  const runs: { first: number; last: number }[] = [];
+  const runs: { first: SegmentNumber; last: SegmentNumber }[] = [];
   for (const { n } of segments) {
     const run = runs.at(-1);
     if (run !== undefined && n === run.last + 1) {

@@ -3,7 +3,7 @@ import type { Clock } from '#common/clock';
 import { storeKeys } from '#common/contracts/names';
 import { segmentOfTime, segmentSeconds, timeOfSegment } from '#common/grid';
 import type { ObjectStore } from '#common/store/store';
-import { milliseconds, segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import {
   IMMUTABLE,
   answerLater,
@@ -93,7 +93,7 @@ export class Segments {
   #look(
     live: LiveBroadcast,
     rendition: string,
-    n: number,
+    n: SegmentNumber,
   ): Looked<MediaObject | undefined> | Promise<Looked<MediaObject | undefined>> {
     const { memory, committer } = this.#deps;
     const { channel, broadcast, last } = live.timeline.broadcast;
@@ -116,7 +116,7 @@ export class Segments {
    * one more, for players whose clock is ahead of ours.
    * Just beyond the end requests are held too, while players play to the end: a 404 is an error to dash.js.
    */
-  #isAboutToBe(live: LiveBroadcast, n: number, last: number | null): boolean {
+  #isAboutToBe(live: LiveBroadcast, n: SegmentNumber, last: SegmentNumber | null): boolean {
     const { grid } = live.timeline;
     const now = this.#deps.clock.now();
     if (last !== null && n > last) {
@@ -128,16 +128,16 @@ export class Segments {
   /** A segment of which the commit record says that it is stored. */
   async #stored(
     channel: string,
-    broadcast: number,
+    broadcast: SegmentNumber,
     rendition: string,
-    n: number,
+    n: SegmentNumber,
   ): Promise<MediaObject | undefined> {
     const record = await this.#deps.recordings.commitOf(channel, broadcast, n);
     const item = record?.renditions.find((known) => known.rendition === rendition);
     if (item === undefined) {
       return undefined;
     }
-    const key = storeKeys.segment(channel, rendition, segmentNumber(n));
+    const key = storeKeys.segment(channel, rendition, n);
     return mediaObject(`"${channel}-${rendition}-${n}"`, item.bytes, (range) =>
       this.#deps.store.open(key, range),
     );

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
 import { fpsSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import { segmentNumberSchema, wallClockSchema } from './units.ts';
 
 const int = z.int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -10,13 +11,13 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** A broadcast: one on-air period. `last` is null while it is on air. Also its record in the store. */
 export const broadcastSchema = z.strictObject({
   channel: z.string(),
-  broadcast: int,
+  broadcast: segmentNumberSchema,
   fps: fpsSchema,
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
   dvrSeconds: z.int().positive(),
-  startedAt: z.number(),
-  last: int.nullable(),
+  startedAt: wallClockSchema,
+  last: segmentNumberSchema.nullable(),
 });
 /** See {@link broadcastSchema}. */
 export type Broadcast = z.infer<typeof broadcastSchema>;
@@ -41,8 +42,8 @@ export type Made = z.infer<typeof madeSchema>;
 /** Result of a task. */
 export const resultSchema = z.strictObject({
   channel: z.string(),
-  broadcast: int,
-  n: int,
+  broadcast: segmentNumberSchema,
+  n: segmentNumberSchema,
   taskHash: z.string(),
   /** What decides bytes besides the task: ffmpeg build and our argument version. */
   fingerprint: z.string(),
@@ -76,9 +77,9 @@ export const publishedRenditionSchema = z.strictObject({
 
 /** Entry of `published:{channel}` (field `e`), and the commit record in the store. */
 export const publishedSchema = z.strictObject({
-  broadcast: int,
-  n: int,
-  at: z.number(),
+  broadcast: segmentNumberSchema,
+  n: segmentNumberSchema,
+  at: wallClockSchema,
   fingerprint: z.string(),
   taskHash: z.string(),
   renditions: z.array(publishedRenditionSchema),

@@ -9,7 +9,7 @@ import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { closingWait } from '#common/lateness';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
-import { segmentNumber, type Milliseconds } from '#common/time';
+import type { Milliseconds, SegmentNumber } from '#common/time';
 import type { Means } from '../plan/admission.ts';
 import { decide } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
@@ -42,7 +42,7 @@ export interface Effects {
   /** Disconnects the channel's publisher. */
   dropFeed(channel: string): Promise<void>;
   /** What remains of a broadcast that the log has forgotten: the numbers above it are free. */
-  settle(channel: string): Promise<number>;
+  settle(channel: string): Promise<SegmentNumber>;
   /** Numbers already published. */
   published(channel: string): Promise<ReadonlySet<number>>;
   /** Whether the task of a number is given out and not finished. */
@@ -346,7 +346,7 @@ export class ChannelRunner {
     this.#checkpointAt = now;
   }
 
-  #broadcast(air: AirState, last: number | null): Broadcast {
+  #broadcast(air: AirState, last: SegmentNumber | null): Broadcast {
     const { broadcast, fps, renditions, admission } = air;
     return {
       channel: this.#id,
@@ -355,7 +355,7 @@ export class ChannelRunner {
       renditions,
       ...(admission === undefined ? {} : { admission }),
       dvrSeconds: this.#channel.dvrSeconds,
-      startedAt: timeOfSegment(gridOf(fps), segmentNumber(broadcast)),
+      startedAt: timeOfSegment(gridOf(fps), broadcast),
       last,
     };
   }

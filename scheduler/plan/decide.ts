@@ -92,7 +92,7 @@ function goOnAir(
     if (showable === undefined || session.picture === null) {
       continue;
     }
-    const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
+    const first = firstWholeSegment(grid, showable.frame.index);
     const broadcast = segmentNumber(Math.max(first, state.floor));
     const from = firstFrame(grid, broadcast);
     const end = firstFrame(grid, segmentNumber(broadcast + 1));
@@ -176,7 +176,7 @@ class Airing {
     for (const session of this.#usable(at)) {
       const showable = firstShowable(session, this.#grid, min);
       if (showable !== undefined) {
-        const from = frameIndex(showable.frame.index);
+        const from = showable.frame.index;
         const source = { kind: 'session', session: session.session } as const;
         return [...this.#fill(from), { t: 'picture', epoch, from, source }];
       }
@@ -189,7 +189,7 @@ class Airing {
     const { state, air, heard } = this.#onAir;
     const { epoch } = this.#settings;
     const last = air.sounds.at(-1)?.from ?? 0;
-    const min = Math.max(heard.soundEnd, air.closed.sample, last + 1);
+    const min = samplePosition(Math.max(heard.soundEnd, air.closed.sample, last + 1));
     for (const session of this.#usable(state.sessions.indexOf(heard) + 1)) {
       const from = firstAudible(session, min);
       if (from !== undefined) {
@@ -234,8 +234,8 @@ class Airing {
   /** When a session's oldest frame is; undefined when none is remembered: those that came too late are forgotten. */
   #beginningOf({ video, sound }: SessionState): number | undefined {
     const times = [
-      ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, frameIndex(index))),
-      ...sound.slice(0, 1).map(({ origin }) => timeOfSample(samplePosition(origin))),
+      ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, index)),
+      ...sound.slice(0, 1).map(({ origin }) => timeOfSample(origin)),
     ];
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -247,7 +247,7 @@ class Airing {
     }
     const pictures = timeOfFrame(this.#grid, frameIndex(highest + 1));
     return {
-      at: Math.max(pictures, timeOfSample(samplePosition(soundEnd))),
+      at: Math.max(pictures, timeOfSample(soundEnd)),
       patience: Math.max(patience, fromSeconds(SHORTEST_SILENCE_SECONDS)),
     };
   }
@@ -289,7 +289,7 @@ class Airing {
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
     const isAway = shown.ended !== null || time - seen > fromSeconds(GONE_SECONDS);
     const lag = pictureLag(this.#behind('pictures'));
-    const told = timeOfSample(samplePosition(heard.soundEnd)) - lag;
+    const told = timeOfSample(heard.soundEnd) - lag;
     const hasPassed = isAway && told >= time;
     return hasPassed || now >= time + this.#settings.closeAfter;
   }
@@ -302,7 +302,7 @@ class Airing {
 
   /** How far sound must have come before that of the next segment to close can be coded. */
   #soundEnd(): SamplePosition {
-    return soundClosedAt(this.#grid, segmentNumber(this.#onAir.air.next.sound));
+    return soundClosedAt(this.#grid, this.#onAir.air.next.sound);
   }
 
   #isSoundDue(now: Milliseconds): boolean {
