@@ -1,7 +1,7 @@
 /** Ingest as a process of its own with a real Redis, so that an attack that ends it is seen, and what it costs. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,8 +17,13 @@ import { createLogger } from '#common/logger';
 import { connectRedis } from '#common/redis';
 import { startRedis } from '../helpers/redis-server.ts';
 
-/** Lets the outside ask for a full collection, so that memory is compared without garbage. */
-const COLLECT = `process.on('SIGUSR2', () => globalThis.gc());`;
+/** Lets the outside ask for a full collection, and what it keeps after it: bytes of its heap, and of buffers beside it. */
+const COLLECT = `process.on('SIGUSR2', () => {
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  process.stderr.write('kept ' + (heapUsed + external) + '\\n');
+});`;
+const KEPT = /^kept (\d+)$/;
 const MAIN = fileURLToPath(new URL('../../dist/ingest/main.js', import.meta.url));
 
 /** What a channel got. */
@@ -27,6 +32,13 @@ export interface Received {
   /** Pictures and sound frames in the log, and in the records of raw chunks. */
   readonly logged: number;
   readonly stored: number;
+}
+
+/** See {@link IngestProcess.usage}. */
+export interface Usage {
+  readonly kept: number;
+  readonly rss: number;
+  readonly files: number;
 }
 
 /** A running ingest. */
@@ -38,8 +50,11 @@ export interface IngestProcess {
   /** Everything it logged. */
   readonly output: () => string;
   received(channel: string): Promise<Received>;
-  /** Resident memory after full collections, bytes, and open files: the least of a second. */
-  usage(): Promise<{ readonly rss: number; readonly files: number }>;
+  /**
+   * Memory in use after full collections, resident memory, both bytes, and open files: each the least of a second. What is
+   * resident says less: it is also what the allocator has not given back, more of it the more connections a slow machine has at once.
+   */
+  usage(): Promise<Usage>;
   close(): Promise<void>;
 }
 
@@ -80,8 +95,16 @@ export async function startIngestProcess(channels: readonly string[]): Promise<I
   });
   const exited = once(child, 'exit');
   const lines: string[] = [];
+  const told = new EventEmitter();
   const port = new Promise<number>((resolve, reject) => {
-    createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      const kept = KEPT.exec(line)?.[1];
+      if (kept === undefined) {
+        lines.push(line);
+      } else {
+        told.emit('kept', Number(kept));
+      }
+    });
     createInterface({ input: child.stdout }).on('line', (line) => {
       lines.push(line);
       const found = /"port":(\d+),"msg":"rtmp open"/.exec(line)?.[1];
@@ -113,15 +136,19 @@ export async function startIngestProcess(channels: readonly string[]): Promise<I
       };
     },
     usage: async () => {
+      let kept = Infinity;
       let rss = Infinity;
       let files = Infinity;
       for (let i = 0; i < 4 && isAlive(); i += 1) {
+        const answer = once(told, 'kept');
         process.kill(pid, 'SIGUSR2');
+        const [bytes] = (await Promise.race([answer, exited.then(() => [Infinity])])) as [number];
         await delay(250);
+        kept = Math.min(kept, bytes);
         rss = Math.min(rss, residentBytes(pid));
         files = Math.min(files, readdirSync(`/proc/${pid}/fd`).length);
       }
-      return { rss, files };
+      return { kept, rss, files };
     },
     close: async () => {
       child.kill('SIGTERM');

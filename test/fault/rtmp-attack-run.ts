@@ -28,6 +28,7 @@ const ms = (value: number): string => `${Math.round(value)} ms`;
 
 function rows(report: AttackReport): { readonly what: string; readonly result: string }[] {
   const [rssBefore, rssAfter] = report.rss;
+  const [keptBefore, keptAfter] = report.kept;
   return [
     {
       what: `${report.targeted.size} targeted and ${size.mutated} mutated connections, seed ${size.seed}`,
@@ -39,7 +40,11 @@ function rows(report: AttackReport): { readonly what: string; readonly result: s
     },
     { what: 'its sessions', result: `${report.sessions}` },
     {
-      what: `memory after a first round of ${size.first}, and after all`,
+      what: `memory in use after a first round of ${size.first}, and after all`,
+      result: `${mib(keptBefore)}, ${mib(keptAfter)}`,
+    },
+    {
+      what: 'memory resident, likewise',
       result: `${mib(rssBefore)}, ${mib(rssAfter)}`,
     },
     { what: 'open files before and after', result: report.files.join(', ') },

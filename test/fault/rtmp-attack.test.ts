@@ -14,7 +14,7 @@ test('ingest lives through attacks by RTMP, and the publisher beside them loses 
     stored: sent,
   });
   expect([...report.targeted.keys()].sort()).toEqual(ATTACKS.map(({ name }) => name).sort());
-  expect(report.rss[1] / report.rss[0]).toBeLessThan(1.1);
+  expect(report.kept[1] / report.kept[0]).toBeLessThan(1.1);
   expect(report.files[1]).toBeLessThanOrEqual(report.files[0]);
   // All of them were still open when the honest publisher was on air.
   expect(report.connectedAmidHalfOpen).toBeLessThan(report.shortestHalfOpen);

@@ -32,7 +32,8 @@ export interface AttackReport {
   readonly logged: number;
   readonly stored: number;
   readonly sessions: number;
-  /** Bytes and open files before and after. */
+  /** Bytes in use, bytes resident and open files before and after. */
+  readonly kept: readonly [number, number];
   readonly rss: readonly [number, number];
   readonly files: readonly [number, number];
   /** Milliseconds until an honest publisher was on air, in the midst of key guessing and of half-open handshakes. */
@@ -93,7 +94,7 @@ async function attack(
   let after = await ingest.usage();
   const deadline = performance.now() + SETTLE_MS;
   while (
-    (after.rss > before.rss * TOLERANCE || after.files > before.files) &&
+    (after.kept > before.kept * TOLERANCE || after.files > before.files) &&
     performance.now() < deadline
   ) {
     after = await ingest.usage();
@@ -115,6 +116,7 @@ async function attack(
     isDisturbed,
     sent,
     ...received,
+    kept: [before.kept, after.kept],
     rss: [before.rss, after.rss],
     files: [before.files, after.files],
     connectedAmidGuesses,
