@@ -10,7 +10,7 @@
  *   to `k` ahead of the newest published one; the server holds those (`holds.ts`), for the fetch timeout is 20 s.
  *   One that is held is no error, one 404 would freeze the player.
  * - The delay must therefore cover lateness, a segment that is being fetched and some more in the buffer: three
- *   segments, and the segments of lateness that `declared.ts` has measured, two before any were.
+ *   segments, as HLS's `HOLD-BACK`, and the lateness that `declared.ts` has measured, in steps finer than segments.
  * - `@availabilityStartTime` stays the epoch and `Period@start` the broadcast's grid time (less a millisecond, see
  *   `PERIOD_LEAD`), so that every service and player computes the same number from the same clock; neither is shifted
  *   to hide lateness.
@@ -254,6 +254,10 @@ const document = (attributes: Attributes, children: readonly string[]): string =
 /** Nominal length; sound's segments are up to one AAC frame longer. */
 const longestSegment = (grid: Grid): string => secondsOf(segmentSeconds(grid) + 1024 / SAMPLE_RATE);
 
+/** Where playback is to begin: as far behind as HLS's players are behind the newest segment, and by its lateness more. */
+const presentationDelay = ({ grid, declared }: Timeline): number =>
+  PLAYERS_BEHIND_SEGMENTS.standard * segmentSeconds(grid) + declared.lateMs / 1000;
+
 /** Days and seconds, whole: ffmpeg reads each number of a duration as a float, which cannot hold the seconds since 1970. */
 const longDuration = (seconds: number): string =>
   `P${Math.floor(seconds / 86_400)}DT${Math.floor(seconds % 86_400)}S`;
@@ -301,7 +305,10 @@ function ffmpegStart(
     // A second for clocks that are behind.
     window: Math.min(longest, Math.max(0, age - 1)),
     // What is surely published, so that it does not wait once for each rendition.
-    behind: Math.min(declared.lateSegments + 1, Math.floor(age / duration)),
+    behind: Math.min(
+      Math.ceil(declared.lateMs / (duration * 1000)) + 2,
+      Math.floor(age / duration),
+    ),
   };
 }
 
@@ -316,7 +323,7 @@ export function liveManifest(timeline: Timeline): string {
   const start = first * grid.segmentSamples;
   const run = { first, last, lead: PERIOD_LEAD, hasOwnDurations: timeline.isStatic };
   const { text, samples } = period(timeline, run, start);
-  const delay = (PLAYERS_BEHIND_SEGMENTS.standard + declared.lateSegments) * segmentSeconds(grid);
+  const delay = presentationDelay(timeline);
   // The window must hold where playback begins.
   const depth = Math.max(broadcast.dvrSeconds, delay + segmentSeconds(grid));
   const live: Attributes = {

@@ -24,10 +24,11 @@ export const declaredSchema = z.strictObject({
   /** When a declared value last changed, milliseconds since the epoch. */
   changedAt: z.number(),
   rates: z.record(z.string(), rateSchema),
-  /** Segments of lateness the suggested presentation delay allows for. */
-  lateSegments: z.int().min(0),
-  /** Segments in a row that were later than that. */
+  /** Lateness that the suggested presentation delay allows for, milliseconds. */
+  lateMs: z.int().min(0),
+  /** Segments in a row that were later than that, and by how much the least late of them was late, milliseconds. */
   laterInARow: z.int().min(0),
+  laterMs: z.number().min(0),
 });
 /** See {@link declaredSchema}. */
 export type Declared = z.infer<typeof declaredSchema>;
@@ -42,8 +43,8 @@ const FRAGMENT_OVERHEAD_BYTES = 200;
 /** An AAC encoder's own rate control keeps to the rate over some frames only. */
 const SOUND_MARGIN = 1.1;
 
-/** Lateness allowed for before any is measured, and at most, in segments. */
-const LATE_SEGMENTS = { first: 2, most: 8 } as const;
+/** Lateness allowed for before any is measured, at most, and what it rises by, milliseconds. */
+const LATE_MS = { first: 1_500, most: 16_000, step: 250 } as const;
 /** One late segment is an accident, three are the pipeline's pace. */
 const LATER_IN_A_ROW = 3;
 
@@ -71,8 +72,9 @@ export function firstDeclared(broadcast: Broadcast): Declared {
         { peak: boundOf(grid, rendition), average: 0, bytes: 0, seconds: 0 },
       ]),
     ),
-    lateSegments: LATE_SEGMENTS.first,
+    lateMs: LATE_MS.first,
     laterInARow: 0,
+    laterMs: 0,
   };
 }
 
@@ -110,15 +112,19 @@ export function declare(broadcast: Broadcast, declared: Declared, published: Pub
     rates[rendition.id] = { peak, average, bytes, seconds };
   }
   const end = timeOfSegment(grid, segmentNumber(published.n + 1));
-  const late = Math.ceil((published.at - end) / (segmentSeconds(grid) * 1000));
-  const isLater = late > declared.lateSegments;
+  const late = published.at - end;
+  const isLater = late > declared.lateMs;
   const laterInARow = isLater ? declared.laterInARow + 1 : 0;
-  const isRaised = laterInARow >= LATER_IN_A_ROW && declared.lateSegments < LATE_SEGMENTS.most;
+  const laterMs = laterInARow > 1 ? Math.min(late, declared.laterMs) : Math.max(0, late);
+  const isRaised = laterInARow >= LATER_IN_A_ROW && declared.lateMs < LATE_MS.most;
   return {
     broadcast: declared.broadcast,
     changedAt: hasChanged || isRaised ? published.at : declared.changedAt,
     rates,
-    lateSegments: isRaised ? declared.lateSegments + 1 : declared.lateSegments,
+    lateMs: isRaised
+      ? Math.min(LATE_MS.most, Math.ceil(laterMs / LATE_MS.step) * LATE_MS.step)
+      : declared.lateMs,
     laterInARow: isRaised ? 0 : laterInARow,
+    laterMs: isLater ? laterMs : 0,
   };
 }

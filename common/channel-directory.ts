@@ -22,6 +22,8 @@ export interface ChannelDirectory {
   list(): readonly Channel[];
   /** Calls back whenever a channel's key changed or the channel is gone. */
   watch(onChange: (id: string) => void): void;
+  /** Calls back whenever a channel is new, has changed in anything, or is gone. */
+  watchAll(onChange: (id: string) => void): void;
   /** Calls back whenever a channel's publisher must be disconnected. */
   watchDrops(onDrop: (id: string) => void): void;
   close(): Promise<void>;
@@ -40,9 +42,11 @@ export interface ChannelDirectoryDeps {
 export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<ChannelDirectory> {
   const { logger, redis, subscriber } = deps;
   const channels = new Map<string, Channel>();
+  const texts = new Map<string, string>();
   const byHash = new Map<string, string>();
   const missing = new Map<string, number>();
   const watchers: ((id: string) => void)[] = [];
+  const allWatchers: ((id: string) => void)[] = [];
   const droppers: ((id: string) => void)[] = [];
 
   const set = (id: string, json: string | null | undefined): void => {
@@ -52,17 +56,22 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
     if (before !== undefined && byHash.get(before.streamKeyHash) === id) {
       byHash.delete(before.streamKeyHash);
     }
+    const isNews = channel === undefined ? before !== undefined : texts.get(id) !== json;
     if (channel === undefined) {
       channels.delete(id);
+      texts.delete(id);
     } else {
       channels.set(id, channel);
+      texts.set(id, json ?? '');
       byHash.set(channel.streamKeyHash, id);
     }
-    if (before?.streamKeyHash !== channel?.streamKeyHash) {
-      watchers.forEach((onChange) => {
-        onChange(id);
-      });
-    }
+    const told = [
+      ...(before?.streamKeyHash === channel?.streamKeyHash ? [] : watchers),
+      ...(isNews ? allWatchers : []),
+    ];
+    told.forEach((onChange) => {
+      onChange(id);
+    });
   };
   const refresh = async (): Promise<void> => {
     const all = await redis.hgetall(redisKeys.channels);
@@ -113,6 +122,9 @@ export async function openChannelDirectory(deps: ChannelDirectoryDeps): Promise<
     list: () => [...channels.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     watch: (onChange) => {
       watchers.push(onChange);
+    },
+    watchAll: (onChange) => {
+      allWatchers.push(onChange);
     },
     watchDrops: (onDrop) => {
       droppers.push(onDrop);

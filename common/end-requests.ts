@@ -14,10 +14,10 @@ export async function askForEnd(redis: Redis, { channel, broadcast }: Named): Pr
   await redis.publish(redisKeys.endNews, channel);
 }
 
-/** What is asked for: by channel, the number of the broadcast to be ended. */
-export async function readEndsAsked(redis: Redis): Promise<ReadonlyMap<string, number>> {
-  const wishes = await redis.hgetall(redisKeys.endAsked);
-  return new Map(Object.entries(wishes).map(([channel, number]) => [channel, Number(number)]));
+/** The number of a channel's broadcast that is to be ended; undefined where nobody asks. */
+export async function readEndAsked(redis: Redis, channel: string): Promise<number | undefined> {
+  const wish = await redis.hget(redisKeys.endAsked, channel);
+  return wish === null ? undefined : Number(wish);
 }
 
 /** The broadcast is over: what was asked is done, however it came to its end. */

@@ -27,9 +27,8 @@ const patient = (firstByteMs: number): LoadPolicy => {
 const CONFIG: Partial<HlsConfig> = {
   // CMAF needs no transmuxing, so a worker has nothing to do.
   enableWorker: false,
-  lowLatencyMode: false,
-  // Three segments behind: one being made, one on its way, one in hand.
-  liveSyncDurationCount: 3,
+  // Without it hls.js neither reloads by blocking nor catches up; the distance is what the playlist's HOLD-BACK says.
+  lowLatencyMode: true,
   maxLiveSyncPlaybackRate: 1.05,
   liveDurationInfinity: true,
   backBufferLength: 60,

@@ -27,6 +27,9 @@ export interface ChannelsDeps {
 /** See the head of this file. */
 export interface Channels extends Closable {
   list(): readonly Channel[];
+  byId(id: string): Channel | undefined;
+  /** Calls back whenever a channel is new, has changed in anything, or is gone. */
+  watch(onChange: (id: string) => void): void;
   /** Fills the mirror: with what is known here at once, from the store as soon as that answers. */
   restore(): Promise<void>;
 }
@@ -48,6 +51,10 @@ export async function openChannels(deps: ChannelsDeps): Promise<Channels> {
 
   return {
     list: () => directory.list(),
+    byId: (id) => directory.byId(id),
+    watch: (onChange) => {
+      directory.watchAll(onChange);
+    },
     restore: async () => {
       await fillMirror(redis, directory.list());
       filling ??= pRetry(fillFromStore, {

@@ -1,6 +1,7 @@
 /** The scheduler service, put together: the channels it follows, leadership, in_MQ. */
 import { Gauge } from 'prom-client';
 import { redisKeys } from '#common/contracts/names';
+import { openLogFollower } from '#common/log-follower';
 import type { ServiceContext } from '#common/service';
 import { openChannels } from './channels.ts';
 import { takeChunkJobs } from './chunk-jobs.ts';
@@ -34,7 +35,10 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
   );
 
   let leader: Leader | undefined;
-  const logRedis = connect('log');
+  const follower = lifecycle.own(
+    'log',
+    openLogFollower({ redis, logRedis: connect('log'), logger }),
+  );
   const memory = new ChannelMemory();
   const lease = keepLease({
     redis,
@@ -43,7 +47,7 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
     lead: (held) => {
       const { closeAfter } = config;
       const started = startLeader(
-        { redis, logRedis, store, clock, logger, closeAfter, channels, memory },
+        { redis, follower, store, clock, logger, closeAfter, channels, memory },
         held,
       );
       leader = started;
@@ -56,11 +60,14 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
     },
   });
   lifecycle.own('leadership', lease);
+  channels.watch((id) => {
+    leader?.channelChanged(id);
+  });
   lifecycle.own('chunks', takeChunkJobs(redis, logger));
 
   const news = connect('news');
-  news.on('message', () => {
-    leader?.lookForEnds();
+  news.on('message', (_topic, id) => {
+    leader?.lookForEnd(id);
   });
   // A notice that came while the connection was gone is made up for.
   news.on('ready', () => {

@@ -11,6 +11,8 @@ export const QUEUE_PREFIX = '{touchline}';
 export const redisKeys = {
   /** Stream: the channel's order. Entries are one field `e`: a JSON {@link LogEntry}. */
   log: (channel: string): string => `log:{${channel}}`,
+  /** Stream: what is appended here ends one process's wait for the logs; there for moments only. */
+  logWake: (reader: string): string => `log-wake:{${reader}}`,
   /** Stream: coded frames of one session, entry id `<seq>-1`. */
   hotFrames: (channel: string, session: string): string => `hot:{${channel}}:in:${session}`,
   /** Stream: finished segments of one rendition. */

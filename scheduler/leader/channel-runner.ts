@@ -1,5 +1,5 @@
 /** One channel under the leader: its log is folded, what follows from it is given out, and its marks are decided. */
-import { appendMarks, type Lease, type LogRecord } from '#common/channel-log';
+import { BEFORE_ALL, appendMarks, isBefore, newestLogId, type Lease } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { Admission } from '#common/contracts/admission';
 import type { Channel } from '#common/contracts/channel';
@@ -7,11 +7,14 @@ import type { Broadcast } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { closingWait } from '#common/lateness';
+import { PipelineError } from '#common/errors';
+import type { LogNews } from '#common/log-follower';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
-import type { Milliseconds, SegmentNumber } from '#common/time';
-import type { Means } from '../plan/admission.ts';
-import { decide } from '../plan/decide.ts';
+import type { WorkerCapacity } from '#common/contracts/worker-capacity';
+import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
+import { freeCores } from '../plan/capacity.ts';
+import { NEVER, WHATEVER_THE_TIME, decide, nextDue, type DecideSettings } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
 import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
@@ -24,13 +27,18 @@ import {
   type ChannelState,
 } from '../plan/state.ts';
 import type { ChannelMemory } from './channel-memory.ts';
-import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { readCheckpoint, writeCheckpoint, writtenDown } from './checkpoint.ts';
+import { EffectQueue } from './effect-queue.ts';
 import { Stuck } from './stuck.ts';
 
 const CHECKPOINT_SECONDS = 30;
-/** Marks decided in one turn: enough to catch up after a pause, too few to starve other channels. */
-const MOST_TURNS = 64;
 const DROP_EVERY_MS = 1_000;
+/** Between looks at what is free while a broadcast is about to begin, clock milliseconds. */
+const ROOM_EVERY_MS = 250;
+/** Marks that have not come back by the log after so long, real milliseconds, are lost with the Redis that had them. */
+const COME_BACK_MS = 5_000;
+/** Effects not done, beyond which a channel goes no further: some eight minutes of tasks. */
+const MOST_EFFECTS = 256;
 
 /** What a channel's log leads to. Each is done again after a crash, so each is idempotent. */
 export interface Effects {
@@ -62,9 +70,13 @@ export interface RunnerDeps {
   /** What the owner set for how long a place stays open; undefined: the profile decides. */
   readonly closeAfter: Milliseconds | undefined;
   readonly effects: Effects;
-  /** Cores free for a broadcast that begins now, in those of `common/transcode-cost.ts`; null when no worker is known. */
-  readonly freeCores: () => Promise<number | null>;
+  /** What the workers tell of their machines. */
+  readonly workers: () => Promise<readonly WorkerCapacity[]>;
+  /** Cores that all broadcasts on air take, in those of `common/transcode-cost.ts`. */
+  readonly takenCores: () => number;
   readonly memory: ChannelMemory;
+  /** All effects are done, or one has failed. */
+  readonly onEffects: () => void;
 }
 
 /** See the head of this file. */
@@ -73,19 +85,26 @@ export class ChannelRunner {
   readonly #id: string;
   #channel: Channel;
   #state: ChannelState = emptyChannel();
-  #lastId = '0-0';
-  #checkpointId = '0-0';
+  #lastId = BEFORE_ALL;
+  /** What has to be folded before anything is decided: deciding without having seen a mark would repeat it. */
+  #needed: { readonly id: string; readonly since: number } = { id: BEFORE_ALL, since: 0 };
+  #isBehind = false;
+  /** The log up to this moment of the clock is folded, once what is needed is. */
+  #readUpTo: Milliseconds = WHATEVER_THE_TIME;
+  #checkpointId = BEFORE_ALL;
   #checkpointAt = 0;
   /** The broadcast that its operator ends. */
   #endAsked: number | undefined;
   #droppedAt = 0;
   /** What is free for the feed that waits for its first segment. */
   #room: Room | undefined;
+  #roomLookedAt = Number.NEGATIVE_INFINITY;
+  /** Cores of the broadcast that was decided to begin, until its mark is folded. */
+  #reservedCores = 0;
   readonly #stuck = new Stuck();
   /** The broadcast that ended last, until all of it is published. */
   #ended: { readonly broadcast: number; readonly last: number } | undefined;
-  /** Effects not done yet, in order. */
-  readonly #due: (() => Promise<void>)[] = [];
+  readonly #effects: EffectQueue;
   /** Numbers published before this leader began; undefined once it has caught up. */
   #published: ReadonlySet<number> | undefined;
 
@@ -93,6 +112,7 @@ export class ChannelRunner {
     this.#channel = channel;
     this.#id = channel.id;
     this.#deps = { ...deps, logger: deps.logger.child({ channel: channel.id }) };
+    this.#effects = new EffectQueue(deps.onEffects);
   }
 
   /** Takes up a channel where its last leader left it. */
@@ -110,7 +130,7 @@ export class ChannelRunner {
       }
       runner.#state = recalled?.state ?? emptyChannel(await deps.effects.settle(channel.id));
       // From now on what the log holds is this channel's whole present, also for the next leader.
-      const first = { id: runner.#lastId, state: runner.#state };
+      const first = writtenDown({ id: runner.#lastId, state: runner.#state });
       await writeCheckpoint(deps.redis, channel.id, deps.lease, first, 0);
     } else {
       runner.#state = checkpoint.state;
@@ -122,15 +142,16 @@ export class ChannelRunner {
     runner.#published = published;
     const { air } = runner.#state;
     if (air !== null) {
-      runner.#due.push(() => deps.effects.start(runner.#broadcast(air, null)));
+      runner.#effects.push(() => deps.effects.start(runner.#broadcast(air, null)));
     }
     for (const task of recalled?.tasks.filter(({ n }) => !published.has(n)) ?? []) {
-      runner.#due.push(() => deps.effects.segment(task));
+      runner.#effects.push(() => deps.effects.segment(task));
     }
     if (recalled !== undefined) {
       runner.#deps.logger.warn({ tasks: recalled.tasks.length }, 'going on from memory');
     }
     deps.memory.keep(channel.id, runner.#state);
+    runner.#need(await newestLogId(deps.redis, channel.id));
     return runner;
   }
 
@@ -141,12 +162,21 @@ export class ChannelRunner {
 
   /** Cores that the broadcast on air takes, as far as that is known. */
   get takenCores(): number {
-    return this.#state.air?.admission?.takenCores ?? 0;
+    return this.#state.air === null
+      ? this.#reservedCores
+      : (this.#state.air.admission?.takenCores ?? 0);
   }
 
-  /** Whether time alone can make something due here. */
-  get isActive(): boolean {
-    return this.#state.air !== null || this.#state.sessions.some(({ ended }) => ended === null);
+  /** @throws what an effect has failed with, if one has */
+  throwFailure(): void {
+    if (this.#effects.failure !== undefined) {
+      throw this.#effects.failure.error;
+    }
+  }
+
+  /** Whether so much is still to be done that nothing more is to be taken from the log. */
+  get isFull(): boolean {
+    return this.#effects.length > MOST_EFFECTS;
   }
 
   /** Takes the channel's present settings. */
@@ -160,7 +190,8 @@ export class ChannelRunner {
   }
 
   /** Folds what the log brought. */
-  take(records: readonly LogRecord[]): void {
+  take({ records, isAll }: LogNews): void {
+    this.#isBehind = !isAll;
     for (const { id, entry } of records) {
       if (entry === null) {
         this.#deps.logger.error({ id }, 'log entry is none of ours, skipped');
@@ -192,8 +223,9 @@ export class ChannelRunner {
           if (this.#state.air !== null) {
             const record = this.#broadcast(this.#state.air, null);
             this.#deps.logger.info({ broadcast: entry.broadcast }, 'broadcast on air');
+            this.#reservedCores = 0;
             this.#tellLoad(entry.admission);
-            this.#due.push(() => this.#deps.effects.start(record));
+            this.#effects.push(() => this.#deps.effects.start(record));
           }
           break;
         case 'picture-closed':
@@ -215,48 +247,94 @@ export class ChannelRunner {
           if (before !== null) {
             const record = this.#broadcast(before, entry.last);
             this.#deps.logger.info({ broadcast: entry.broadcast }, 'broadcast off air');
-            this.#due.push(() => this.#deps.effects.end(record));
+            this.#effects.push(() => this.#deps.effects.end(record));
           }
       }
     }
   }
 
-  /** Does what the log led to; throws at the first effect that fails, which is then tried again. */
-  async settle(): Promise<void> {
-    for (let effect = this.#due[0]; effect !== undefined; effect = this.#due[0]) {
-      await effect();
-      this.#due.shift();
+  /** What is known here is the channel's present. */
+  keep(): void {
+    if (this.#published === undefined) {
+      this.#deps.memory.keep(this.#id, this.#state);
     }
   }
 
   /**
-   * Decides, with all of the log folded. `follow` reads what the log brought meanwhile, the marks among it, and tells
-   * whether that was all: deciding again without having seen a mark would repeat it.
+   * Decides once, if the log is folded as far as that needs.
+   * @returns until when, on the clock, there is nothing more to do unless something happens
    * @throws PipelineError `LEASE_LOST`
    */
-  async lead(follow: () => Promise<boolean>): Promise<void> {
-    this.#published = undefined;
-    const { redis, lease, clock, memory } = this.#deps;
-    memory.keep(this.#id, this.#state);
-    for (let turn = 0; turn < MOST_TURNS; turn += 1) {
-      const marks = decide(this.#state, clock.now(), {
-        ladder: this.#channel.ladder,
-        means: await this.#means(),
-        reconnectSeconds: this.#channel.reconnectSeconds,
-        closeAfter: this.#closeAfter(),
-        epoch: lease.epoch,
-        isEndAsked: this.#state.air !== null && this.#state.air.broadcast === this.#endAsked,
-      });
-      if (marks.length === 0) {
-        break;
-      }
-      await appendMarks(redis, this.#id, lease, marks);
-      if (!(await follow())) {
-        return;
-      }
+  async turn(): Promise<Milliseconds> {
+    const { redis, lease, clock } = this.#deps;
+    if (this.#isBehind) {
+      return NEVER;
     }
-    await this.#giveAgain();
-    await this.#checkpoint();
+    if (isBefore(this.#lastId, this.#needed.id)) {
+      return this.#untilLost();
+    }
+    this.#published = undefined;
+    this.keep();
+    const settings = this.#settings();
+    const due = nextDue(this.#state, settings);
+    if (Number.isFinite(due) && due <= clock.now() && due > this.#readUpTo) {
+      // What the clock makes due is so only if the log has brought nothing by then; what it holds may not have been read yet.
+      this.#readUpTo = clock.now();
+      this.#need(await newestLogId(redis, this.#id));
+      return WHATEVER_THE_TIME;
+    }
+    const at = due === WHATEVER_THE_TIME ? due : this.#readUpTo;
+    if (due <= at) {
+      const means = this.#state.air === null ? this.#means(await this.#deps.workers()) : undefined;
+      const marks = decide(this.#state, at, { ...settings, ...means });
+      const begun = marks.find((mark) => mark.t === 'on-air');
+      this.#reservedCores = begun?.admission?.takenCores ?? 0;
+      this.#need(await appendMarks(redis, this.#id, lease, marks));
+      return WHATEVER_THE_TIME;
+    }
+    const isBeginning = this.#state.air === null && due < NEVER;
+    if (isBeginning && clock.now() >= this.#roomLookedAt + ROOM_EVERY_MS) {
+      this.#means(await this.#deps.workers());
+    }
+    this.#giveAgain();
+    this.#checkpoint();
+    return milliseconds(
+      Math.min(
+        due,
+        isBeginning ? this.#roomLookedAt + ROOM_EVERY_MS : NEVER,
+        this.#watched() === undefined ? NEVER : this.#stuck.lookDueAt,
+        this.#lastId === this.#checkpointId ? NEVER : this.#checkpointDueAt(),
+      ),
+    );
+  }
+
+  /** Begins no effect from now on; resolves once the one under way has ended. */
+  stop(): Promise<void> {
+    return this.#effects.stop();
+  }
+
+  #need(id: string): void {
+    this.#needed = { id, since: performance.now() };
+  }
+
+  #untilLost(): Milliseconds {
+    const { clock } = this.#deps;
+    const left = this.#needed.since + COME_BACK_MS - performance.now();
+    if (left <= 0) {
+      throw new PipelineError('UNAVAILABLE', 'the log has not brought what it is known to hold');
+    }
+    return milliseconds(clock.now() + left * clock.rate);
+  }
+
+  #settings(): DecideSettings {
+    return {
+      ladder: this.#channel.ladder,
+      means: { freeCores: this.#room?.freeCores ?? null, isFixed: this.#channel.fixedLadder },
+      reconnectSeconds: this.#channel.reconnectSeconds,
+      closeAfter: this.#closeAfter(),
+      epoch: this.#deps.lease.epoch,
+      isEndAsked: this.#state.air !== null && this.#state.air.broadcast === this.#endAsked,
+    };
   }
 
   #closeAfter(): Milliseconds {
@@ -264,15 +342,21 @@ export class ChannelRunner {
     return this.#deps.closeAfter ?? closingWait(this.#channel.profile, grid);
   }
 
-  /** What is free is asked for only while a broadcast may begin. */
-  async #means(): Promise<Means> {
-    const { air, sessions } = this.#state;
-    const session = air === null ? sessions.findLast(({ spent }) => !spent) : undefined;
+  /**
+   * What there is for the broadcast that may begin. What others take is counted in the same step as the decision: two that
+   * begin at once must not both be given the same cores.
+   */
+  #means(workers: readonly WorkerCapacity[]): Pick<DecideSettings, 'means'> {
+    const now = this.#deps.clock.now();
+    const session = this.#state.sessions.findLast(({ spent }) => !spent);
+    this.#roomLookedAt = now;
     this.#room =
       session === undefined
         ? undefined
-        : roomWith(session, this.#room, await this.#deps.freeCores(), this.#deps.clock.now());
-    return { freeCores: this.#room?.freeCores ?? null, isFixed: this.#channel.fixedLadder };
+        : roomWith(session, this.#room, freeCores(workers, this.#deps.takenCores()), now);
+    return {
+      means: { freeCores: this.#room?.freeCores ?? null, isFixed: this.#channel.fixedLadder },
+    };
   }
 
   #tellLoad(admission: Admission | undefined): void {
@@ -283,32 +367,38 @@ export class ChannelRunner {
     }
   }
 
-  async #giveAgain(): Promise<void> {
-    const { clock, effects } = this.#deps;
+  /** The numbers that are watched until they are published. */
+  #watched(): { readonly broadcast: number; readonly last: number } | undefined {
     const { air } = this.#state;
+    return air === null ? this.#ended : { broadcast: air.broadcast, last: nextSegment(air) - 1 };
+  }
+
+  #giveAgain(): void {
+    const { clock, effects } = this.#deps;
+    const watched = this.#watched();
     const now = clock.now();
-    const due =
-      air === null ? this.#ended : { broadcast: air.broadcast, last: nextSegment(air) - 1 };
-    if (due === undefined || !this.#stuck.isLookDue(now)) {
+    if (watched === undefined || !this.#stuck.isLookDue(now)) {
       return;
     }
-    const next = await effects.nextToPublish(this.#id, due.broadcast);
-    if (next > due.last) {
-      this.#ended = undefined;
-    } else if (this.#stuck.has(next, now)) {
-      await effects.giveAgain(this.#id, next);
-    }
+    this.#effects.push(async () => {
+      const next = await effects.nextToPublish(this.#id, watched.broadcast);
+      if (next > watched.last) {
+        this.#ended = this.#ended?.broadcast === watched.broadcast ? undefined : this.#ended;
+      } else if (this.#stuck.has(next, now)) {
+        await effects.giveAgain(this.#id, next);
+      }
+    });
   }
 
   #give(task: Task): void {
     const { memory, clock, effects } = this.#deps;
     memory.gave(task, clock.now(), (n) => effects.isOpen(this.#id, n));
-    this.#due.push(() => effects.segment(task));
+    this.#effects.push(() => effects.segment(task));
   }
 
   #decideFps(fps: FpsName | undefined): void {
     if (fps !== undefined && this.#channel.fps === null) {
-      this.#due.push(() => this.#deps.effects.decideFps(this.#id, fps));
+      this.#effects.push(() => this.#deps.effects.decideFps(this.#id, fps));
     }
   }
 
@@ -326,24 +416,25 @@ export class ChannelRunner {
     ) {
       this.#droppedAt = now;
       this.#deps.logger.info({ session: id }, 'publisher dropped: its broadcast is over');
-      this.#due.push(() => this.#deps.effects.dropFeed(this.#id));
+      this.#effects.push(() => this.#deps.effects.dropFeed(this.#id));
     }
   }
 
-  async #checkpoint(): Promise<void> {
+  #checkpointDueAt(): number {
+    return this.#checkpointAt + CHECKPOINT_SECONDS * 1000;
+  }
+
+  /** Written once all is done that the log up to it leads to: what follows a checkpoint is all that is ever done again. */
+  #checkpoint(): void {
     const { redis, clock, lease } = this.#deps;
-    const now = clock.now();
-    if (
-      this.#lastId === this.#checkpointId ||
-      now - this.#checkpointAt < CHECKPOINT_SECONDS * 1000
-    ) {
+    if (this.#lastId === this.#checkpointId || clock.now() < this.#checkpointDueAt()) {
       return;
     }
-    const checkpoint = { id: this.#lastId, state: this.#state };
+    const checkpoint = writtenDown({ id: this.#lastId, state: this.#state });
     const keep = (this.#channel.dvrSeconds * 1000) / clock.rate;
-    await writeCheckpoint(redis, this.#id, lease, checkpoint, keep);
+    this.#effects.push(() => writeCheckpoint(redis, this.#id, lease, checkpoint, keep));
     this.#checkpointId = checkpoint.id;
-    this.#checkpointAt = now;
+    this.#checkpointAt = clock.now();
   }
 
   #broadcast(air: AirState, last: SegmentNumber | null): Broadcast {

@@ -3,7 +3,7 @@
  * goes on where the last one was, and the log can be trimmed to the DVR window, however long a broadcast lasts.
  */
 import { z } from 'zod';
-import { leaseValue, type Lease } from '#common/channel-log';
+import { leaseValue, newestLogId, type Lease } from '#common/channel-log';
 import { redisKeys } from '#common/contracts/names';
 import { PipelineError } from '#common/errors';
 import { readJson } from '#common/json';
@@ -44,9 +44,20 @@ export async function readCheckpoint(
   if (checkpoint !== undefined) {
     return checkpoint;
   }
-  const [newest] = await redis.xrevrange(redisKeys.log(channel), '+', '-', 'COUNT', 1);
-  return { foreign: true, id: newest?.[0] ?? '0-0' };
+  return { foreign: true, id: await newestLogId(redis, channel) };
 }
+
+/** A checkpoint as it is written: the state goes on changing. */
+export interface WrittenCheckpoint {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Writes down a state as of now. */
+export const writtenDown = ({ id, state }: Checkpoint): WrittenCheckpoint => ({
+  id,
+  text: JSON.stringify({ version: VERSION, id, state }),
+});
 
 /**
  * Writes a checkpoint and drops the log's entries older than `keep` (real milliseconds) before it.
@@ -56,7 +67,7 @@ export async function writeCheckpoint(
   redis: Redis,
   channel: string,
   lease: Lease,
-  checkpoint: Checkpoint,
+  checkpoint: WrittenCheckpoint,
   keep: number,
 ): Promise<void> {
   const time = Number(checkpoint.id.split('-')[0]);
@@ -67,7 +78,7 @@ export async function writeCheckpoint(
     redisKeys.checkpoint(channel),
     redisKeys.log(channel),
     leaseValue(lease),
-    JSON.stringify({ version: VERSION, ...checkpoint }),
+    checkpoint.text,
     String(Math.max(0, Math.floor(time - keep))),
   );
   if (written !== 1) {

@@ -1,30 +1,21 @@
-/** The leader: reads every channel's log in one loop, gives out what follows, and appends the marks that are due. */
+/** The leader: an actor for each channel, begun, told and ended as channels come, change and go. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readLog, type Lease } from '#common/channel-log';
+import type { Lease } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { Channel } from '#common/contracts/channel';
-import { readEndsAsked } from '#common/end-requests';
 import { tellLeaderStatus } from '#common/leader-status';
 import type { Closable } from '#common/lifecycle';
+import type { LogFollower } from '#common/log-follower';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import type { Milliseconds } from '#common/time';
-import { toPipelineError } from '#common/errors';
-import { freeCores } from '../plan/capacity.ts';
+import { ChannelActor, type ActorDeps } from './channel-actor.ts';
 import type { ChannelMemory } from './channel-memory.ts';
-import { ChannelRunner, type RunnerDeps } from './channel-runner.ts';
 import { openEffects } from './effects.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
 import { readWorkerCapacities } from './worker-capacities.ts';
 
-/** Longest wait for news, clock milliseconds: a deadline is met this late at worst. */
-const WAIT_MS = 200;
-/** Longest wait when no channel has anything going, real milliseconds. */
-const IDLE_WAIT_MS = 1_000;
-/** News are gathered this long, clock milliseconds, so that 77 entries a second do not wake us 77 times. */
-const GATHER_MS = 150;
-const READ_COUNT = 1_000;
 const RETRY_MS = 500;
 /** Between one word of the leader's and the next, real milliseconds. */
 const TELL_MS = 1_000;
@@ -32,8 +23,8 @@ const TELL_MS = 1_000;
 /** What a leader works with. */
 export interface LeaderDeps {
   readonly redis: Redis;
-  /** A connection for blocking reads alone. */
-  readonly logRedis: Redis;
+  /** Outlives leaderships. */
+  readonly follower: Pick<LogFollower, 'follow'>;
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -43,13 +34,18 @@ export interface LeaderDeps {
   readonly memory: ChannelMemory;
   readonly channels: {
     list(): readonly Channel[];
+    byId(id: string): Channel | undefined;
     restore(): Promise<void>;
   };
 }
 
 /** A running leader. */
 export interface Leader extends Closable {
-  /** Some operator wants a broadcast ended. */
+  /** A channel is new, has changed, or is gone. */
+  channelChanged(id: string): void;
+  /** Some operator wants the channel's broadcast ended. */
+  lookForEnd(id: string): void;
+  /** Some operator may want any broadcast ended. */
   lookForEnds(): void;
   /** Tasks given out and not finished, by channel. */
   unfinished(): ReadonlyMap<string, number>;
@@ -57,135 +53,122 @@ export interface Leader extends Closable {
 
 /** Leads until closed or until the lease turns out to be lost. */
 export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
-  const { logger, clock, channels, logRedis } = deps;
+  const { logger, channels, redis } = deps;
   const stop = new AbortController();
-  const runners = new Map<string, ChannelRunner>();
+  const actors = new Map<string, ChannelActor>();
+  /** Actors of channels that are gone, until they have ended. */
+  const ending = new Map<string, Promise<void>>();
   let unfinished: ReadonlyMap<string, number> = new Map();
-  let mayHaveEnds = true;
+  let actorDeps: ActorDeps | undefined;
 
-  const pause = (real: number): Promise<void> =>
-    delay(real, undefined, { signal: stop.signal }).catch(() => undefined);
-
-  const syncChannels = async (runnerDeps: RunnerDeps): Promise<void> => {
-    const present = channels.list();
-    const ids = new Set(present.map(({ id }) => id));
-    for (const id of runners.keys()) {
-      if (!ids.has(id)) {
-        runners.delete(id);
-        deps.memory.forget(id);
-      }
-    }
-    for (const channel of present) {
-      const runner = runners.get(channel.id);
-      if (runner === undefined) {
-        runners.set(channel.id, await ChannelRunner.open(channel, runnerDeps));
-        mayHaveEnds = true;
-      } else {
-        runner.configure(channel);
-      }
+  const endAll = (): void => {
+    for (const actor of actors.values()) {
+      actor.stop();
     }
   };
 
-  const takeEnds = async (): Promise<void> => {
-    if (mayHaveEnds) {
-      mayHaveEnds = false;
-      for (const [id, broadcast] of await readEndsAsked(deps.redis)) {
-        runners.get(id)?.end(broadcast);
-      }
-    }
+  const end = (id: string, actor: ChannelActor): void => {
+    actors.delete(id);
+    const ended = actor.close().then(() => {
+      ending.delete(id);
+      deps.memory.forget(id);
+    });
+    ending.set(id, ended);
   };
 
-  const read = async (
-    after: ReadonlyMap<string, string>,
-    blockMs: number,
-  ): Promise<ReadonlyMap<string, number>> => {
-    const news = await readLog(logRedis, after, { blockMs, count: READ_COUNT });
-    for (const [id, records] of news) {
-      runners.get(id)?.take(records);
-    }
-    return new Map([...news].map(([id, records]) => [id, records.length]));
-  };
-
-  const turn = async (runnerDeps: RunnerDeps): Promise<void> => {
-    await syncChannels(runnerDeps);
-    await takeEnds();
-    if (runners.size === 0) {
-      await pause(IDLE_WAIT_MS);
+  /** Does as the channel's record says now. */
+  const follow = (id: string): void => {
+    const channel = channels.byId(id);
+    const actor = actors.get(id);
+    if (actorDeps === undefined || stop.signal.aborted) {
       return;
     }
-    const after = new Map([...runners].map(([id, runner]) => [id, runner.lastId]));
-    const isActive = [...runners.values()].some((runner) => runner.isActive);
-    const counts = await read(after, isActive ? WAIT_MS / clock.rate : IDLE_WAIT_MS);
-    for (const [id, runner] of runners) {
-      await runner.settle();
-      if ((counts.get(id) ?? 0) < READ_COUNT) {
-        await runner.lead(async () => {
-          const more = await read(new Map([[id, runner.lastId]]), 1);
-          await runner.settle();
-          return (more.get(id) ?? 0) < READ_COUNT;
-        });
+    if (channel === undefined) {
+      if (actor !== undefined) {
+        end(id, actor);
       }
-    }
-    if (counts.size > 0 && Math.max(...counts.values()) < READ_COUNT) {
-      await pause(GATHER_MS / clock.rate);
+    } else if (actor === undefined) {
+      actors.set(id, new ChannelActor(channel, actorDeps, ending.get(id)));
+    } else {
+      actor.configure(channel);
     }
   };
 
-  const lead = async (): Promise<void> => {
+  const begin = async (): Promise<Closable> => {
     await channels.restore();
-    const transcode = await openTranscodeQueue(deps.redis, logger);
+    const transcode = await openTranscodeQueue(redis, logger);
     unfinished = transcode.unfinished();
     const effects = openEffects({ ...deps, transcode });
-    const free = async (): Promise<number | null> => {
-      const taken = [...runners.values()].reduce((sum, { takenCores }) => sum + takenCores, 0);
-      return freeCores(await readWorkerCapacities(deps.redis, Date.now()), taken);
+    actorDeps = {
+      ...deps,
+      lease,
+      effects,
+      workers: () => readWorkerCapacities(redis, Date.now()),
+      takenCores: () => [...actors.values()].reduce((sum, { takenCores }) => sum + takenCores, 0),
+      onLeaseLost: () => {
+        if (!stop.signal.aborted) {
+          logger.warn({ epoch: lease.epoch }, 'marks refused: another scheduler leads');
+          stop.abort();
+          endAll();
+        }
+      },
     };
-    try {
-      while (!stop.signal.aborted) {
-        await turn({ ...deps, lease, effects, freeCores: free });
-      }
-    } finally {
-      await effects.close();
-      await transcode.close();
+    for (const { id } of channels.list()) {
+      follow(id);
     }
+    return {
+      close: async () => {
+        await effects.close();
+        await transcode.close();
+      },
+    };
   };
 
-  // Whatever stumbles begins again from what Redis holds, as a new leader would.
-  const run = async (): Promise<void> => {
+  /** Begins; what stumbles before any channel is led is tried again. */
+  const beginning = (async (): Promise<Closable | undefined> => {
     while (!stop.signal.aborted) {
       try {
-        await lead();
+        return await begin();
       } catch (error) {
-        if (toPipelineError(error).code === 'LEASE_LOST') {
-          logger.warn({ epoch: lease.epoch }, 'marks refused: another scheduler leads');
-          return;
-        }
-        logger.error({ error }, 'leader stumbled');
-        runners.clear();
-        await pause(RETRY_MS);
+        logger.error({ error }, 'leader cannot begin yet');
+        await delay(RETRY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
       }
     }
-  };
-  const running = run();
+    return undefined;
+  })();
+
   const telling = setInterval(() => {
-    if (deps.redis.status === 'ready') {
-      tellLeaderStatus(deps.redis, { unfinished: Object.fromEntries(unfinished) }).catch(
-        (error: unknown) => {
-          logger.debug({ error }, 'status not told');
-        },
-      );
+    if (redis.status !== 'ready' || stop.signal.aborted) {
+      return;
     }
+    for (const actor of actors.values()) {
+      actor.keep();
+    }
+    tellLeaderStatus(redis, { unfinished: Object.fromEntries(unfinished) }).catch(
+      (error: unknown) => {
+        logger.debug({ error }, 'status not told');
+      },
+    );
   }, TELL_MS);
 
   return {
+    channelChanged: follow,
+    lookForEnd: (id) => {
+      actors.get(id)?.lookForEnd();
+    },
     lookForEnds: () => {
-      mayHaveEnds = true;
+      for (const actor of actors.values()) {
+        actor.lookForEnd();
+      }
     },
     unfinished: () => unfinished,
     close: async () => {
       stop.abort();
       clearInterval(telling);
-      await running;
+      endAll();
+      await Promise.all([...actors.values()].map((actor) => actor.close()));
+      await Promise.all(ending.values());
+      await (await beginning)?.close();
     },
   };
 }

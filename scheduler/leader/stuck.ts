@@ -13,9 +13,14 @@ export class Stuck {
   #next: number | undefined;
   #since = 0;
 
+  /** When it is time to look again. */
+  get lookDueAt(): number {
+    return this.#lookedAt + LOOK_EVERY;
+  }
+
   /** Whether it is time to look again. */
   isLookDue(now: number): boolean {
-    const isDue = now - this.#lookedAt >= LOOK_EVERY;
+    const isDue = now >= this.lookDueAt;
     if (isDue) {
       this.#lookedAt = now;
     }

@@ -1,5 +1,5 @@
 /**
- * What the leader must append to a channel's log now. Pure: state, clock and settings in, marks out. Picture and sound
+ * What the leader must append to a channel's log now, and when that will be. Pure: state, clock and settings in, marks out. Picture and sound
  * are decided each on its own. At most one segment of each is closed at a time; after a pause the caller asks again
  * until nothing is due.
  */
@@ -27,6 +27,7 @@ import {
   type FrameIndex,
   type Milliseconds,
   type SamplePosition,
+  type SegmentNumber,
 } from '#common/time';
 import { admit, costSourceOf, type Means } from './admission.ts';
 import { firstAudible } from './audible.ts';
@@ -56,67 +57,111 @@ export interface DecideSettings {
   readonly isEndAsked: boolean;
 }
 
-/** See the head of this file. */
+/** What the log alone makes due is due whatever the time: see {@link nextDue}. */
+export const WHATEVER_THE_TIME: Milliseconds = milliseconds(Number.NEGATIVE_INFINITY);
+/** Time makes nothing due: see {@link nextDue}. */
+export const NEVER: Milliseconds = milliseconds(Number.POSITIVE_INFINITY);
+
+const earliest = (...times: readonly number[]): Milliseconds => milliseconds(Math.min(...times));
+
+/**
+ * See the head of this file.
+ * @param now {@link WHATEVER_THE_TIME} for what the log alone makes due
+ */
 export function decide(
   state: ChannelState,
   now: Milliseconds,
   settings: DecideSettings,
 ): readonly MarkEntry[] {
-  const { air } = state;
-  if (air === null) {
+  if (state.air === null) {
     return goOnAir(state, now, settings);
   }
+  return airingOf(state, state.air, settings)?.next(now) ?? [];
+}
+
+/**
+ * From which moment on {@link decide} has marks to give, should the log bring nothing before that.
+ * @returns {@link WHATEVER_THE_TIME} when the log alone makes something due, {@link NEVER} when time makes nothing due
+ */
+export function nextDue(state: ChannelState, settings: DecideSettings): Milliseconds {
+  if (state.air === null) {
+    return earliest(NEVER, ...beginnings(state, settings.closeAfter).map(({ dueAt }) => dueAt));
+  }
+  return airingOf(state, state.air, settings)?.dueAt() ?? NEVER;
+}
+
+function airingOf(
+  state: ChannelState,
+  air: AirState,
+  settings: DecideSettings,
+): Airing | undefined {
   const current = currentPicture(air);
   const shown = current && sessionOf(state, current.session);
   const heard = sessionOf(state, air.sounds.at(-1)?.session ?? '') ?? shown;
-  if (current === undefined || shown === undefined || heard === undefined) {
-    return [];
-  }
-  return new Airing({ state, air, current, shown, heard }, settings).next(now);
+  return current === undefined || shown === undefined || heard === undefined
+    ? undefined
+    : new Airing({ state, air, current, shown, heard }, settings);
+}
+
+/** A session that a broadcast can begin with. */
+interface Beginning {
+  readonly session: SessionState;
+  readonly picture: NonNullable<SessionState['picture']>;
+  readonly broadcast: SegmentNumber;
+  readonly dueAt: Milliseconds;
 }
 
 /**
  * A broadcast is begun when the picture of its first segment may be closed: sooner nothing is made of it, and by then
  * readings of the machine are of the time with the feed, whose encoder may run on it.
  */
+function beginnings(state: ChannelState, closeAfter: Milliseconds): readonly Beginning[] {
+  return state.sessions.flatMap((session) => {
+    const grid = gridOf(session.fps);
+    const showable = session.spent
+      ? undefined
+      : firstShowable(session, grid, state.floor * grid.segmentFrames);
+    const { picture } = session;
+    if (showable === undefined || picture === null) {
+      return [];
+    }
+    const first = firstWholeSegment(grid, showable.frame.index);
+    const broadcast = segmentNumber(Math.max(first, state.floor));
+    if (session.highest < firstFrame(grid, broadcast)) {
+      return [];
+    }
+    const end = firstFrame(grid, segmentNumber(broadcast + 1));
+    const isWhole = session.highest >= end || session.ended !== null;
+    const dueAt = isWhole ? WHATEVER_THE_TIME : milliseconds(timeOfFrame(grid, end) + closeAfter);
+    return [{ session, picture, broadcast, dueAt }];
+  });
+}
+
 function goOnAir(
   state: ChannelState,
   now: Milliseconds,
   { ladder, means, closeAfter, epoch }: DecideSettings,
 ): readonly MarkEntry[] {
-  for (const session of state.sessions) {
-    const grid = gridOf(session.fps);
-    const showable = session.spent
-      ? undefined
-      : firstShowable(session, grid, state.floor * grid.segmentFrames);
-    if (showable === undefined || session.picture === null) {
-      continue;
-    }
-    const first = firstWholeSegment(grid, showable.frame.index);
-    const broadcast = segmentNumber(Math.max(first, state.floor));
-    const from = firstFrame(grid, broadcast);
-    const end = firstFrame(grid, segmentNumber(broadcast + 1));
-    const isWhole =
-      session.highest >= end ||
-      session.ended !== null ||
-      now >= timeOfFrame(grid, end) + closeAfter;
-    if (session.highest >= from && isWhole) {
-      const whole = renditionsOf(ladder, session.picture, grid);
-      const admitted = admit(whole, costSourceOf(session.picture, session), grid, means);
-      return [
-        { t: 'on-air', epoch, broadcast, fps: session.fps, ...admitted },
-        { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
-        // What the feed carried just before is context for the first segment.
-        {
-          t: 'sound',
-          epoch,
-          from: encodedSamplesOf(grid, broadcast).from,
-          session: session.session,
-        },
-      ];
-    }
+  const begun = beginnings(state, closeAfter).find(({ dueAt }) => now >= dueAt);
+  if (begun === undefined) {
+    return [];
   }
-  return [];
+  const { session, picture, broadcast } = begun;
+  const grid = gridOf(session.fps);
+  const from = firstFrame(grid, broadcast);
+  const whole = renditionsOf(ladder, picture, grid);
+  const admitted = admit(whole, costSourceOf(picture, session), grid, means);
+  return [
+    { t: 'on-air', epoch, broadcast, fps: session.fps, ...admitted },
+    { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },
+    // What the feed carried just before is context for the first segment.
+    {
+      t: 'sound',
+      epoch,
+      from: encodedSamplesOf(grid, broadcast).from,
+      session: session.session,
+    },
+  ];
 }
 
 /** What is on air, and whose pictures and whose sound it is made of. */
@@ -136,7 +181,7 @@ interface Sign {
   readonly patience: number;
 }
 
-/** One decision about the broadcast on air. */
+/** One decision about the broadcast on air, and when it is to be taken. */
 class Airing {
   readonly #onAir: OnAir;
   readonly #settings: DecideSettings;
@@ -153,18 +198,34 @@ class Airing {
   }
 
   next(now: Milliseconds): readonly MarkEntry[] {
-    const { state, shown, heard } = this.#onAir;
-    const newest = state.sessions.findLast((session) => session === shown || session === heard);
-    if (this.#settings.isEndAsked || newest?.ended?.clean === true || this.#isGivenUp(now)) {
+    if (now >= this.#endDueAt()) {
       return this.#end();
     }
-    const changes = [...this.#changePicture(), ...this.#changeSound()];
+    const changes = this.#changes();
     return changes.length > 0
       ? changes
       : [
-          ...(this.#isPictureDue(now) ? this.#closePicture() : []),
-          ...(this.#isSoundDue(now) ? this.#closeSound() : []),
+          ...(now >= this.#pictureDueAt() ? this.#closePicture() : []),
+          ...(now >= this.#soundDueAt() ? this.#closeSound() : []),
         ];
+  }
+
+  dueAt(): Milliseconds {
+    return this.#changes().length > 0
+      ? WHATEVER_THE_TIME
+      : earliest(this.#endDueAt(), this.#pictureDueAt(), this.#soundDueAt());
+  }
+
+  #changes(): readonly MarkEntry[] {
+    return [...this.#changePicture(), ...this.#changeSound()];
+  }
+
+  #endDueAt(): Milliseconds {
+    const { state, shown, heard } = this.#onAir;
+    const newest = state.sessions.findLast((session) => session === shown || session === heard);
+    return this.#settings.isEndAsked || newest?.ended?.clean === true
+      ? WHATEVER_THE_TIME
+      : this.#givenUpAt();
   }
 
   /** The session that pictures go on with: this one after a gap, or the next to have come. */
@@ -205,8 +266,8 @@ class Airing {
     return state.sessions.slice(at).filter(({ spent, fps }) => !spent && fps === air.fps);
   }
 
-  /** Whether the publisher has been gone for too long, with pictures and sound: now, or before a session that is to follow. */
-  #isGivenUp(now: Milliseconds): boolean {
+  /** When the publisher has been gone for too long, with pictures and sound: by the clock, or before a session that is to follow. */
+  #givenUpAt(): Milliseconds {
     const { state, shown, heard } = this.#onAir;
     const isOnAir = (session: SessionState): boolean => session === shown || session === heard;
     const newest = state.sessions.findLastIndex(isOnAir);
@@ -223,12 +284,12 @@ class Airing {
         beginning !== undefined &&
         beginning - last.at >= last.patience;
       if (isLate) {
-        return true;
+        return WHATEVER_THE_TIME;
       }
       const sign = this.#lastSignOf(session);
       last = last === undefined || sign.at > last.at ? sign : last;
     }
-    return last !== undefined && now - last.at >= last.patience;
+    return last === undefined ? NEVER : milliseconds(last.at + last.patience);
   }
 
   /** When a session's oldest frame is; undefined when none is remembered: those that came too late are forgotten. */
@@ -279,19 +340,19 @@ class Airing {
     return milliseconds(Math.max(shown.behind[track], heard.behind[track]));
   }
 
-  #isPictureDue(now: Milliseconds): boolean {
+  #pictureDueAt(): Milliseconds {
     const { current, shown, heard } = this.#onAir;
     const end = this.#pictureEnd();
     const time = timeOfFrame(this.#grid, end);
     if (current.gapFrom === undefined && shown.highest >= end) {
-      return true;
+      return WHATEVER_THE_TIME;
     }
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
     const isAway = shown.ended !== null || time - seen > fromSeconds(GONE_SECONDS);
     const lag = pictureLag(this.#behind('pictures'));
     const told = timeOfSample(heard.soundEnd) - lag;
     const hasPassed = isAway && told >= time;
-    return hasPassed || now >= time + this.#settings.closeAfter;
+    return hasPassed ? WHATEVER_THE_TIME : milliseconds(time + this.#settings.closeAfter);
   }
 
   #closePicture(): readonly MarkEntry[] {
@@ -305,11 +366,11 @@ class Airing {
     return soundClosedAt(this.#grid, this.#onAir.air.next.sound);
   }
 
-  #isSoundDue(now: Milliseconds): boolean {
+  #soundDueAt(): Milliseconds {
     const { current, shown, heard } = this.#onAir;
     const end = this.#soundEnd();
     if (heard.soundEnd >= end) {
-      return true;
+      return WHATEVER_THE_TIME;
     }
     const time = timeOfSample(end);
     const isAway = heard.ended !== null || heard.soundEnd < end - GONE_SECONDS * SAMPLE_RATE;
@@ -319,7 +380,7 @@ class Airing {
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1)) - lag;
     const hasPassed =
       isAway && current.gapFrom === undefined && seen > timeOfFrame(this.#grid, picture);
-    return hasPassed || now >= time + this.#settings.closeAfter;
+    return hasPassed ? WHATEVER_THE_TIME : milliseconds(time + this.#settings.closeAfter);
   }
 
   #closeSound(): readonly MarkEntry[] {

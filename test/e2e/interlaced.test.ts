@@ -130,6 +130,9 @@ async function view(
   return { fps, seen };
 }
 
+/** Of a picture against the moment that it is taken for: the slate is like none, and pictures are above 34. */
+const SLATE_DB = 20;
+
 const viewedOf = async (channel: keyof typeof PUBLISHED): Promise<Viewed> =>
   (await viewings.get(channel)) ?? { fps: 'did not run', seen: [] };
 
@@ -163,7 +166,8 @@ describe('a feed of fields', () => {
     async () => {
       const viewed = await viewedOf('changes');
       expect(viewed.fps).toBe('50');
-      const moments = viewed.seen.map(({ moment }) => moment);
+      // What is no publish's picture is the slate, which a machine brings that takes more than 2 s to connect again.
+      const moments = viewed.seen.filter(({ db }) => db > SLATE_DB).map(({ moment }) => moment);
       // Within each publish every moment once and in order, from the first that is shown to the last.
       for (const { from, count } of PUBLISHED.changes) {
         const last = from + count - 1;

@@ -9,6 +9,8 @@ export interface ChannelRequest {
   readonly id: string;
   readonly fps?: FpsName;
   readonly ladder?: Ladder;
+  /** Whatever the API takes, and what it does not. */
+  readonly profile?: string;
   readonly dvrSeconds?: number;
   readonly reconnectSeconds?: number;
 }

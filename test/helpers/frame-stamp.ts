@@ -22,6 +22,9 @@ const MIN_CERTAINTY = 0.15;
 /** Inside a cell pixels may differ from its mean by this share of the contrast, on average: no border runs through it. */
 const MAX_UNEVENNESS = 0.15;
 
+/** How a stamp's cells lie. */
+export const STAMP_CELLS = { columns: COLUMNS, rows: 2 } as const;
+
 /** Where a picture lies inside a frame, in pixels; fractions come from letterboxing. */
 export interface PictureArea {
   readonly x: number;
@@ -82,10 +85,20 @@ export function readStamp(plane: GrayPlane, area: PictureArea): number | undefin
     means.push(mean);
     unevenness = max(unevenness, meanOf(plane, cellArea, mean));
   }
+  const contrast = max(...means) - min(...means);
+  return unevenness > MAX_UNEVENNESS * contrast ? undefined : stampOfCells(means);
+}
+
+/**
+ * Reads a stamp off its cells.
+ * @param means brightness of each, in the order in which they are drawn
+ * @returns the frame number, or undefined if there is no certain stamp with a right checksum
+ */
+export function stampOfCells(means: readonly number[]): number | undefined {
   const high = max(...means);
   const low = min(...means);
   const middle = (high + low) / 2;
-  if (high - low < MIN_CONTRAST || unevenness > MAX_UNEVENNESS * (high - low)) {
+  if (means.length !== STAMP_CELLS.columns * STAMP_CELLS.rows || high - low < MIN_CONTRAST) {
     return undefined;
   }
   let bits = 0;
@@ -115,6 +128,17 @@ export function meanOf(plane: GrayPlane, area: PictureArea, from = 0): number {
     }
   }
   return sum / max(1, (right - left) * (bottom - top));
+}
+
+/** Where the stamp's cells lie, all of them together. */
+export function stampArea(area: PictureArea): PictureArea {
+  const unit = unitOf(area);
+  return {
+    x: area.x + MARGIN_UNITS * unit,
+    y: area.y + MARGIN_UNITS * unit,
+    width: STAMP_CELLS.columns * CELL_UNITS * unit,
+    height: STAMP_CELLS.rows * CELL_UNITS * unit,
+  };
 }
 
 /** A patch right of the stamp, level with it: nothing but picture, where a flash shows. */

@@ -96,12 +96,20 @@ export async function publishClip(
   target: PublishTarget,
   pace: Pace = {},
 ): Promise<Publication> {
+  return publishFeed(withFaults(readFlv(await readFile(file)), pace), target, pace);
+}
+
+/**
+ * The same for tags that lie in no file.
+ * @throws Error with the server's status code when it refuses
+ */
+export async function publishFeed(
+  tags: readonly TimedTag[],
+  target: PublishTarget,
+  pace: Pace = {},
+): Promise<Publication> {
   const { signal, keeps: _keeps, ...rest } = pace;
-  const order: FeedOrder = {
-    tags: withFaults(readFlv(await readFile(file)), pace),
-    target,
-    pace: rest,
-  };
+  const order: FeedOrder = { tags, target, pace: rest };
   const child = fork(fileURLToPath(new URL('feed-main.ts', import.meta.url)), [], {
     execArgv: ['--import', 'tsx'],
     env: { PATH: process.env['PATH'] },

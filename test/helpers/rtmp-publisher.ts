@@ -189,7 +189,9 @@ export class RtmpPublisher {
 
   async #write(bytes: Buffer): Promise<void> {
     if (this.#socket.destroyed) {
-      throw new Error(`connection closed: ${this.statuses.at(-1)?.code ?? 'no status'}`);
+      const status = this.statuses.at(-1);
+      const said = status === undefined ? 'no status' : `${status.code}, ${status.description}`;
+      throw new Error(`connection closed: ${said}`);
     }
     if (!this.#socket.write(bytes)) {
       await Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')]);

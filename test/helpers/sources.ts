@@ -56,6 +56,8 @@ export interface ClipRecipe {
   readonly channels: number;
   readonly cutEvery?: number;
   readonly isVariable?: boolean;
+  /** Of the pictures, bits a second on average; 1,500,000 by default, and a third more at most. */
+  readonly bitrateBps?: number;
 }
 
 /** A clip that is ready to be published. */
@@ -228,11 +230,13 @@ async function encodePictures(
   }: { readonly first: number; readonly frames: number; readonly file: string },
 ): Promise<FlvTag[]> {
   const { recipe } = clip;
+  const rate = recipe.bitrateBps ?? 1_500_000;
+  const most = Math.round((rate * 4) / 3);
   await runOk(
     'ffmpeg',
     words`-v error -y -f rawvideo -pix_fmt yuv420p -s ${size.width}x${size.height}
       -r ${recipe.fps} -i pipe:0 -c:v libx264 -pix_fmt yuv420p ${recipe.x264}
-      -b:v 1500k -maxrate 2000k -bufsize 2000k -flvflags no_duration_filesize -f flv ${file}`,
+      -b:v ${rate} -maxrate ${most} -bufsize ${most} -flvflags no_duration_filesize -f flv ${file}`,
     {
       input: drawFrames({
         ...size,

@@ -251,6 +251,14 @@ describe('ingest', () => {
         entry.t === 'frames' ? [...entry.v, ...entry.a] : [],
       ).length;
       const session = log[0]?.t === 'session' ? log[0].session : '';
+      const spooled = join(harness.dataDir, 'ingest-spool', 'main', session);
+      // The mark goes once the log has the end: marked again before, it would go too.
+      await eventually('a session that is not marked open', () =>
+        access(join(spooled, 'open')).then(
+          () => undefined,
+          () => true,
+        ),
+      );
       // As after kill -9: the session is still marked open.
       await new Spool(join(harness.dataDir, 'ingest-spool')).openSession('main', session);
       isAway = false;
@@ -264,7 +272,7 @@ describe('ingest', () => {
       );
       await ended(harness, 'main', 2);
       await eventually('an empty spool', async () =>
-        access(join(harness.dataDir, 'ingest-spool', 'main', session)).then(
+        access(spooled).then(
           () => undefined,
           () => true,
         ),

@@ -9,7 +9,12 @@ import {
   segmentNumber,
   type SamplePosition,
 } from '#common/time';
-import { decide, type DecideSettings } from '../../../scheduler/plan/decide.ts';
+import {
+  WHATEVER_THE_TIME,
+  decide,
+  nextDue,
+  type DecideSettings,
+} from '../../../scheduler/plan/decide.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { emptyChannel, type ChannelState } from '../../../scheduler/plan/state.ts';
 import { DEFAULT_LADDER } from '#common/contracts/channel';
@@ -139,11 +144,16 @@ export class SimulatedLog {
     }
   }
 
-  /** Lets the leader decide until nothing is due. `race` slips into the log between a decision and its marks. */
+  /**
+   * Lets the leader decide until nothing is due, as it does: first what the log alone makes due, then what is due by the
+   * clock. `race` slips into the log between a decision and its marks.
+   */
   lead(now: number, settings: DecideSettings = SETTINGS, race: readonly LogEntry[] = []): void {
     const waiting = [...race];
     for (;;) {
-      const marks = decide(this.state, milliseconds(now), settings);
+      const due = nextDue(this.state, settings);
+      const at = due === WHATEVER_THE_TIME ? due : milliseconds(now);
+      const marks = decide(this.state, at, settings);
       if (marks.length === 0) {
         this.append(...waiting);
         return;

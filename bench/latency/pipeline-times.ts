@@ -1,0 +1,142 @@
+/** When each segment passed each service, read from what the pipeline keeps of it anyway: log, queues, published stream. */
+import { z } from 'zod';
+import { QUEUES, redisKeys } from '#common/contracts/names';
+import { logEntrySchema } from '#common/contracts/log';
+import { segmentJobSchema } from '#common/contracts/segment';
+import { firstFrame, type Grid } from '#common/grid';
+import { createLogger } from '#common/logger';
+import { readPublished } from '#common/published-stream';
+import { openQueue, type Queue } from '#common/queues';
+import { connectRedis, type Redis } from '#common/redis';
+import { segmentNumber } from '#common/time';
+
+/** Moments of one segment in the pipeline; milliseconds of the wall clock, which is also that of Redis's entry ids. */
+export interface Passage {
+  readonly logged: number;
+  readonly closed: number;
+  readonly given: number;
+  readonly begun: number;
+  readonly made: number;
+  readonly published: number;
+}
+
+/** Jobs that queues keep when they are done are few: they are looked at more often than they go. */
+const KEPT_JOBS = 200;
+const ENTRIES = 5_000;
+
+const taskSchema = z.looseObject({ channel: z.string(), n: z.number() });
+/** An entry id's first half is the server's clock, milliseconds. */
+const timeOf = (id: string): number => Number(id.split('-')[0]);
+
+/** See the head of this file. */
+export class PipelineTimes {
+  readonly #redis: Redis;
+  readonly #transcode: Queue;
+  readonly #segments: Queue;
+  readonly #channel: string;
+  readonly #grid: Grid;
+  /** When each frame was told in the log, by its place on the grid. */
+  readonly #logged = new Map<number, number>();
+  /** Places below a frame were closed at a time, in order. */
+  readonly #closed: { readonly frame: number; readonly at: number }[] = [];
+  readonly #tasks = new Map<number, { readonly given: number; readonly begun: number }>();
+  readonly #made = new Map<number, number>();
+  readonly #published = new Map<number, number>();
+  #after = '-';
+
+  constructor(url: string, channel: string, grid: Grid) {
+    const logger = createLogger('bench', 'silent');
+    this.#redis = connectRedis(url, 'bench', logger);
+    this.#transcode = openQueue(QUEUES.transcode, this.#redis, logger);
+    this.#segments = openQueue(QUEUES.segments, this.#redis, logger);
+    this.#channel = channel;
+    this.#grid = grid;
+  }
+
+  /** The place on the grid of the feed's first picture; undefined while none has come. */
+  get firstFrame(): number | undefined {
+    let first: number | undefined;
+    for (const frame of this.#logged.keys()) {
+      first = Math.min(frame, first ?? frame);
+    }
+    return first;
+  }
+
+  /** Reads what is new; to be repeated before queues and log have forgotten it. */
+  async look(): Promise<void> {
+    await this.#lookAtLog();
+    for (const job of await this.#transcode.getJobs(['completed'], 0, KEPT_JOBS)) {
+      const task = taskSchema.parse(job.data);
+      if (task.channel === this.#channel && job.processedOn !== undefined) {
+        this.#tasks.set(task.n, { given: job.timestamp, begun: job.processedOn });
+      }
+    }
+    for (const job of await this.#segments.getJobs(['completed'], 0, KEPT_JOBS)) {
+      const told = segmentJobSchema.parse(job.data);
+      if (told.type === 'done' && told.result.channel === this.#channel) {
+        const { n, made } = told.result;
+        this.#made.set(n, Math.max(...made.map(({ hotId }) => timeOf(hotId))));
+      }
+    }
+    for (const { n, at } of await readPublished(this.#redis, this.#channel)) {
+      this.#published.set(n, at);
+    }
+  }
+
+  /** A segment's moments; undefined while some are not known. */
+  passage(n: number): Passage | undefined {
+    const first = firstFrame(this.#grid, segmentNumber(n));
+    const end = first + this.#grid.segmentFrames;
+    let logged = Number.NEGATIVE_INFINITY;
+    for (let frame: number = first; frame < end; frame += 1) {
+      logged = Math.max(logged, this.#logged.get(frame) ?? Number.NEGATIVE_INFINITY);
+    }
+    const closed = this.#closed.find(({ frame }) => frame >= end)?.at;
+    const task = this.#tasks.get(n);
+    const made = this.#made.get(n);
+    const published = this.#published.get(n);
+    return closed === undefined ||
+      task === undefined ||
+      made === undefined ||
+      published === undefined ||
+      !Number.isFinite(logged)
+      ? undefined
+      : { logged, closed, ...task, made, published };
+  }
+
+  /** Lets go of Redis. */
+  async close(): Promise<void> {
+    await this.#transcode.close();
+    await this.#segments.close();
+    this.#redis.disconnect();
+  }
+
+  async #lookAtLog(): Promise<void> {
+    for (;;) {
+      const entries = await this.#redis.xrange(
+        redisKeys.log(this.#channel),
+        this.#after,
+        '+',
+        'COUNT',
+        ENTRIES,
+      );
+      for (const [id, [, text = 'null']] of entries) {
+        this.#take(id, logEntrySchema.safeParse(JSON.parse(text)).data);
+        this.#after = `(${id}`;
+      }
+      if (entries.length < ENTRIES) {
+        return;
+      }
+    }
+  }
+
+  #take(id: string, entry: z.infer<typeof logEntrySchema> | undefined): void {
+    if (entry?.t === 'frames') {
+      for (const { index } of entry.v) {
+        this.#logged.set(index, timeOf(id));
+      }
+    } else if (entry?.t === 'picture-closed') {
+      this.#closed.push({ frame: entry.frame, at: timeOf(id) });
+    }
+  }
+}
