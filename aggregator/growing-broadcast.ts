@@ -10,7 +10,7 @@ import type { HotFragment } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import { appendPublishedFragment } from '#common/published-fragments';
 import { execute, type Redis } from '#common/redis';
-import { milliseconds, segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { cutFragments } from './fragment.ts';
 import {
   GrowingRendition,
@@ -43,7 +43,7 @@ export class GrowingBroadcast {
   readonly division: Division;
   readonly #deps: GrowingDeps;
   readonly #channel: string;
-  readonly #broadcast: number;
+  readonly #broadcast: SegmentNumber;
   readonly #renditions: ReadonlyMap<string, GrowingRendition>;
   readonly #noting = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();

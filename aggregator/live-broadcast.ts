@@ -12,7 +12,7 @@ import type { HotFragment } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
-import { milliseconds, segmentNumber } from '#common/time';
+import { greatest, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { UPDATE_SECONDS } from './dash.ts';
 import { GrowingBroadcast } from './growing-broadcast.ts';
 import type { SegmentMemory, SegmentObjects } from './memory.ts';
@@ -102,8 +102,8 @@ export class LiveBroadcast {
   }
 
   /** The newest published number; below the first while there is none. */
-  get newest(): number {
-    return this.#sequence.next - 1;
+  get newest(): SegmentNumber {
+    return segmentNumber(this.#sequence.next - 1);
   }
 
   /** Accepted and not published yet. */
@@ -145,7 +145,7 @@ export class LiveBroadcast {
       return;
     }
     // Whoever ended it may not have known of the newest: what is published stays.
-    const last = Math.max(broadcast.last, this.newest);
+    const last = greatest(broadcast.last, this.newest);
     this.#sequence.endAt(last);
     this.#growing?.endAt(last);
     this.#change(withBroadcast(this.#timeline, { ...broadcast, last }));

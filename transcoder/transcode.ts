@@ -2,7 +2,7 @@
 import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
 import type { Task } from '#common/contracts/task';
 import { firstFrame, gridOf, type Grid } from '#common/grid';
-import { segmentNumber, type SegmentNumber } from '#common/time';
+import type { SegmentNumber } from '#common/time';
 import { composeArguments, joinCommands, type Command } from './ffmpeg/compose.ts';
 import { globalOptions } from './ffmpeg/options.ts';
 import { pictureCommand } from './ffmpeg/picture-command.ts';
@@ -58,7 +58,7 @@ export async function transcode(
   signal?: AbortSignal,
 ): Promise<Transcoded> {
   const grid = gridOf(task.fps);
-  const n = segmentNumber(task.n);
+  const { n } = task;
   const video = task.renditions.filter((rendition) => rendition.kind === 'video');
   const parts: Part[] = video.length > 0 ? [picturePart(grid, n, video, input.pictures)] : [];
   for (const rendition of task.renditions) {

@@ -21,6 +21,7 @@ import { encodedSamplesOf } from '#common/sound-grid';
 import {
   frameIndex,
   fromSeconds,
+  greatest,
   milliseconds,
   samplePosition,
   segmentNumber,
@@ -143,8 +144,8 @@ function beginnings(
     if (showable === undefined || picture === null) {
       return [];
     }
-    const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
-    const broadcast = segmentNumber(Math.max(first, floor));
+    const first = firstWholeSegment(grid, showable.frame.index);
+    const broadcast = greatest(first, floor);
     const from = firstFrame(grid, broadcast);
     const hasBegun = highest >= from;
     if (!hasBegun && (!isAhead || ended !== null)) {
@@ -280,7 +281,7 @@ class Airing {
     for (const session of this.#usable(at)) {
       const showable = firstShowable(session, this.#grid, min);
       if (showable !== undefined) {
-        const from = frameIndex(showable.frame.index);
+        const from = showable.frame.index;
         const source = { kind: 'session', session: session.session } as const;
         return [...this.#fill(from), { t: 'picture', epoch, from, source }];
       }
@@ -293,7 +294,7 @@ class Airing {
     const { state, air, heard } = this.#onAir;
     const { epoch } = this.#settings;
     const last = air.sounds.at(-1)?.from ?? 0;
-    const min = Math.max(heard.soundEnd, air.closed.sample, last + 1);
+    const min = samplePosition(Math.max(heard.soundEnd, air.closed.sample, last + 1));
     for (const session of this.#usable(state.sessions.indexOf(heard) + 1)) {
       const from = firstAudible(session, min);
       if (from !== undefined) {
@@ -338,8 +339,8 @@ class Airing {
   /** When a session's oldest frame is; undefined when none is remembered: those that came too late are forgotten. */
   #beginningOf({ video, sound }: SessionState): number | undefined {
     const times = [
-      ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, frameIndex(index))),
-      ...sound.slice(0, 1).map(({ origin }) => timeOfSample(samplePosition(origin))),
+      ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, index)),
+      ...sound.slice(0, 1).map(({ origin }) => timeOfSample(origin)),
     ];
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -351,7 +352,7 @@ class Airing {
     }
     const pictures = timeOfFrame(this.#grid, frameIndex(highest + 1));
     return {
-      at: Math.max(pictures, timeOfSample(samplePosition(soundEnd))),
+      at: Math.max(pictures, timeOfSample(soundEnd)),
       patience: Math.max(patience, fromSeconds(SHORTEST_SILENCE_SECONDS)),
     };
   }
@@ -398,7 +399,7 @@ class Airing {
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
     const isAway = shown.ended !== null || time - seen > fromSeconds(GONE_SECONDS);
     const lag = pictureLag(this.#behind('pictures'));
-    const told = timeOfSample(samplePosition(heard.soundEnd)) - lag;
+    const told = timeOfSample(heard.soundEnd) - lag;
     const hasPassed = isAway && told >= time;
     return hasPassed ? WHATEVER_THE_TIME : milliseconds(time + this.#settings.closeAfter);
   }

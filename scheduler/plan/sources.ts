@@ -1,6 +1,6 @@
 /** What the broadcast shows and what of it is heard, stretch by stretch. */
 import type { Source } from '#common/contracts/log';
-import { frameIndex, type FrameIndex, type SamplePosition } from '#common/time';
+import { frameIndex, samplePosition, type FrameIndex, type SamplePosition } from '#common/time';
 import { gridOf, type Grid } from '#common/grid';
 import type { AirState } from './state.ts';
 
@@ -10,7 +10,7 @@ const HOLD_SECONDS = 2;
 /** Frames `[from, to)` show one source. `to` is infinite for the source in effect. */
 export interface ShownStretch {
   readonly from: FrameIndex;
-  readonly to: number;
+  readonly to: FrameIndex;
   readonly source: Source;
 }
 
@@ -18,7 +18,7 @@ export interface ShownStretch {
 export function shownStretches({ pictures }: AirState): readonly ShownStretch[] {
   return pictures.map(({ from, source }, at) => ({
     from,
-    to: pictures[at + 1]?.from ?? Number.POSITIVE_INFINITY,
+    to: pictures[at + 1]?.from ?? frameIndex(Number.POSITIVE_INFINITY),
     source,
   }));
 }
@@ -26,7 +26,7 @@ export function shownStretches({ pictures }: AirState): readonly ShownStretch[] 
 /** Samples `[from, to)` are a session's sound, where it has any. `to` is infinite for the session in effect. */
 export interface HeardStretch {
   readonly from: SamplePosition;
-  readonly to: number;
+  readonly to: SamplePosition;
   readonly session: string;
 }
 
@@ -34,7 +34,7 @@ export interface HeardStretch {
 export function heardStretches({ sounds }: AirState): readonly HeardStretch[] {
   return sounds.map(({ from, session }, at) => ({
     from,
-    to: sounds[at + 1]?.from ?? Number.POSITIVE_INFINITY,
+    to: sounds[at + 1]?.from ?? samplePosition(Number.POSITIVE_INFINITY),
     session,
   }));
 }

@@ -3,6 +3,7 @@ import type { AudioFrame } from '#common/contracts/frame';
 import type { ShownSound } from '#common/contracts/early-task';
 import { AAC_FRAME_SAMPLES } from '#common/grid';
 import { initSegment, mediaFragment } from '#common/mp4/write';
+import { samplePosition } from '#common/time';
 import { startFfmpeg, type FfmpegProcess } from '../ffmpeg/process.ts';
 import { beginningOf } from '../sound-plan.ts';
 import type { Encoder } from '../transcode.ts';
@@ -34,7 +35,11 @@ export class RunDecoder {
    */
   constructor(span: ShownSound, first: AudioFrame, position: number, deps: RunDecoderDeps) {
     const { encoder, signal, onChange } = deps;
-    const { resampledFrom, ...decoding } = beginningOf(span, first.config, position);
+    const { resampledFrom, ...decoding } = beginningOf(
+      { origin: samplePosition(span.origin), firstK: span.firstK },
+      first.config,
+      position,
+    );
     this.from = Math.max(position, resampledFrom);
     this.#skipBytes = (this.from - resampledFrom) * SAMPLE_BYTES;
     this.#onChange = onChange;
