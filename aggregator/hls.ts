@@ -122,7 +122,7 @@ const HOLD_BACK_PARTS = 3;
 /** Another rendition's newest, §4.4.5.4. */
 export interface RenditionReport {
   readonly uri: string;
-  readonly msn: number;
+  readonly msn: SegmentNumber;
   readonly part: number;
 }
 
@@ -136,10 +136,10 @@ export interface GrowingPlaylistOptions {
   /** Hash of the init segment; undefined before the first fragment. */
   readonly init: string | undefined;
   /** Whole segments of this rendition, `[first, next)`. */
-  readonly first: number;
-  readonly next: number;
+  readonly first: SegmentNumber;
+  readonly next: SegmentNumber;
   /** Numbers below this have parts that nobody remembers. */
-  readonly partsFrom: number;
+  readonly partsFrom: SegmentNumber;
   /** Published parts of `next`. */
   readonly parts: number;
   readonly isEnded: boolean;
@@ -175,7 +175,7 @@ function serverControl({ grid, division, renditions }: GrowingPlaylistOptions): 
 /** §4.4.4.9: sound's frames each stand alone, a picture's first part begins with an IDR. */
 function partLine(
   { grid, division, rendition }: GrowingPlaylistOptions,
-  n: number,
+  n: SegmentNumber,
   k: number,
 ): string {
   return `#EXT-X-PART:${attributes({
@@ -191,20 +191,20 @@ function partLine(
 export function growingPlaylist(options: GrowingPlaylistOptions): string {
   const { grid, division, rendition, first, next, parts, init, isEnded, reports } = options;
   const target = targetDuration(grid);
-  const length = (n: number): number => durationOf(grid, rendition, segmentNumber(n));
+  const length = (n: SegmentNumber): number => durationOf(grid, rendition, n);
   // From the end of the playlist back to the end of each segment.
   let behind = Array.from({ length: parts }, (_, k) =>
     partSeconds(grid, division, rendition.kind, next, k),
   ).reduce((sum, value) => sum + value, 0);
   let partsFrom = next;
   let skipTo = first;
-  for (let n = next - 1; n >= first; n -= 1) {
+  for (let n = segmentNumber(next - 1); n >= first; n = segmentNumber(n - 1)) {
     // §6.2.2: the parts of the last three target durations are listed.
     if (behind < PLAYERS_BEHIND_SEGMENTS * target && n >= options.partsFrom) {
       partsFrom = n;
     }
     if (behind > SKIP_TARGETS * target) {
-      skipTo = n + 1;
+      skipTo = segmentNumber(n + 1);
       break;
     }
     behind += length(n);
@@ -223,10 +223,10 @@ export function growingPlaylist(options: GrowingPlaylistOptions): string {
   } else if (init !== undefined) {
     lines.push(
       `#EXT-X-MAP:URI=${quoted(initFile(init))}`,
-      `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(grid, rendition, segmentNumber(first))}`,
+      `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(grid, rendition, first)}`,
     );
   }
-  for (let n = first + skipped; n < next; n += 1) {
+  for (let n = segmentNumber(first + skipped); n < next; n = segmentNumber(n + 1)) {
     for (let k = 0; n >= partsFrom && k < division.parts; k += 1) {
       lines.push(partLine(options, n, k));
     }

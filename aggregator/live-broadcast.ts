@@ -21,7 +21,7 @@ import { acceptedKey, declaredKey } from './names.ts';
 import { readSegment, type ByteSources } from './segment-bytes.ts';
 import { Sequence } from './sequence.ts';
 import {
-  newestOf,
+  nextOf,
   recordOf,
   windowLength,
   withBroadcast,
@@ -73,7 +73,7 @@ export class LiveBroadcast {
     this.#growing =
       timeline.broadcast.profile === 'standard' ? undefined : this.#grow(timeline, noted);
     const { broadcast, last } = timeline.broadcast;
-    this.#sequence = new Sequence(broadcast, (newestOf(timeline) ?? broadcast - 1) + 1);
+    this.#sequence = new Sequence(broadcast, nextOf(timeline));
     if (last !== null) {
       this.#sequence.endAt(last);
       this.#growing?.endAt(last);
@@ -158,7 +158,7 @@ export class LiveBroadcast {
 
   /** A segment's bytes are lost: it and those before it are no longer listed. */
   forget(published: Published): void {
-    this.#change(withoutBefore(this.#timeline, published.n + 1));
+    this.#change(withoutBefore(this.#timeline, segmentNumber(published.n + 1)));
   }
 
   /** Resolves when nothing more can be published with what has come. */

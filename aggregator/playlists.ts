@@ -202,8 +202,8 @@ export class Playlists {
     const { next, parts } = positionOf(growing, rendition.id);
     const isEnded = track?.isEnded === true;
     let partsFrom = next;
-    while ((track?.fragmentsOf(partsFrom - 1).length ?? 0) > 0) {
-      partsFrom -= 1;
+    while ((track?.fragmentsOf(segmentNumber(partsFrom - 1)).length ?? 0) > 0) {
+      partsFrom = segmentNumber(partsFrom - 1);
     }
     const text = growingPlaylist({
       grid,
@@ -211,7 +211,7 @@ export class Playlists {
       rendition,
       renditions: broadcast.renditions,
       init: track?.init?.sha256,
-      first: segments[0]?.n ?? live.newest + 1,
+      first: segments[0]?.n ?? segmentNumber(live.newest + 1),
       next,
       partsFrom,
       parts,

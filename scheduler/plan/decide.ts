@@ -12,6 +12,7 @@ import {
   gridOf,
   sampleOfFrame,
   segmentOfFrame,
+  segmentOfSample,
   timeOfFrame,
   timeOfSample,
   type Grid,
@@ -139,7 +140,7 @@ function beginnings(
     // Ahead of its first segment, what comes before that is enough.
     const showable = session.spent
       ? undefined
-      : firstShowable(session, grid, isAhead ? 0 : floor * grid.segmentFrames);
+      : firstShowable(session, grid, isAhead ? frameIndex(0) : firstFrame(grid, floor));
     const { picture, highest, ended } = session;
     if (showable === undefined || picture === null) {
       return [];
@@ -277,7 +278,7 @@ class Airing {
     const { state, air, current, shown } = this.#onAir;
     const { epoch } = this.#settings;
     const at = state.sessions.indexOf(shown) + (current.gapFrom === undefined ? 1 : 0);
-    const min = Math.max(this.#gapFrom, air.closed.frame);
+    const min = greatest(this.#gapFrom, air.closed.frame);
     for (const session of this.#usable(at)) {
       const showable = firstShowable(session, this.#grid, min);
       if (showable !== undefined) {
@@ -358,7 +359,7 @@ class Airing {
   }
 
   /** The marks of hold and slate that frames from the gap's beginning up to `to` need and do not have yet. */
-  #fill(to: number): readonly MarkEntry[] {
+  #fill(to: FrameIndex): readonly MarkEntry[] {
     const { current } = this.#onAir;
     const { epoch } = this.#settings;
     const marks: MarkEntry[] = [];
@@ -442,7 +443,7 @@ class Airing {
   #end(): readonly MarkEntry[] {
     const { air } = this.#onAir;
     const { broadcast, next } = air;
-    const last = segmentNumber(Math.max(lastBegun(air), this.#lastSegment()));
+    const last = greatest(lastBegun(air), this.#lastSegment());
     const marks = [
       ...(next.picture <= last ? this.#closePicture(pictureClosings(air).at(-1)) : []),
       ...(next.sound <= last ? this.#closeSound(wholeSegment(air, next.sound).sample) : []),
@@ -453,15 +454,15 @@ class Airing {
   }
 
   /** The segment of the last picture, or of the sound that went on without pictures. */
-  #lastSegment(): number {
+  #lastSegment(): SegmentNumber {
     const { current, shown, heard } = this.#onAir;
     const pictures =
       current.gapFrom === undefined
         ? segmentOfFrame(this.#grid, frameIndex(shown.lastShown))
-        : Number.NEGATIVE_INFINITY;
+        : segmentNumber(Number.NEGATIVE_INFINITY);
     const after = sampleOfFrame(this.#grid, frameIndex(shown.lastShown + 1));
     return heard.soundEnd - after > TAIL_SECONDS * SAMPLE_RATE
-      ? Math.max(pictures, Math.floor((heard.soundEnd - 1) / this.#grid.segmentSamples))
+      ? greatest(pictures, segmentOfSample(this.#grid, samplePosition(heard.soundEnd - 1)))
       : pictures;
   }
 }

@@ -220,7 +220,7 @@ function forget(state: ChannelState, air: AirState): void {
   const grid = gridOf(air.fps);
   const n = segmentNumber(nextSegment(air) - 1);
   const first = firstFrame(grid, n);
-  const firstSound = soundClosedAt(grid, n) - 2 * grid.segmentSamples;
+  const firstSound = samplePosition(soundClosedAt(grid, n) - 2 * grid.segmentSamples);
   air.pictures = picturesSince(air, first);
   air.sounds = soundsSince(air, firstSound);
   const isOnAir = sessionsOnAir(air);
@@ -232,7 +232,7 @@ function forget(state: ChannelState, air: AirState): void {
 }
 
 /** Frames that reached the log while the leader already held the one before them were not shown in time. */
-function closeGap(state: ChannelState, air: AirState, frame: number): void {
+function closeGap(state: ChannelState, air: AirState, frame: FrameIndex): void {
   const current = currentPicture(air);
   if (current?.gapFrom === undefined) {
     return;
@@ -245,7 +245,12 @@ function closeGap(state: ChannelState, air: AirState, frame: number): void {
 }
 
 /** Drops frames that no segment from frame `first` on can need. */
-function dropBefore(session: SessionState, grid: Grid, first: number, firstSound: number): void {
+function dropBefore(
+  session: SessionState,
+  grid: Grid,
+  first: FrameIndex,
+  firstSound: SamplePosition,
+): void {
   const { video, sound } = session;
   const shown = lastShowable(session, grid, first);
   const before = shown && frameBefore(session, grid, shown.frame);

@@ -1,7 +1,14 @@
 /** Where a segment's pictures come from. */
 import type { VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, type Grid } from '#common/grid';
-import { greatest, least, segmentNumber, type FrameIndex, type SegmentNumber } from '#common/time';
+import {
+  frameIndex,
+  greatest,
+  least,
+  segmentNumber,
+  type FrameIndex,
+  type SegmentNumber,
+} from '#common/time';
 import { shownStretches } from './sources.ts';
 import {
   firstShowable,
@@ -62,7 +69,7 @@ export function planVideo(state: ChannelState, air: AirState, n: SegmentNumber):
 
 /** The last frame shown before `gapFrom`, alone. */
 function heldFrame(session: SessionState, grid: Grid, gapFrom: FrameIndex): VideoSpan | undefined {
-  const held = lastShowable(session, grid, gapFrom - 1);
+  const held = lastShowable(session, grid, frameIndex(gapFrom - 1));
   return held && spanOf(session, grid, held, { to: gapFrom, goesOn: false });
 }
 
@@ -99,7 +106,7 @@ function spanOf(
 ): VideoSpan & { kind: 'session' } {
   const from = frame.index;
   const before = frameBefore(session, grid, frame);
-  const closing = goesOn ? lastShowable(session, grid, to - 1)?.frame : undefined;
+  const closing = goesOn ? lastShowable(session, grid, frameIndex(to - 1))?.frame : undefined;
   const after =
     closing !== undefined && isOfFields(closing)
       ? firstShowable(session, grid, to)?.frame

@@ -69,7 +69,10 @@ export const slateFrom = (grid: Grid, gapFrom: FrameIndex): FrameIndex =>
   frameIndex(gapFrom + Math.ceil((HOLD_SECONDS * grid.num) / grid.den));
 
 /** The marks a segment that begins at `frame` can still need: those in effect from a second before it. */
-export function picturesSince({ fps, pictures }: AirState, frame: number): AirState['pictures'] {
+export function picturesSince(
+  { fps, pictures }: AirState,
+  frame: FrameIndex,
+): AirState['pictures'] {
   const { num, den } = gridOf(fps);
   const since = frame - Math.ceil(num / den);
   let at = Math.max(
@@ -84,7 +87,7 @@ export function picturesSince({ fps, pictures }: AirState, frame: number): AirSt
 }
 
 /** The marks of sound that are in effect from 48 kHz position `sample` on. */
-export const soundsSince = ({ sounds }: AirState, sample: number): AirState['sounds'] =>
+export const soundsSince = ({ sounds }: AirState, sample: SamplePosition): AirState['sounds'] =>
   sounds.slice(
     Math.max(
       0,

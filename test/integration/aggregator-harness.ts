@@ -197,7 +197,10 @@ export async function openHarness(): Promise<OriginHarness> {
           const bytes = objects.get(item.rendition);
           const hotId =
             bytes &&
-            (await appendHotSegment(redis, broadcast.channel, item.rendition, { n, ...bytes }));
+            (await appendHotSegment(redis, broadcast.channel, item.rendition, {
+              n: result.n,
+              ...bytes,
+            }));
           return { ...item, hotId: hotId ?? '0-1' };
         }),
       );

@@ -17,7 +17,7 @@ import type { Closable } from '#common/lifecycle';
 import { execute } from '#common/redis';
 import type { ServiceContext } from '#common/service';
 import { openStreamFollower, type StreamEntry } from '#common/stream-follower';
-import { segmentNumber, type SegmentNumber } from '#common/time';
+import type { SegmentNumber } from '#common/time';
 import type { TranscoderConfig } from '../config.ts';
 import type { MadeSegment } from '../made-segment.ts';
 import type { Results } from '../results.ts';
@@ -182,7 +182,7 @@ export function startEarlyWorker(
       const segments = task.renditions.map((rendition) => segmentOf(grid, n, rendition, made));
       const result: Result = {
         channel,
-        broadcast: segmentNumber(broadcast),
+        broadcast,
         n,
         taskHash: sha256(
           Buffer.from(JSON.stringify([channel, n, task.fps, profile, task.renditions])),

@@ -161,7 +161,7 @@ export function fragmentsOf(
   const division = divisionOf(grid, broadcast.profile);
   const random = seeded(n + rendition.id.length + salt);
   const fragments = Array.from({ length: division.fragments }, (_, k) => {
-    const expected = expectedOfFragment(grid, division, rendition.kind, n, k);
+    const expected = expectedOfFragment(grid, division, rendition.kind, segmentNumber(n), k);
     const samples = Array.from({ length: expected.samples }, (__, i) => ({
       duration: expected.sampleDuration,
       isSync: k === 0 && i === 0,

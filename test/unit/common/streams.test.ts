@@ -125,7 +125,11 @@ describe('hot frames', () => {
 });
 
 test('an init segment that is kept does not keep the segment that came with it', async () => {
-  const segment = { n: 1, init: Buffer.alloc(600, 1), data: Buffer.alloc(40_000, 2) };
+  const segment = {
+    n: segmentNumber(1),
+    init: Buffer.alloc(600, 1),
+    data: Buffer.alloc(40_000, 2),
+  };
   const id = await appendHotSegment(redis, 'a', 'a128', segment);
   const read = await readHotSegment(redis, 'a', 'a128', id);
   expect(read?.init.equals(segment.init)).toBe(true);
@@ -135,7 +139,11 @@ test('an init segment that is kept does not keep the segment that came with it',
 test('hot segments are found by their entry and bounded in number', async () => {
   const ids: string[] = [];
   for (let n = 0; n < 80; n += 1) {
-    const segment = { n, init: Buffer.from('init'), data: Buffer.from(`data ${n}`) };
+    const segment = {
+      n: segmentNumber(n),
+      init: Buffer.from('init'),
+      data: Buffer.from(`data ${n}`),
+    };
     ids.push(await appendHotSegment(redis, 'a', 'v360', segment));
   }
   expect(await readHotSegment(redis, 'a', 'v360', ids[0] ?? '')).toBeUndefined();
