@@ -3,7 +3,7 @@ import type { AudioRendition, VideoRendition } from '#common/contracts/rendition
 import type { Task } from '#common/contracts/task';
 import { aacFramesOfFragment, divisionOf } from '#common/division';
 import { firstFrame, gridOf, type Grid } from '#common/grid';
-import { segmentNumber, type SegmentNumber } from '#common/time';
+import type { SegmentNumber } from '#common/time';
 import { frameSizeOf, segmentOf } from './early/low-segment.ts';
 import type { FrameSize } from './early/picture-commands.ts';
 import type { RenditionFragment } from './early/picture-encoder.ts';
@@ -63,7 +63,7 @@ export async function transcode(
   signal?: AbortSignal,
 ): Promise<Transcoded> {
   const grid = gridOf(task.fps);
-  const n = segmentNumber(task.n);
+  const { n } = task;
   const video = task.renditions.filter((rendition) => rendition.kind === 'video');
   const parts: Part[] = video.length > 0 ? [picturePart(grid, n, video, input.pictures)] : [];
   for (const rendition of task.renditions) {
@@ -94,7 +94,7 @@ export async function transcodeFragments(
 ): Promise<Transcoded> {
   const grid = gridOf(task.fps);
   const division = divisionOf(grid, task.profile);
-  const n = segmentNumber(task.n);
+  const n = task.n;
   const plan = planSound(grid, n, input.sounds);
   const sizes = Array.from({ length: division.fragments }, (_, k) => {
     const { first, end } = aacFramesOfFragment(grid, division, n, k);

@@ -123,7 +123,7 @@ export class PipelineTimes {
 
   #take(id: string, entry: z.infer<typeof logEntrySchema> | undefined): void {
     if (entry?.t === 'frames') {
-      for (const [, index] of entry.v) {
+      for (const { index } of entry.v) {
         this.#logged.set(index, timeOf(id));
       }
     } else if (entry?.t === 'picture-closed') {

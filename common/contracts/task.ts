@@ -2,6 +2,12 @@
 import { z } from 'zod';
 import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import {
+  frameIndexSchema,
+  samplePositionSchema,
+  segmentNumberSchema,
+  wallClockSchema,
+} from './units.ts';
 
 const int = z.int().min(0);
 
@@ -12,8 +18,8 @@ const sessionFrames = {
   fromSeq: int,
   toSeq: int,
   /** First and last raw chunk (segment numbers of the session's chunks) that hold them. */
-  fromChunk: int,
-  toChunk: int,
+  fromChunk: segmentNumberSchema,
+  toChunk: segmentNumberSchema,
 };
 
 /**
@@ -24,12 +30,12 @@ export const videoSpanSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('session'),
     ...sessionFrames,
-    from: int,
-    to: int,
+    from: frameIndexSchema,
+    to: frameIndexSchema,
     /** Seqs that came after their place was closed. */
     late: z.array(int),
   }),
-  z.strictObject({ kind: z.literal('slate'), from: int }),
+  z.strictObject({ kind: z.literal('slate'), from: frameIndexSchema }),
 ]);
 /** See {@link videoSpanSchema}. */
 export type VideoSpan = z.infer<typeof videoSpanSchema>;
@@ -40,13 +46,13 @@ export type VideoSpan = z.infer<typeof videoSpanSchema>;
  */
 export const soundSpanSchema = z.strictObject({
   ...sessionFrames,
-  origin: int,
+  origin: samplePositionSchema,
   rate: z.int().positive(),
   channels: z.int().positive(),
   firstK: int,
   lastK: int,
-  from: int,
-  to: int,
+  from: samplePositionSchema,
+  to: samplePositionSchema,
 });
 /** See {@link soundSpanSchema}. */
 export type SoundSpan = z.infer<typeof soundSpanSchema>;
@@ -54,8 +60,8 @@ export type SoundSpan = z.infer<typeof soundSpanSchema>;
 /** See the head of this file. */
 export const taskSchema = z.strictObject({
   channel: channelIdSchema,
-  broadcast: int,
-  n: int,
+  broadcast: segmentNumberSchema,
+  n: segmentNumberSchema,
   fps: fpsSchema,
   /** Decides how the segment is divided, and how its pictures are coded. */
   profile: profileSchema.default('standard'),
@@ -64,8 +70,8 @@ export const taskSchema = z.strictObject({
   sound: z.array(soundSpanSchema),
   /** SHA-256 of the canonical JSON of fps, n, profile, renditions, video and sound: what decides the bytes. */
   hash: z.string(),
-  /** Wall clock, milliseconds: published later than this, players notice. */
-  deadline: z.number(),
+  /** Published later than this, players notice. */
+  deadline: wallClockSchema,
 });
 /** See {@link taskSchema}. */
 export type Task = z.infer<typeof taskSchema>;

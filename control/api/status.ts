@@ -169,7 +169,7 @@ function fillerWarnings(
   const recent = new Map(
     fillers
       .filter(({ n }) => n >= air.broadcast)
-      .filter(({ n }) => now - timeOfSegment(grid, segmentNumber(n)) < FILLER_TOLD_MS)
+      .filter(({ n }) => now - timeOfSegment(grid, n) < FILLER_TOLD_MS)
       .map(({ n, reason }) => [n, reason]),
   );
   const [newest] = recent;

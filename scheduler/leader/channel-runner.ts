@@ -12,7 +12,7 @@ import type { LogNews } from '#common/log-follower';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
-import { milliseconds, segmentNumber, type Milliseconds } from '#common/time';
+import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
 import { freeCores } from '../plan/capacity.ts';
 import { NEVER, WHATEVER_THE_TIME, decide, nextDue, type DecideSettings } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
@@ -52,7 +52,7 @@ export interface Effects extends EarlyEffects {
   /** Disconnects the channel's publisher. */
   dropFeed(channel: string): Promise<void>;
   /** What remains of a broadcast that the log has forgotten: the numbers above it are free. */
-  settle(channel: string): Promise<number>;
+  settle(channel: string): Promise<SegmentNumber>;
   /** Numbers already published. */
   published(channel: string): Promise<ReadonlySet<number>>;
   /** Whether the task of a number is given out and not finished. */
@@ -470,7 +470,7 @@ export class ChannelRunner {
     this.#checkpointAt = clock.now();
   }
 
-  #broadcast(air: AirState, last: number | null): Broadcast {
+  #broadcast(air: AirState, last: SegmentNumber | null): Broadcast {
     const { broadcast, fps, profile, renditions, admission } = air;
     return {
       channel: this.#id,
@@ -480,7 +480,7 @@ export class ChannelRunner {
       renditions,
       ...(admission === undefined ? {} : { admission }),
       dvrSeconds: this.#channel.dvrSeconds,
-      startedAt: timeOfSegment(gridOf(fps), segmentNumber(broadcast)),
+      startedAt: timeOfSegment(gridOf(fps), broadcast),
       last,
     };
   }

@@ -7,7 +7,7 @@ import type { EarlyProgress, EarlyTask, ShownEntry } from '#common/contracts/ear
 import type { Task } from '#common/contracts/task';
 import { gridOf } from '#common/grid';
 import type { Logger } from '#common/logger';
-import { milliseconds, segmentNumber, type Milliseconds, type SegmentNumber } from '#common/time';
+import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
 import {
   deadlineOf,
   dueEarlyTasks,
@@ -131,7 +131,7 @@ export class EarlyWork {
 
   /** A segment is closed: its task is kept until the segment must be finished. */
   closed(task: Task, { profile }: AirState): void {
-    const dueAt = deadlineOf(profile, gridOf(task.fps), segmentNumber(task.n));
+    const dueAt = deadlineOf(profile, gridOf(task.fps), task.n);
     this.#cold.push({ task, dueAt });
   }
 
@@ -142,13 +142,13 @@ export class EarlyWork {
   overdue(): readonly Task[] {
     const now = this.#deps.clock.now();
     for (const cold of this.#cold) {
-      const madeAt = this.#onAir?.watch.madeAt(segmentNumber(cold.task.n)) ?? 0;
+      const madeAt = this.#onAir?.watch.madeAt(cold.task.n) ?? 0;
       cold.dueAt = Math.max(cold.dueAt, madeAt + STANDSTILL_MS);
     }
     const due = this.#cold.filter(({ dueAt }) => dueAt <= now);
     this.#cold = this.#cold.filter(({ dueAt }) => dueAt > now);
     for (const { task } of due) {
-      this.#onAir?.watch.forgetUpTo(segmentNumber(task.n));
+      this.#onAir?.watch.forgetUpTo(task.n);
     }
     return due.map(({ task }) => task);
   }

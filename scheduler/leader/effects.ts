@@ -13,6 +13,7 @@ import { openQueue } from '#common/queues';
 import { execute, type Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import type { StreamFollower } from '#common/stream-follower';
+import { segmentNumber } from '#common/time';
 import { lastCommit, openBroadcastWriter } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';
 import { openEarlyTasks } from './early-tasks.ts';
@@ -110,16 +111,16 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       await redis.hdel(redisKeys.air, channel);
       const [newest] = await readBroadcasts(store, channel, 1);
       if (newest === undefined) {
-        return 0;
+        return segmentNumber(0);
       }
       if (newest.last !== null) {
-        return Math.max(newest.last, newest.broadcast) + 1;
+        return segmentNumber(Math.max(newest.last, newest.broadcast) + 1);
       }
       const known = [await lastCommit(store, newest), await newestPublished(channel)];
       const last = Math.max(newest.broadcast - 1, ...known.filter((n) => n !== undefined));
       logger.warn({ channel, broadcast: newest.broadcast, last }, 'lost broadcast ended');
-      await tell('end', { ...newest, last: Math.max(0, last) });
-      return Math.max(last, newest.broadcast) + 1;
+      await tell('end', { ...newest, last: segmentNumber(Math.max(0, last)) });
+      return segmentNumber(Math.max(last, newest.broadcast) + 1);
     },
     published,
     isOpen: (channel, n) => transcode.isOpen(channel, n),

@@ -5,7 +5,13 @@ import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { firstFrame, gridOf, segmentOfTime, timeOfSegment, type Grid } from '#common/grid';
 import { closingWait } from '#common/lateness';
 import { encodedSamplesOf } from '#common/sound-grid';
-import { milliseconds, segmentNumber, type Milliseconds, type SegmentNumber } from '#common/time';
+import {
+  greatest,
+  milliseconds,
+  segmentNumber,
+  type Milliseconds,
+  type SegmentNumber,
+} from '#common/time';
 import { freeCores } from './capacity.ts';
 import { picturesClosedTo } from './closings.ts';
 import { EARLY_LEAD } from './early-lead.ts';
@@ -60,7 +66,7 @@ export function nextEarlyTaskDue(
 }
 
 const firstOpen = (air: AirState, given: SegmentNumber | undefined): SegmentNumber =>
-  segmentNumber(Math.max(nextSegment(air), (given ?? -1) + 1));
+  greatest(nextSegment(air), segmentNumber((given ?? -1) + 1));
 
 /** Whether a segment's worker must have read an entry: it tells places of the segment, or of its sound's context. */
 export function isOfSegment(grid: Grid, n: SegmentNumber, entry: ShownEntry): boolean {
@@ -151,8 +157,8 @@ export interface Worker {
 /** What placing looks at. */
 export interface Placing {
   readonly channel: string;
-  readonly broadcast: number;
-  readonly n: number;
+  readonly broadcast: SegmentNumber;
+  readonly n: SegmentNumber;
   /** Ids of the renditions made. */
   readonly renditions: readonly string[];
   /** What they cost, in cores of `common/transcode-cost.ts`. */

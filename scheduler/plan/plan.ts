@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
-import { segmentNumber } from '#common/time';
+import { fromSeconds, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { canonicalJson } from './canonical-json.ts';
 import { planSound } from './plan-sound.ts';
 import { planVideo } from './plan-video.ts';
@@ -13,7 +13,7 @@ import type { ChannelState } from './state.ts';
  * The task of segment `n`, from the state right after the mark that closed it.
  * @throws RangeError when no broadcast is on air
  */
-export function planSegment(channel: string, state: ChannelState, n: number): Task {
+export function planSegment(channel: string, state: ChannelState, n: SegmentNumber): Task {
   const { air } = state;
   if (air === null) {
     throw new RangeError(`segment ${n} of ${channel} belongs to no broadcast`);
@@ -23,7 +23,7 @@ export function planSegment(channel: string, state: ChannelState, n: number): Ta
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */
 export function planFiller(task: Task): Task {
-  const from = firstFrame(gridOf(task.fps), segmentNumber(task.n));
+  const from = firstFrame(gridOf(task.fps), task.n);
   return taskOf(task.channel, task, task.n, [{ kind: 'slate', from }], []);
 }
 
@@ -35,7 +35,7 @@ function taskOf(
     profile,
     renditions,
   }: Pick<Task, 'broadcast' | 'fps' | 'profile' | 'renditions'>,
-  n: number,
+  n: SegmentNumber,
   video: VideoSpan[],
   sound: SoundSpan[],
 ): Task {
@@ -44,6 +44,7 @@ function taskOf(
     .update(canonicalJson({ fps, n, profile, renditions, video, sound }))
     .digest('hex');
   const end = timeOfSegment(grid, segmentNumber(n + 1));
-  const deadline = end + PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) * 1000;
+  const behind = fromSeconds(PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid));
+  const deadline = milliseconds(end + behind);
   return { channel, broadcast, n, fps, profile, renditions, video, sound, hash, deadline };
 }

@@ -13,7 +13,6 @@ import type { Task } from '#common/contracts/task';
 import { toPipelineError } from '#common/errors';
 import { openFolderStore } from '#common/store/folder';
 import type { ObjectStore } from '#common/store/store';
-import { segmentNumber } from '#common/time';
 import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
 import { openSlate } from '../../transcoder/slate.ts';
 import { readTaskInput } from '../../transcoder/task-input.ts';
@@ -49,7 +48,7 @@ export async function keptBroadcasts(store: ObjectStore, channel: string): Promi
     .toSorted((a, b) => a.broadcast - b.broadcast);
   return Promise.all(
     records.map(async (record) => {
-      const prefix = storeKeys.commitPrefix(channel, segmentNumber(record.broadcast));
+      const prefix = storeKeys.commitPrefix(channel, record.broadcast);
       const commits = (await readJson(store, prefix)).map((value) => publishedSchema.parse(value));
       return { record, commits: commits.toSorted((a, b) => a.n - b.n) };
     }),
@@ -58,10 +57,10 @@ export async function keptBroadcasts(store: ObjectStore, channel: string): Promi
 
 /** Numbers between a broadcast's beginning and end without a commit record; of one without an end, between its commits. */
 export function missingNumbers({ record, commits }: Kept): number[] {
-  const has = new Set(commits.map(({ n }) => n));
+  const has = new Set<number>(commits.map(({ n }) => n));
   const last = Math.max(record.last ?? 0, commits.at(-1)?.n ?? 0);
   const missing: number[] = [];
-  for (let n = record.broadcast; n <= last; n += 1) {
+  for (let n: number = record.broadcast; n <= last; n += 1) {
     if (!has.has(n)) {
       missing.push(n);
     }

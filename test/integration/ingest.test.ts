@@ -64,10 +64,10 @@ describe('a publisher', () => {
     });
     expect(log.at(-1)).toMatchObject({ t: 'end', clean: true });
     const rows = log.flatMap((entry) => (entry.t === 'frames' ? [...entry.v, ...entry.a] : []));
-    const seqs = rows.map(([seq]) => seq).sort((a, b) => a - b);
+    const seqs = rows.map(({ seq }) => seq).sort((a, b) => a - b);
     expect(seqs).toEqual(seqs.map((_, i) => i));
     const indices = log
-      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map((row) => row[1]) : []))
+      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map(({ index }) => index) : []))
       .sort((a, b) => a - b);
     expect(indices).toHaveLength(picturesOf(clip));
     expect(indices).toEqual(indices.map((_, i) => (indices[0] ?? 0) + i));
@@ -83,7 +83,7 @@ describe('a publisher', () => {
     const records = await recordsOf(harness, jobs);
     expect(records.flatMap(({ frames }) => frames.map(({ seq }) => seq))).toEqual(seqs);
     for (const record of records) {
-      const key = storeKeys.rawChunk('whole', session, segmentNumber(record.n));
+      const key = storeKeys.rawChunk('whole', session, record.n);
       const body = (await harness.store.get(key)) ?? Buffer.alloc(0);
       expect(createHash('sha256').update(body).digest('hex')).toBe(record.sha256);
       for (const { seq, offset, size } of record.frames) {
@@ -113,7 +113,7 @@ describe('a publisher', () => {
     expect(log[0]).toMatchObject({ fps: '25', audio: { rate: 44_100 } });
     expect(log.at(-1)).toMatchObject({ t: 'end', clean: true });
     const last = log.flatMap((entry) =>
-      entry.t === 'frames' ? [...entry.v, ...entry.a].map(([seq]) => seq) : [],
+      entry.t === 'frames' ? [...entry.v, ...entry.a].map(({ seq }) => seq) : [],
     );
     const jobs = await eventually('the raw chunks', async () => {
       const found = harness.jobs.slice(before);
@@ -180,7 +180,7 @@ describe('a publisher', () => {
     ]);
     const indices = (session: string | undefined): number[] =>
       log.flatMap((entry) =>
-        entry.t === 'frames' && entry.session === session ? entry.v.map((row) => row[1]) : [],
+        entry.t === 'frames' && entry.session === session ? entry.v.map(({ index }) => index) : [],
       );
     expect(Math.min(...indices(sessions[1]))).toBeGreaterThanOrEqual(
       Math.max(...indices(sessions[0])),
@@ -226,7 +226,7 @@ describe('a publisher', () => {
     await publisher.stop();
     await ended(harness, 'wrap');
     const indices = (await harness.log('wrap'))
-      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map((row) => row[1]) : []))
+      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map(({ index }) => index) : []))
       .sort((a, b) => a - b);
     expect(indices).toEqual(
       Array.from({ length: picturesOf(clip) }, (_, i) => (indices[0] ?? 0) + i),

@@ -32,10 +32,10 @@ type Pictures = Extract<ShownEntry, { t: 'pictures' }>;
 function told(frames: readonly VideoFrame[], from: number, to: number): Pictures {
   return {
     t: 'pictures',
-    broadcast: SEGMENT,
+    broadcast: N,
     from: frameIndex(from),
     to: frameIndex(to),
-    decode: { session: 's', fromSeq: 0, fromChunk: 0 },
+    decode: { session: 's', fromSeq: 0, fromChunk: segmentNumber(0) },
     shown: frames
       .filter(({ index }) => index >= from && index < to)
       .map(({ index, seq }) => ({ kind: 'frame', place: index, seq })),

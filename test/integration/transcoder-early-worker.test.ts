@@ -20,7 +20,7 @@ import { openQueue, type Queue } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
 import { openFolderStore } from '#common/store/folder';
 import type { ObjectStore } from '#common/store/store';
-import { frameIndex, samplePosition, segmentNumber } from '#common/time';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { transcoderSettings } from '../../transcoder/config.ts';
 import { startTranscoder } from '../../transcoder/start.ts';
 import { eventually } from '../helpers/poll.ts';
@@ -101,13 +101,13 @@ async function withWorker<T>(id: string, use: () => Promise<T>): Promise<T> {
 const isVideo = (frame: CodedFrame): frame is Extract<CodedFrame, { kind: 'video' }> =>
   frame.kind === 'video';
 
-const decode = { session: 'one', fromSeq: 0, fromChunk: 7 };
+const decode = { session: 'one', fromSeq: 0, fromChunk: segmentNumber(7) };
 
 function taskOf(channel: string): EarlyTask {
   const opening = frames.filter(isVideo).find(({ index }) => index === FIRST - 1);
   return {
     channel,
-    broadcast: SEGMENT,
+    broadcast: N,
     n: N,
     fps: '30',
     profile: PROFILE,
@@ -115,7 +115,7 @@ function taskOf(channel: string): EarlyTask {
     decode,
     opening: { kind: 'frame', place: frameIndex(FIRST - 1), seq: opening?.seq ?? 0 },
     after: '0',
-    deadline: Date.now() + 60_000,
+    deadline: milliseconds(Date.now() + 60_000),
   };
 }
 
@@ -123,7 +123,7 @@ function taskOf(channel: string): EarlyTask {
 function pictures(from: number, to: number): ShownEntry {
   return {
     t: 'pictures',
-    broadcast: SEGMENT,
+    broadcast: N,
     from: frameIndex(from),
     to: frameIndex(to),
     decode,
@@ -139,12 +139,10 @@ function sound(channel: string): ShownEntry {
   if (span === undefined) {
     throw new Error('the task has no sound');
   }
-  const { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk } = span;
-  const from = samplePosition(span.from);
-  const to = samplePosition(span.to);
+  const { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk, from, to } = span;
   return {
     t: 'sound',
-    broadcast: SEGMENT,
+    broadcast: N,
     from,
     to,
     spans: [{ session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk, from, to }],
@@ -244,7 +242,7 @@ describe('an early task', () => {
     await withWorker('w-ended', async () => {
       await place('w-ended', taskOf(channel));
       await putHot(redis, channel, frames);
-      await tell(channel, { t: 'end', broadcast: SEGMENT, last: segmentNumber(SEGMENT - 1) });
+      await tell(channel, { t: 'end', broadcast: N, last: segmentNumber(SEGMENT - 1) });
       // A second one, of which all is told, ends after it.
       const other = 'ended-too';
       await putHot(redis, other, frames);

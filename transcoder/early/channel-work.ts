@@ -15,6 +15,7 @@ import { gridOf } from '#common/grid';
 import { readJson } from '#common/json';
 import type { Logger } from '#common/logger';
 import type { StreamFollower } from '#common/stream-follower';
+import { least, type SegmentNumber } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
@@ -44,7 +45,7 @@ interface Kept {
 }
 
 interface Run {
-  readonly n: number;
+  readonly n: SegmentNumber;
   readonly pictures: SegmentPicturesRun | undefined;
   readonly sounds: readonly SegmentSoundRun[];
   readonly stop: (error: PipelineError) => void;
@@ -256,7 +257,7 @@ export class ChannelWork {
     const wanted = [...this.#runs].flatMap(({ pictures }) => pictures?.wantedFrom ?? []);
     if (wanted.length > 0) {
       for (const session of this.#sessions.values()) {
-        session.pictures.forgetBefore(Math.min(...wanted));
+        session.pictures.forgetBefore(least(...wanted));
       }
     }
   }

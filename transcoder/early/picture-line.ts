@@ -3,7 +3,7 @@
  * order whatever comes, the frames of the segment come out one after another. Pure.
  */
 import type { DecodeFrom, ShownEntry, ShownPicture } from '#common/contracts/early-task';
-import type { FrameIndex } from '#common/time';
+import { frameIndex, greatest, least, type FrameIndex } from '#common/time';
 
 /** A picture that may be shown: of a session's frame, or the slate. */
 export type PictureSource =
@@ -11,7 +11,7 @@ export type PictureSource =
   | { readonly kind: 'slate' };
 
 /** A picture goes up in a place. */
-export type PlacedPicture = PictureSource & { readonly place: number };
+export type PlacedPicture = PictureSource & { readonly place: FrameIndex };
 
 /** What the leader says goes up, with the session that its frames are of. */
 export function placedPicture(shown: ShownPicture, decode: DecodeFrom | null): PlacedPicture {
@@ -31,14 +31,14 @@ export type Decoded<Picture> =
 
 /** See the head of this file. */
 export class PictureLine<Picture> {
-  readonly #end: number;
+  readonly #end: FrameIndex;
   readonly #find: (source: PictureSource) => Decoded<Picture>;
   /** What goes up at which place of the segment, told so far. */
-  readonly #shown = new Map<number, PictureSource>();
+  readonly #shown = new Map<FrameIndex, PictureSource>();
   /** The last to go up before the segment. */
   #opening: PlacedPicture;
-  #closed: number;
-  #next: number;
+  #closed: FrameIndex;
+  #next: FrameIndex;
   #current: Picture | undefined;
 
   /**
@@ -53,14 +53,14 @@ export class PictureLine<Picture> {
     find: (source: PictureSource) => Decoded<Picture>,
   ) {
     this.#next = first;
-    this.#end = first + frames;
+    this.#end = frameIndex(first + frames);
     this.#closed = first;
     this.#opening = opening;
     this.#find = find;
   }
 
   /** The place whose frame comes out next. */
-  get next(): number {
+  get next(): FrameIndex {
     return this.#next;
   }
 
@@ -70,8 +70,8 @@ export class PictureLine<Picture> {
   }
 
   /** Pictures of places before this one are not wanted here any more. */
-  get wantedFrom(): number {
-    return this.#current === undefined ? Math.min(this.#opening.place, this.#next) : this.#next;
+  get wantedFrom(): FrameIndex {
+    return this.#current === undefined ? least(this.#opening.place, this.#next) : this.#next;
   }
 
   /** Takes an entry about pictures. */
@@ -83,7 +83,7 @@ export class PictureLine<Picture> {
         this.#opening = picture;
       }
     }
-    this.#closed = Math.max(this.#closed, Math.min(to, this.#end));
+    this.#closed = greatest(this.#closed, least(to, this.#end));
   }
 
   /** The frames that are decided and decoded now, in order: one for each place. */
@@ -104,7 +104,7 @@ export class PictureLine<Picture> {
       }
       frames.push(this.#current);
       this.#shown.delete(this.#next);
-      this.#next += 1;
+      this.#next = frameIndex(this.#next + 1);
     }
     return frames;
   }

@@ -2,6 +2,7 @@
 import type { ShownEntry } from '#common/contracts/early-task';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
+import type { FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
 import {
@@ -39,7 +40,7 @@ export class SegmentPicturesRun {
   }
 
   /** Pictures of places before this one are not wanted here any more. */
-  get wantedFrom(): number {
+  get wantedFrom(): FrameIndex {
     return this.#line.wantedFrom;
   }
 

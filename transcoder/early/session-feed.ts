@@ -5,6 +5,7 @@ import { toPipelineError } from '#common/errors';
 import { hotFrameOf, hotIdBefore } from '#common/hot-frames';
 import type { Logger } from '#common/logger';
 import type { StreamEntry, StreamFollower } from '#common/stream-follower';
+import type { SamplePosition } from '#common/time';
 import { SessionPictures, type SessionPicturesDeps } from './session-pictures.ts';
 
 /** What following needs. */
@@ -18,7 +19,7 @@ const MOST_SOUND = 600;
 /** Sound that is decoded with the first picture may have come so many frames before it. */
 const SOUND_BEFORE = 150;
 
-const keyOf = (origin: number, k: number): string => `${origin}/${k}`;
+const keyOf = (origin: SamplePosition, k: number): string => `${origin}/${k}`;
 
 /** See the head of this file. */
 export class SessionFeed {
@@ -49,7 +50,7 @@ export class SessionFeed {
   }
 
   /** A frame of a run, if it has come and is not long past. */
-  sound(origin: number, k: number): AudioFrame | undefined {
+  sound(origin: SamplePosition, k: number): AudioFrame | undefined {
     return this.#sound.get(keyOf(origin, k));
   }
 

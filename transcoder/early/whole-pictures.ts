@@ -56,12 +56,12 @@ export function shownOf(
     .toSorted((a, b) => a.place - b.place);
   return changes.map(({ place, origin }, i): PicturesEntry => {
     const to = changes[i + 1]?.place ?? frameIndex(first + grid.segmentFrames);
-    const span = { t: 'pictures', broadcast: 0, from: place, to } as const;
+    const span = { t: 'pictures', broadcast: n, from: place, to } as const;
     return origin?.frame === undefined
       ? { ...span, decode: null, shown: [{ kind: 'slate', place }] }
       : {
           ...span,
-          decode: { session: nameOf(origin.source), fromSeq: 0, fromChunk: 0 },
+          decode: { session: nameOf(origin.source), fromSeq: 0, fromChunk: n },
           shown: [{ kind: 'frame', place, seq: origin.frame.seq }],
         };
   });
@@ -89,12 +89,16 @@ export async function makeWholePictures(
     (source.kind === 'slate' ? slatePicture : decoders.get(source.session)?.find(source.seq)) ?? {
       state: 'lost',
     };
-  const run = new SegmentPicturesRun(segment, opening ?? { kind: 'slate', place: 0 }, {
-    encoder,
-    signal: AbortSignal.any([signal, stop.signal]),
-    find,
-    onFragment,
-  });
+  const run = new SegmentPicturesRun(
+    segment,
+    opening ?? { kind: 'slate', place: firstFrame(segment.grid, segment.n) },
+    {
+      encoder,
+      signal: AbortSignal.any([signal, stop.signal]),
+      find,
+      onFragment,
+    },
+  );
   const advance = (): void => {
     run.advance();
     for (const decoder of decoders.values()) {
