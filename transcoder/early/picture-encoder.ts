@@ -110,6 +110,7 @@ class EncoderProcess {
     const { grid, size, renditions } = segment;
     const command = encodeCommand(grid, size, renditions, { arch, hasPreview });
     this.#ffmpeg = startFfmpeg({
+      isOnTime: true,
       program,
       args: command.args,
       inputs: [command.input],
