@@ -18,6 +18,7 @@ import {
 } from '../plan/early.ts';
 import { PartWatch } from '../plan/part-watch.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
+import type { PlacingWishes } from './early-tasks.ts';
 
 /** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
 const MOST_TOLD = 512;
@@ -32,10 +33,9 @@ export interface EarlyEffects {
   /**
    * Places an early task with a worker.
    * @param cores what its renditions take
-   * @param avoided workers that are not to have it
    * @returns the worker; undefined when there is none
    */
-  early(task: EarlyTask, cores: number, avoided: ReadonlySet<string>): Promise<string | undefined>;
+  early(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
   /**
    * Follows how far workers are with a channel's segments.
    * @returns stops following
@@ -121,11 +121,11 @@ export class EarlyWork {
     const onAir = this.#follow(air);
     for (const task of dueEarlyTasks(this.#channel, state, now, onAir.placed)) {
       onAir.placed = task.n;
-      this.#give(task, air, onAir);
+      this.#give(task, air, onAir, false);
     }
-    for (const n of onAir.watch.late(now)) {
-      logger.warn({ n }, 'late, made by another worker too');
-      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir);
+    for (const { n, isLost } of onAir.watch.late(now)) {
+      logger.warn({ n, isLost }, 'late: another worker is to make it too');
+      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, !isLost);
     }
   }
 
@@ -142,8 +142,8 @@ export class EarlyWork {
   overdue(): readonly Task[] {
     const now = this.#deps.clock.now();
     for (const cold of this.#cold) {
-      const madeAt = this.#onAir?.watch.madeAt(cold.task.n) ?? 0;
-      cold.dueAt = Math.max(cold.dueAt, madeAt + STANDSTILL_MS);
+      const since = this.#onAir?.watch.standsStillSince(cold.task.n) ?? 0;
+      cold.dueAt = Math.max(cold.dueAt, since + STANDSTILL_MS);
     }
     const due = this.#cold.filter(({ dueAt }) => dueAt <= now);
     this.#cold = this.#cold.filter(({ dueAt }) => dueAt > now);
@@ -170,15 +170,22 @@ export class EarlyWork {
     this.#onAir = undefined;
   }
 
-  #give(task: DueEarlyTask, { fps, admission }: AirState, { watch }: OnAir): void {
+  #give(
+    task: DueEarlyTask,
+    { fps, admission }: AirState,
+    { watch }: OnAir,
+    mustFit: boolean,
+  ): void {
     const { clock, effects, logger, onChange } = this.#deps;
     const grid = gridOf(fps);
     const before = this.#told.findLast(({ last }) => !isOfSegment(grid, task.n, last));
     const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
-    effects.early(placed, admission?.takenCores ?? 0, watch.silent(clock.now())).then(
+    const cores = admission?.takenCores ?? 0;
+    const wishes = { avoided: watch.silent(clock.now()), mustFit };
+    effects.early(placed, cores, wishes).then(
       (worker) => {
         if (worker !== undefined) {
-          watch.placed(task.n, worker);
+          watch.placed(task.n, worker, clock.now());
           onChange();
         }
       },

@@ -84,7 +84,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       pipeline.expire(key, SHOWN_SECONDS);
       return String((await execute(pipeline)).at(-2));
     },
-    early: (task, cores, avoided) => early.place(task, cores, avoided),
+    early: (task, cores, wishes) => early.place(task, cores, wishes),
     progress: (channel, onProgress) =>
       streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {
         for (const { fields } of entries) {

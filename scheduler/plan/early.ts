@@ -197,12 +197,14 @@ function coresOf(tasks: readonly Carried[]): number {
  * again goes elsewhere.
  * @param workers those that can be heard of
  * @param carried what workers have, these and others
+ * @param mustFit only where there is room
  * @returns undefined when there is no worker for it; where none has room, that with the least too little
  */
 export function placeEarlyTask(
   task: Placing,
   workers: readonly Worker[],
   carried: readonly Carried[],
+  mustFit = false,
 ): string | undefined {
   const candidates = workers
     .filter(({ id }) => !carried.some((has) => has.worker === id && isSameWork(has, task)))
@@ -233,5 +235,5 @@ export function placeEarlyTask(
       a.count - b.count ||
       (a.id < b.id ? -1 : 1),
   );
-  return best?.id;
+  return best !== undefined && mustFit && best.room < 0 ? undefined : best?.id;
 }

@@ -1,7 +1,7 @@
 /**
- * Parts of segments under way with workers: which segment is late, so that another worker must make it too. A part is late
- * when nobody has made it for half of its length after its places were closed, whatever the feed's own lateness. Pure; times
- * are the clock's.
+ * Parts of segments under way with workers: which segment is late, so that another worker is to make it too. A part is late
+ * when nobody has made it for half of its length after its places were closed, whatever the feed's own lateness. A worker
+ * that makes others meanwhile is slow; one that makes none is silent. Pure; times are the clock's.
  */
 import type { Profile } from '#common/contracts/channel';
 import type { ShownEntry } from '#common/contracts/early-task';
@@ -30,10 +30,17 @@ interface UnderWay {
   readonly workers: Set<string>;
   /** Parts made, by whomever. */
   parts: number;
-  /** When the last of them was. */
+  /** When the last of them was; before the first, when it was placed. */
   madeAt: number;
   /** Not late before that. */
   patientUntil: number;
+}
+
+/** A segment that is late. */
+export interface LateSegment {
+  readonly n: SegmentNumber;
+  /** Whoever has it makes nothing at all: another takes its place. Else another is to help, where there is room. */
+  readonly isLost: boolean;
 }
 
 /** See the head of this file. */
@@ -41,7 +48,11 @@ export class PartWatch {
   readonly #grid: Grid;
   readonly #division: Division;
   readonly #patience: number;
+  /** A worker that tells of no part for so long is silent. */
+  readonly #silence: number;
   readonly #underWay = new Map<SegmentNumber, UnderWay>();
+  /** When workers that have segments last told of a part, or were given the first. */
+  readonly #heardAt = new Map<string, number>();
   readonly #silentUntil = new Map<string, number>();
   /** How far workers were told what is shown and heard, and when. */
   readonly #told: Record<'pictures' | 'sound', readonly Told[]> = { pictures: [], sound: [] };
@@ -51,22 +62,28 @@ export class PartWatch {
   constructor(grid: Grid, profile: Profile, patience = 0.5) {
     this.#grid = grid;
     this.#division = divisionOf(grid, profile);
-    this.#patience = (patience * segmentSeconds(grid) * 1000) / this.#division.parts;
+    const part = (segmentSeconds(grid) * 1000) / this.#division.parts;
+    this.#patience = patience * part;
+    this.#silence = part + this.#patience;
   }
 
-  /** Workers that were late a while ago, and have made nothing since: what they have counts for nothing. */
+  /** Workers that were silent a while ago, and have made nothing since: what they have counts for nothing. */
   silent(now: Milliseconds): ReadonlySet<string> {
     return new Set([...this.#silentUntil].filter(([, until]) => until > now).map(([id]) => id));
   }
 
   /** A worker has a segment. */
-  placed(n: SegmentNumber, worker: string): void {
+  placed(n: SegmentNumber, worker: string, now: Milliseconds): void {
+    if (![...this.#underWay.values()].some(({ workers }) => workers.has(worker))) {
+      this.#heardAt.set(worker, now);
+    }
     const known = this.#underWay.get(n);
+    const patientUntil = now + CATCH_UP_MS;
     if (known === undefined) {
-      const workers = new Set([worker]);
-      this.#underWay.set(n, { workers, parts: 0, madeAt: 0, patientUntil: 0 });
+      this.#underWay.set(n, { workers: new Set([worker]), parts: 0, madeAt: now, patientUntil });
     } else {
       known.workers.add(worker);
+      known.patientUntil = Math.max(known.patientUntil, patientUntil);
     }
   }
 
@@ -81,49 +98,59 @@ export class PartWatch {
   /** A worker has made so many parts of a segment. */
   made(n: SegmentNumber, parts: number, worker: string, now: Milliseconds): void {
     this.#silentUntil.delete(worker);
+    this.#heardAt.set(worker, now);
     const known = this.#underWay.get(n);
-    if (known !== undefined) {
-      known.parts = Math.max(known.parts, parts);
+    if (known === undefined) {
+      return;
+    }
+    if (parts > known.parts) {
+      known.parts = parts;
       known.madeAt = now;
-      if (known.parts >= this.#division.parts) {
-        this.#underWay.delete(n);
-      }
+    }
+    if (known.parts >= this.#division.parts) {
+      this.#underWay.delete(n);
     }
   }
 
-  /** Segments to be made by another worker too: those that are late now, and what else those who are late have. */
-  late(now: Milliseconds): readonly SegmentNumber[] {
+  /** Segments to be made by another worker too: those that are late now, and what else those who are silent have. */
+  late(now: Milliseconds): readonly LateSegment[] {
     const late = [...this.#underWay].filter(([n, work]) => this.#lateAt(n, work) <= now);
     if (late.length === 0) {
       return [];
     }
-    for (const [, { workers }] of late) {
-      for (const worker of workers) {
+    for (const worker of late.flatMap(([, { workers }]) => [...workers])) {
+      if (now - (this.#heardAt.get(worker) ?? 0) >= this.#silence) {
         this.#silentUntil.set(worker, now + SILENCE_MS);
       }
     }
     const silent = this.silent(now);
-    const orphans = [...this.#underWay]
-      .filter(
-        ([, { workers, patientUntil }]) =>
-          patientUntil <= now && [...workers].every((worker) => silent.has(worker)),
-      )
+    const isLost = ({ workers }: UnderWay): boolean => [...workers].every((id) => silent.has(id));
+    const candidates = [...this.#underWay]
+      .filter(([, work]) => late.some(([, one]) => one === work) || isLost(work))
+      .filter(([, { patientUntil }]) => patientUntil <= now)
       .toSorted(([a], [b]) => a - b);
     this.#again = this.#again.filter((at) => at > now - AGAIN_WHILE_MS);
-    const again = orphans.slice(0, MOST_AGAIN - this.#again.length);
-    for (const [, work] of orphans) {
-      work.patientUntil = now + AGAIN_WHILE_MS;
+    const again = candidates.slice(0, MOST_AGAIN - this.#again.length);
+    for (const [, work] of candidates) {
+      work.patientUntil =
+        now + (again.some(([, one]) => one === work) ? CATCH_UP_MS : AGAIN_WHILE_MS);
     }
-    for (const [, work] of again) {
-      work.patientUntil = now + CATCH_UP_MS;
-      this.#again.push(now);
-    }
-    return again.map(([n]) => n);
+    this.#again.push(...again.map(() => now));
+    return again.map(([n, work]) => ({ n, isLost: isLost(work) }));
   }
 
-  /** When the last part of a segment under way was made; 0 before the first. */
-  madeAt(n: SegmentNumber): number {
-    return this.#underWay.get(n)?.madeAt ?? 0;
+  /**
+   * Since when nobody goes on with a segment: its last part, if a later one has gone on since, else the last part of any.
+   * Where all are slow, each will have its turn.
+   */
+  standsStillSince(n: SegmentNumber): number {
+    const work = this.#underWay.get(n);
+    if (work === undefined) {
+      return 0;
+    }
+    const later = [...this.#underWay].filter(([other, { parts }]) => other > n && parts > 0);
+    const isOvertaken = later.some(([, { madeAt }]) => madeAt > work.madeAt);
+    return isOvertaken ? work.madeAt : Math.max(0, ...this.#heardAt.values());
   }
 
   /** When {@link late} may have something next. */
