@@ -38,3 +38,25 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  'a low-latency broadcast outlives the worker that makes it, the origin and the scheduler; made again from raw chunks it is the same',
+  async () => {
+    const { faults } = await runFault(pipeline, {
+      name: `workers, aggregator, scheduler killed in low latency (seed ${SEED})`,
+      channel: 'low',
+      profile: 'low',
+      inflict: async (onAir) => {
+        await killWorkers(onAir, 1, SEED);
+        await onAir.numbers(2);
+        for (const victim of ['aggregator', 'scheduler'] satisfies VictimName[]) {
+          onAir.struck();
+          await kill(pipeline, victim);
+          await onAir.numbers(2);
+        }
+      },
+    });
+    expect(faults).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
