@@ -157,6 +157,22 @@ describe('a publisher', () => {
     expect(stderr).not.toContain('Publish.Start');
   });
 
+  test('begins when its first second is over, although it has stalled by then', async () => {
+    await harness.setChannel(testChannel('stalled', 'stalled-key'));
+    const publisher = await RtmpPublisher.publish({ port: harness.port, key: 'stalled-key' });
+    for (const tag of clip.filter(({ timestamp }) => timestamp < 900)) {
+      await publisher.send(tag);
+    }
+    const log = await eventually('the session', async () => {
+      const entries = await harness.log('stalled');
+      return entries.length > 1 ? entries : undefined;
+    });
+    expect(log.map(({ t }) => t)).toEqual(['session', 'frames']);
+    expect(publisher.isClosed).toBe(false);
+    await publisher.stop();
+    await ended(harness, 'stalled');
+  });
+
   test('is not disturbed by a second one, which may take over once it has been silent', async () => {
     await harness.setChannel(testChannel('rivals', 'rivals-key'));
     const target = { port: harness.port, key: 'rivals-key' };
