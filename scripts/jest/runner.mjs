@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { MachineGate } from './machine-gate.mjs';
-import { needOf } from './turn.mjs';
+import { needOf, secondsOf } from './turn.mjs';
 
 // Its declarations describe the CommonJS module, so that is what is loaded.
 /** @type {{ default: typeof import('jest-runner', { with: { 'resolution-mode': 'require' } }).default }} */
@@ -13,8 +13,11 @@ const { default: TestRunner } = createRequire(import.meta.url)('jest-runner');
 
 /** At this heap a process of the first group makes way for a fresh one. */
 const LARGEST_HEAP_BYTES = 512 * 1024 ** 2;
-/** What a pipeline with its browser takes, and some to spare for when it and the other are both at their busiest. */
-const TURN_CORES = 1.2;
+/**
+ * What a pipeline with its browser takes: on average those of the tests take 0.8 cores. When two are at their busiest at
+ * the same time each still has what a file that is alone has beside a burnt core.
+ */
+const TURN_CORES = 0.8;
 
 /** Two of Jest's runners, one after the other. */
 // oxlint-disable-next-line import/no-default-export -- this is what jest's `runner` option asks for
@@ -32,8 +35,12 @@ export default class TurnRunner extends TestRunner {
       { ...globalConfig, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
       context,
     );
-    // Over one byte every process is too large: each file gets its own.
-    this.#turns = new TestRunner({ ...globalConfig, workerIdleMemoryLimit: 1 }, context);
+    // Over one byte every process is too large: each file gets its own. One process more than cores: the gate decides.
+    const maxWorkers = globalConfig.maxWorkers + 1;
+    this.#turns = new TestRunner(
+      { ...globalConfig, maxWorkers, workerIdleMemoryLimit: 1 },
+      context,
+    );
   }
 
   /**
@@ -46,15 +53,18 @@ export default class TurnRunner extends TestRunner {
     // In this very process only for who says so (`-i`): an open handle would keep it from ending.
     const { runInBand, detectOpenHandles } = this._globalConfig;
     const serial = options.serial && (runInBand || detectOpenHandles);
-    const needs = new Map(
-      tests.map((test) => [test, needOf(test.path, readFileSync(test.path, 'utf8'))]),
-    );
-    const free = tests.filter((test) => needs.get(test) === 'nothing');
-    const isAlone = (/** @type {import('@jest/test-result').Test} */ test) =>
-      needs.get(test) === 'machine';
-    const turns = tests
-      .filter((test) => needs.get(test) !== 'nothing')
-      .toSorted((a, b) => Number(isAlone(a)) - Number(isAlone(b)));
+    const looked = tests
+      .map((test) => {
+        const source = readFileSync(test.path, 'utf8');
+        return { test, need: needOf(test.path, source), seconds: secondsOf(source) };
+      })
+      .toSorted((a, b) => b.seconds - a.seconds);
+    /** @param {(need: ReturnType<typeof needOf>) => boolean} isMeant */
+    const which = (isMeant) => looked.filter(({ need }) => isMeant(need)).map(({ test }) => test);
+    const free = which((need) => need === 'nothing');
+    const alone = which((need) => need === 'machine');
+    const turns = [...which((need) => need === 'turn'), ...alone];
+    const isAlone = (/** @type {import('@jest/test-result').Test} */ test) => alone.includes(test);
     if (free.length > 0) {
       await this.#free.runTests(free, watcher, { ...options, serial });
     }
