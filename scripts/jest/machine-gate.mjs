@@ -73,7 +73,7 @@ export class MachineGate {
   /**
    * Waits until the machine carries one more; whoever asked first is let in first.
    * @param {{ readonly isAlone?: boolean }} [what] alone: only when nobody is in, and nobody else until it has left
-   * @returns {Promise<() => void>} says that it has left
+   * @returns {Promise<() => void>} says that it has left; only once, however often it is called
    */
   async enter({ isAlone = false } = {}) {
     await new Promise((resolve) => {
@@ -81,23 +81,27 @@ export class MachineGate {
       this.#letIn(0);
       void this.#watch();
     });
+    let isInside = true;
     return () => {
-      this.#inside -= 1;
-      this.#isClosed &&= !isAlone;
-      this.#letIn(0);
+      if (isInside) {
+        isInside = false;
+        this.#inside -= 1;
+        this.#isClosed &&= !isAlone;
+        this.#letIn(0);
+      }
     };
   }
 
   /**
    * Does a piece of work inside.
    * @template T
-   * @param {() => Promise<T>} work
+   * @param {(leave: () => void) => Promise<T>} work may leave before it is done
    * @returns {Promise<T>}
    */
   async run(work) {
     const leave = await this.enter();
     try {
-      return await work();
+      return await work(leave);
     } finally {
       leave();
     }

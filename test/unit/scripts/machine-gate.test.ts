@@ -38,6 +38,28 @@ describe('the gate for work in real time', () => {
     expect(gate.most).toBe(3);
   });
 
+  test('counts once who leaves before its work is done', async () => {
+    const gate = new MachineGate(1, () => new Promise(() => undefined));
+    const order: string[] = [];
+    let finish = (): void => undefined;
+    const first = gate.run(async (leave) => {
+      leave();
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      order.push('first is done');
+    });
+    const leaveSecond = await gate.enter();
+    const third = gate.enter().then(() => order.push('third is in'));
+    finish();
+    await first;
+    await new Promise(setImmediate);
+    expect(order).toEqual(['first is done']);
+    leaveSecond();
+    await third;
+    expect(gate.most).toBe(1);
+  });
+
   test('keeps who must be alone apart, however idle the machine is', async () => {
     const gate = new MachineGate(1, () => new Promise((resolve) => setImmediate(resolve, 2)));
     const order: string[] = [];
