@@ -35,12 +35,8 @@ export default class TurnRunner extends TestRunner {
       { ...globalConfig, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
       context,
     );
-    // Over one byte every process is too large: each file gets its own. One process more than cores: the gate decides.
-    const maxWorkers = globalConfig.maxWorkers + 1;
-    this.#turns = new TestRunner(
-      { ...globalConfig, maxWorkers, workerIdleMemoryLimit: 1 },
-      context,
-    );
+    // Over one byte every process is too large: each file gets its own.
+    this.#turns = new TestRunner({ ...globalConfig, workerIdleMemoryLimit: 1 }, context);
   }
 
   /**
