@@ -1,6 +1,6 @@
 /**
- * Jest's runner with turns: test files that need no real time run side by side, one for each core; after them those
- * that need it, each in a process of its own and only when the machine carries it beside those that are running.
+ * Jest's runner with turns: test files that need no real time run side by side, one for each core and one more while
+ * these leave room; after them those that need it, each in a process of its own and only when the machine carries it beside those that are running.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,6 +19,9 @@ const LARGEST_HEAP_BYTES = 512 * 1024 ** 2;
  */
 const TURN_CORES = 0.8;
 
+/** What a file that needs no real time takes: many wait for what they started. */
+const FREE_CORES = 0.8;
+
 /** Two of Jest's runners, one after the other. */
 // oxlint-disable-next-line import/no-default-export -- this is what jest's `runner` option asks for
 export default class TurnRunner extends TestRunner {
@@ -31,8 +34,9 @@ export default class TurnRunner extends TestRunner {
    */
   constructor(globalConfig, context) {
     super(globalConfig, context);
+    const maxWorkers = globalConfig.maxWorkers + 1;
     this.#free = new TestRunner(
-      { ...globalConfig, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
+      { ...globalConfig, maxWorkers, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
       context,
     );
     // Over one byte every process is too large: each file gets its own.
@@ -62,27 +66,14 @@ export default class TurnRunner extends TestRunner {
     const turns = [...which((need) => need === 'turn'), ...alone];
     const isAlone = (/** @type {import('@jest/test-result').Test} */ test) => alone.includes(test);
     if (free.length > 0) {
+      const gate = new MachineGate(FREE_CORES, undefined, this._globalConfig.maxWorkers);
+      letIn(this.#free, gate, () => false);
       await this.#free.runTests(free, watcher, { ...options, serial });
     }
     if (turns.length > 0) {
-      this.#takeTurns(isAlone);
+      letIn(this.#turns, new MachineGate(TURN_CORES), isAlone);
       await this.#turns.runTests(turns, watcher, { ...options, serial });
     }
-  }
-
-  /**
-   * A file begins when whoever hears of its start is done: one of them waits for the gate.
-   * @param {(test: import('@jest/test-result').Test) => boolean} isAlone
-   */
-  #takeTurns(isAlone) {
-    const gate = new MachineGate(TURN_CORES);
-    /** @type {Map<string, () => void>} */
-    const leaves = new Map();
-    this.#turns.on('test-file-start', async ([test]) => {
-      leaves.set(test.path, await gate.enter({ isAlone: isAlone(test) }));
-    });
-    this.#turns.on('test-file-success', ([{ path }]) => leaves.get(path)?.());
-    this.#turns.on('test-file-failure', ([{ path }]) => leaves.get(path)?.());
   }
 
   /**
@@ -99,4 +90,20 @@ export default class TurnRunner extends TestRunner {
       }
     };
   }
+}
+
+/**
+ * Lets a runner's files in through a gate. A file begins when whoever hears of its start is done: one of them waits.
+ * @param {import('jest-runner').default} runner
+ * @param {MachineGate} gate
+ * @param {(test: import('@jest/test-result').Test) => boolean} isAlone
+ */
+function letIn(runner, gate, isAlone) {
+  /** @type {Map<string, () => void>} */
+  const leaves = new Map();
+  runner.on('test-file-start', async ([test]) => {
+    leaves.set(test.path, await gate.enter({ isAlone: isAlone(test) }));
+  });
+  runner.on('test-file-success', ([{ path }]) => leaves.get(path)?.());
+  runner.on('test-file-failure', ([{ path }]) => leaves.get(path)?.());
 }

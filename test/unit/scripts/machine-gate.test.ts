@@ -38,6 +38,18 @@ describe('the gate for work in real time', () => {
     expect(gate.most).toBe(3);
   });
 
+  test('always lets so many in as it is told, whatever is idle', async () => {
+    const gate = new MachineGate(1, () => new Promise(() => undefined), 2);
+    const leave = await gate.enter();
+    await gate.enter();
+    const third = gate.enter();
+    await new Promise(setImmediate);
+    expect(gate.most).toBe(2);
+    leave();
+    await third;
+    expect(gate.most).toBe(2);
+  });
+
   test('counts once who leaves before its work is done', async () => {
     const gate = new MachineGate(1, () => new Promise(() => undefined));
     const order: string[] = [];
