@@ -119,6 +119,7 @@ describe('channels', () => {
       channel: 'rates',
       broadcast: 897_000_000,
       fps: '30',
+      profile: 'standard',
       renditions: [],
       dvrSeconds: 60,
       startedAt: 0,
