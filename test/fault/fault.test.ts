@@ -1,3 +1,8 @@
+/**
+ * Services, workers and Redis killed one after another under one broadcast, and what its viewers get.
+ *
+ * @takes-seconds 75
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { runFault } from './fault-run.ts';
