@@ -30,7 +30,7 @@ test('the slate as viewers get it is like no moment', async () => {
     codecs: 'avc1.64001e',
   } as const;
   const { segments } = await transcode(
-    { n: SEGMENT, fps: '30', renditions: [v192] },
+    { n: segmentNumber(SEGMENT), fps: '30', renditions: [v192] },
     { pictures: [{ kind: 'slate', from, data }], sounds: [] },
     ENCODER,
   );
