@@ -143,6 +143,7 @@ export class ChannelRunner {
       runner.#checkpointId = checkpoint.id;
       runner.#checkpointAt = deps.clock.now();
     }
+    await runner.#early.recall();
     const published = await deps.effects.published(channel.id);
     runner.#published = published;
     const { air } = runner.#state;

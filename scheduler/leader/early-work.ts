@@ -30,6 +30,8 @@ const BEFORE_ALL_ENTRIES = '0';
 export interface EarlyEffects {
   /** Tells workers what is shown and heard, in order; resolves to the id of the last entry. */
   shown(channel: string, entries: readonly ShownEntry[]): Promise<string>;
+  /** The last entries that workers were told, by whoever led, oldest first. */
+  lastShown(channel: string): Promise<readonly ShownEntry[]>;
   /**
    * Places an early task with a worker.
    * @param cores what its renditions take
@@ -77,6 +79,8 @@ export class EarlyWork {
   readonly #deps: EarlyWorkDeps;
   /** The last entries that workers were told. */
   #told: Told[] = [];
+  /** How far whoever led before has told of each kind, in the broadcast that it told of last. */
+  #toldBefore: { readonly broadcast: number; pictures: number; sound: number } | undefined;
   #onAir: OnAir | undefined;
   /** Tasks of closed segments, in order. */
   #cold: Cold[] = [];
@@ -86,8 +90,22 @@ export class EarlyWork {
     this.#deps = deps;
   }
 
+  /** Takes up where the last leader has stopped telling: what it told is not told again when its marks are folded again. */
+  async recall(): Promise<void> {
+    const entries = await this.#deps.effects.lastShown(this.#channel);
+    for (const entry of entries) {
+      if (this.#toldBefore?.broadcast !== entry.broadcast) {
+        this.#toldBefore = { broadcast: entry.broadcast, pictures: 0, sound: 0 };
+      }
+      if (entry.t !== 'end') {
+        this.#toldBefore[entry.t] = Math.max(this.#toldBefore[entry.t], entry.to);
+      }
+    }
+  }
+
   /** Tells workers what a mark has decided: beside the leader's other effects, for nothing that hangs may be on the way of a frame. */
-  tell(entries: readonly ShownEntry[]): void {
+  tell(decided: readonly ShownEntry[]): void {
+    const entries = decided.filter((entry) => !this.#wasTold(entry));
     const last = entries.at(-1);
     if (last === undefined) {
       return;
@@ -168,6 +186,13 @@ export class EarlyWork {
   stop(): void {
     this.#onAir?.stopFollowing();
     this.#onAir = undefined;
+  }
+
+  #wasTold(entry: ShownEntry): boolean {
+    const before = this.#toldBefore;
+    return (
+      before?.broadcast === entry.broadcast && entry.t !== 'end' && entry.to <= before[entry.t]
+    );
   }
 
   #give(

@@ -1,7 +1,7 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readBroadcasts } from '#common/broadcast-records';
-import { earlyProgressSchema } from '#common/contracts/early-task';
+import { earlyProgressSchema, shownEntrySchema } from '#common/contracts/early-task';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import type { Broadcast, SegmentJob } from '#common/contracts/segment';
 import { forgetEndAsked } from '#common/end-requests';
@@ -25,6 +25,8 @@ const PUBLISHED_READ = 500;
 /** Entries kept of what is shown: some twenty seconds of the fastest profile. */
 const SHOWN_KEPT = 2_000;
 const SHOWN_SECONDS = 120;
+/** Entries among which there are the last of each kind. */
+const SHOWN_RECALLED = 200;
 
 /** How often, and how far apart in real time, an emptied Redis is asked what was published. */
 const NOTED_AGAIN = { looks: 10, apartMs: 200 } as const;
@@ -83,6 +85,18 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       }
       pipeline.expire(key, SHOWN_SECONDS);
       return String((await execute(pipeline)).at(-2));
+    },
+    lastShown: async (channel) => {
+      const entries = await redis.xrevrange(
+        redisKeys.shown(channel),
+        '+',
+        '-',
+        'COUNT',
+        SHOWN_RECALLED,
+      );
+      return entries
+        .toReversed()
+        .flatMap(([, fields]) => readJson(shownEntrySchema, fields[1] ?? '') ?? []);
     },
     early: (task, cores, wishes) => early.place(task, cores, wishes),
     progress: (channel, onProgress) =>

@@ -78,7 +78,7 @@ export function startEarlyWorker(
     logger,
   });
   const channels = new Map<string, Worked>();
-  const running = new Set<Promise<void>>();
+  const running = new Map<string, Promise<void>>();
 
   const workOf = (task: EarlyTask): Worked => {
     const size = frameSizeOf(task.renditions);
@@ -184,7 +184,13 @@ export function startEarlyWorker(
     if (clock.now() > task.deadline) {
       return;
     }
-    const log = logger.child({ channel: task.channel, n: task.n });
+    const { channel, broadcast, n, renditions } = task;
+    // A new leader does not know what the one before has placed.
+    const key = JSON.stringify([channel, broadcast, n, renditions.map(({ id }) => id)]);
+    if (running.has(key)) {
+      return;
+    }
+    const log = logger.child({ channel, n });
     const run = make(task)
       .catch((error: unknown) => {
         const { code, message } = toPipelineError(error);
@@ -194,9 +200,9 @@ export function startEarlyWorker(
         }
       })
       .finally(() => {
-        running.delete(run);
+        running.delete(key);
       });
-    running.add(run);
+    running.set(key, run);
   };
 
   // What was placed with an earlier life of this worker has been placed elsewhere since.
@@ -214,7 +220,7 @@ export function startEarlyWorker(
         clearTimeout(idle);
       }
       await Promise.all([...channels.values()].map(({ work }) => work.close()));
-      await Promise.all(running);
+      await Promise.all(running.values());
       await orders.close();
       await frames.close();
     },
