@@ -12,6 +12,8 @@ import { readWorkers } from './worker-capacities.ts';
 /** Tasks that a worker's stream keeps: it has read them long before. */
 const KEPT = 64;
 const EXPIRY_SECONDS = 120;
+/** A worker tells of its machine each half second: one not heard of for so long is dead, or makes nothing on time. */
+const FRESH_MS = 1_500;
 
 /** Where a task is to go. */
 export interface PlacingWishes {
@@ -40,7 +42,7 @@ export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
       const now = Date.now();
-      const workers = await readWorkers(redis, now);
+      const workers = await readWorkers(redis, now - FRESH_MS);
       carried = carried.filter(({ until }) => until > now);
       const isUsable = (id: string): boolean => !avoided.has(id);
       const usable = placeEarlyTask(

@@ -13,7 +13,7 @@ import { soundOfFragment } from './closings.ts';
 /** What a worker that begins in mid-segment needs to start ffmpeg and to catch up. */
 const CATCH_UP_MS = 700;
 /** Segments made a second time in a while: where more are late it is not a worker that failed, and more work would not help. */
-const MOST_AGAIN = 4;
+const MOST_AGAIN = 12;
 const AGAIN_WHILE_MS = 10_000;
 /** A worker that was late is left out for so long; one that is gone is not heard of any more by then. */
 const SILENCE_MS = 10_000;

@@ -237,6 +237,22 @@ describe('an early task', () => {
     expect(bytesOf(cold)).toEqual(bytesOf(early));
   });
 
+  test('is the same bytes again by a worker that has let its pictures go', async () => {
+    const channel = 'again';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    await tell(channel, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
+    const { fragments: count } = divisionOf(GRID, PROFILE);
+    await withWorker('w-again', async () => {
+      await place('w-again', taskOf(channel));
+      await resultOf(channel);
+      await place('w-again', taskOf(channel));
+      const both = await fragments(channel, 'v180', 2 * count);
+      const hashes = both.map(({ bytes }) => sha256(bytes));
+      expect(hashes.slice(count)).toEqual(hashes.slice(0, count));
+    });
+  });
+
   test('beyond the end of its broadcast is dropped', async () => {
     const channel = 'ended';
     await withWorker('w-ended', async () => {

@@ -11,11 +11,11 @@ import {
 import { redisKeys } from '#common/contracts/names';
 import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
 import { PipelineError, toPipelineError } from '#common/errors';
-import { gridOf } from '#common/grid';
+import { firstFrame, gridOf } from '#common/grid';
 import { readJson } from '#common/json';
 import type { Logger } from '#common/logger';
 import type { StreamFollower } from '#common/stream-follower';
-import { least, type SegmentNumber } from '#common/time';
+import { frameIndex, type FrameIndex, type SegmentNumber } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
@@ -46,6 +46,10 @@ interface Kept {
 
 interface Run {
   readonly n: SegmentNumber;
+  /** Its first place. */
+  readonly first: FrameIndex;
+  /** Where each session's frames come from for it. */
+  readonly feeds: Map<string, SessionFeed>;
   readonly pictures: SegmentPicturesRun | undefined;
   readonly sounds: readonly SegmentSoundRun[];
   readonly stop: (error: PipelineError) => void;
@@ -68,7 +72,8 @@ export class ChannelWork {
   readonly #deps: ChannelWorkDeps;
   readonly #channel: string;
   readonly #size: FrameSize;
-  readonly #sessions = new Map<string, SessionFeed>();
+  /** By session, the newest last: one is decoded again for who needs what another has let go. */
+  readonly #feeds = new Map<string, SessionFeed[]>();
   readonly #runs = new Set<Run>();
   readonly #stopFollowing: () => void;
   #kept: Kept[] = [];
@@ -94,9 +99,8 @@ export class ChannelWork {
         this.#advance();
       },
       (error: unknown) => {
+        // A segment that needs it stands still here, and is made elsewhere.
         deps.logger.error({ error: toPipelineError(error) }, 'no slate');
-        this.#slate = { state: 'lost' };
-        this.#advance();
       },
     );
   }
@@ -120,16 +124,14 @@ export class ChannelWork {
     const signal = AbortSignal.any([stop.signal, this.#deps.signal]);
     const { encoder } = this.#deps;
     const renditions = task.renditions.filter(isVideo);
-    if (task.decode !== null) {
-      this.#follow(task.decode);
-    }
+    const feeds = new Map<string, SessionFeed>();
     const pictures =
       renditions.length === 0
         ? undefined
         : new SegmentPicturesRun(
             { grid, profile, n, renditions, size: this.#size },
             placedPicture(task.opening, task.decode),
-            { encoder, signal, find: (source) => this.#find(source), onFragment },
+            { encoder, signal, find: (source) => this.#find(feeds, source), onFragment },
           );
     const sounds = task.renditions.filter(isAudio).map(
       (rendition) =>
@@ -138,19 +140,24 @@ export class ChannelWork {
           {
             encoder,
             signal,
-            frameOf: (session, origin, k) => this.#sessions.get(session)?.sound(origin, k),
+            frameOf: (session, origin, k) => feeds.get(session)?.sound(origin, k),
             onFragment,
           },
         ),
     );
     const run: Run = {
       n,
+      first: firstFrame(grid, n),
+      feeds,
       pictures,
       sounds,
       stop: () => {
         stop.abort();
       },
     };
+    if (task.decode !== null) {
+      this.#feed(run, task.decode, task.opening.place);
+    }
     this.#runs.add(run);
     try {
       for (const { id, entry } of this.#kept) {
@@ -167,6 +174,7 @@ export class ChannelWork {
       stop.abort();
       this.#runs.delete(run);
       this.#forget();
+      this.#closeUnused();
       await Promise.all([pictures?.ended(), ...sounds.map((sound) => sound.ended())]);
     }
   }
@@ -174,9 +182,9 @@ export class ChannelWork {
   /** Nothing more is made of this channel here. */
   async close(): Promise<void> {
     this.#stopFollowing();
-    const sessions = [...this.#sessions.values()];
-    this.#sessions.clear();
-    await Promise.all(sessions.map((session) => session.close()));
+    const feeds = [...this.#feeds.values()].flat();
+    this.#feeds.clear();
+    await Promise.all(feeds.map((feed) => feed.close()));
   }
 
   #take(id: string, text: string): void {
@@ -189,9 +197,6 @@ export class ChannelWork {
     if (this.#kept.length > MOST_KEPT) {
       this.#kept = this.#kept.slice(-MOST_KEPT / 2);
     }
-    if (entry.t === 'pictures' && entry.decode !== null) {
-      this.#follow(entry.decode);
-    }
     for (const run of [...this.#runs]) {
       this.#tell(run, entry);
     }
@@ -200,11 +205,18 @@ export class ChannelWork {
   #tell(run: Run, entry: ShownEntry): void {
     switch (entry.t) {
       case 'pictures':
+        if (entry.decode !== null) {
+          // Of what is shown before the segment only the last can matter, and a run that has begun has it.
+          const place = Math.max(entry.from, Math.min(run.first, entry.to));
+          this.#feed(run, entry.decode, place);
+        }
         run.pictures?.tell(entry);
         break;
       case 'sound':
         for (const { session, fromSeq } of entry.spans) {
-          this.#follow({ session, fromSeq });
+          if (!run.feeds.has(session)) {
+            this.#feed(run, { session, fromSeq }, Number.POSITIVE_INFINITY);
+          }
         }
         for (const sound of run.sounds) {
           sound.tell(entry);
@@ -217,29 +229,43 @@ export class ChannelWork {
     }
   }
 
-  #follow({ session, fromSeq }: Pick<DecodeFrom, 'session' | 'fromSeq'>): void {
-    if (!this.#sessions.has(session)) {
-      this.#sessions.set(
-        session,
-        new SessionFeed(this.#channel, session, fromSeq, {
-          follower: this.#deps.hotFollower,
-          logger: this.#deps.logger,
-          encoder: this.#deps.encoder,
-          size: this.#size,
-          signal: this.#deps.signal,
-          onChange: () => {
-            this.#advance();
-          },
-        }),
-      );
+  /**
+   * Where a run has a session's frames from: as before, or from what is decoded already, if that has all that is needed from
+   * a start point on, to be shown from a place on; else decoded for it.
+   */
+  #feed(
+    run: Run,
+    { session, fromSeq }: Pick<DecodeFrom, 'session' | 'fromSeq'>,
+    place: number,
+  ): void {
+    if (run.feeds.get(session)?.covers(fromSeq, place) === true) {
+      return;
     }
+    const known = this.#feeds.get(session) ?? [];
+    const usable = known.findLast((feed) => feed.covers(fromSeq, place));
+    if (usable !== undefined) {
+      run.feeds.set(session, usable);
+      return;
+    }
+    const feed = new SessionFeed(this.#channel, session, fromSeq, {
+      follower: this.#deps.hotFollower,
+      logger: this.#deps.logger,
+      encoder: this.#deps.encoder,
+      size: this.#size,
+      signal: this.#deps.signal,
+      onChange: () => {
+        this.#advance();
+      },
+    });
+    run.feeds.set(session, feed);
+    this.#feeds.set(session, [...known, feed]);
   }
 
-  #find(source: PictureSource): Decoded<Buffer> {
+  #find(feeds: ReadonlyMap<string, SessionFeed>, source: PictureSource): Decoded<Buffer> {
     if (source.kind === 'slate') {
       return this.#slate;
     }
-    return this.#sessions.get(source.session)?.pictures.find(source.seq) ?? { state: 'coming' };
+    return feeds.get(source.session)?.pictures.find(source.seq) ?? { state: 'coming' };
   }
 
   #advance(): void {
@@ -254,10 +280,30 @@ export class ChannelWork {
 
   /** Pictures that no segment under way wants are let go. */
   #forget(): void {
-    const wanted = [...this.#runs].flatMap(({ pictures }) => pictures?.wantedFrom ?? []);
-    if (wanted.length > 0) {
-      for (const session of this.#sessions.values()) {
-        session.pictures.forgetBefore(least(...wanted));
+    for (const feed of [...this.#feeds.values()].flat()) {
+      const wanted = [...this.#runs]
+        .filter(({ feeds }) => [...feeds.values()].includes(feed))
+        .flatMap(({ pictures }) => pictures?.wantedFrom ?? []);
+      if (wanted.length > 0) {
+        feed.pictures.forgetBefore(frameIndex(Math.min(...wanted)));
+      }
+    }
+  }
+
+  /** What no segment under way is made from goes, but for the newest: the next segment goes on with it. */
+  #closeUnused(): void {
+    const newest = [...this.#feeds.values()].at(-1)?.at(-1);
+    for (const [session, feeds] of this.#feeds) {
+      const isUsed = (feed: SessionFeed): boolean =>
+        feed === newest || [...this.#runs].some((run) => [...run.feeds.values()].includes(feed));
+      const kept = feeds.filter((feed) => isUsed(feed));
+      for (const feed of feeds.filter((one) => !kept.includes(one))) {
+        void feed.close();
+      }
+      if (kept.length > 0) {
+        this.#feeds.set(session, kept);
+      } else {
+        this.#feeds.delete(session);
       }
     }
   }
