@@ -64,8 +64,9 @@ interface OnAir {
 }
 
 interface Told {
+  /** Of the last of them. */
   readonly id: string;
-  readonly last: ShownEntry;
+  readonly entries: readonly ShownEntry[];
 }
 
 interface Cold {
@@ -106,8 +107,7 @@ export class EarlyWork {
   /** Tells workers what a mark has decided: beside the leader's other effects, for nothing that hangs may be on the way of a frame. */
   tell(decided: readonly ShownEntry[]): void {
     const entries = decided.filter((entry) => !this.#wasTold(entry));
-    const last = entries.at(-1);
-    if (last === undefined) {
+    if (entries.length === 0) {
       return;
     }
     const { clock, effects, logger } = this.#deps;
@@ -118,7 +118,7 @@ export class EarlyWork {
     }
     effects.shown(this.#channel, entries).then(
       (id) => {
-        this.#told.push({ id, last });
+        this.#told.push({ id, entries });
         this.#told = this.#told.slice(-MOST_TOLD);
       },
       (error: unknown) => {
@@ -203,7 +203,11 @@ export class EarlyWork {
   ): void {
     const { clock, effects, logger, onChange } = this.#deps;
     const grid = gridOf(fps);
-    const before = this.#told.findLast(({ last }) => !isOfSegment(grid, task.n, last));
+    // Pictures run ahead of sound: what comes after the first that is of the segment may be of one before.
+    const first = this.#told.findIndex(({ entries }) =>
+      entries.some((entry) => isOfSegment(grid, task.n, entry)),
+    );
+    const before = first === -1 ? this.#told.at(-1) : this.#told[first - 1];
     const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
     const cores = admission?.takenCores ?? 0;
     const wishes = { avoided: watch.silent(clock.now()), mustFit };

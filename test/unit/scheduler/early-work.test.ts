@@ -1,10 +1,14 @@
 import { expect, test } from '@jest/globals';
 import type { Clock } from '#common/clock';
 import type { EarlyProgress, EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import { gridOf } from '#common/grid';
+import type { Profile } from '#common/contracts/channel';
 import { createLogger } from '#common/logger';
 import { milliseconds, segmentNumber } from '#common/time';
 import { EarlyWork } from '../../../scheduler/leader/early-work.ts';
 import type { PlacingWishes } from '../../../scheduler/leader/early-tasks.ts';
+import { isOfSegment } from '../../../scheduler/plan/early.ts';
+import type { DecideSettings } from '../../../scheduler/plan/decide.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planSegment } from '../../../scheduler/plan/plan.ts';
 import { shownBy, shownSoFar } from '../../../scheduler/plan/shown.ts';
@@ -17,6 +21,7 @@ const BEGIN = N * 2000;
 /** The leader's side of one channel, with workers that take what they are given and do as they are told. */
 class Bench {
   readonly told: ShownEntry[] = [];
+  readonly ids: { readonly id: number; readonly entry: ShownEntry }[] = [];
   readonly placed: { readonly task: EarlyTask; readonly wishes: PlacingWishes }[] = [];
   readonly state = emptyChannel();
   readonly work: EarlyWork;
@@ -26,9 +31,14 @@ class Bench {
   readonly #log = new SimulatedLog();
   readonly #session = new SimulatedSession('s1', {
     ...{ fps: '30', at: BEGIN - 500, keyframeEvery: 30, rate: 48_000, reorder: false },
+    // Encoders send sound a little after the pictures of its time.
+    behind: { sound: 300 },
   });
 
-  constructor(before: readonly ShownEntry[] = []) {
+  readonly #settings: DecideSettings;
+
+  constructor(before: readonly ShownEntry[] = [], profile: Profile = 'low') {
+    this.#settings = { ...LOW_LATENCY, profile };
     const clock: Clock = {
       rate: 1,
       now: () => milliseconds(this.now),
@@ -40,7 +50,10 @@ class Bench {
       onChange: () => undefined,
       effects: {
         shown: (_channel, entries) => {
-          this.told.push(...entries);
+          for (const entry of entries) {
+            this.told.push(entry);
+            this.ids.push({ id: this.told.length, entry });
+          }
           return Promise.resolve(`${this.told.length}-0`);
         },
         lastShown: () => Promise.resolve(before),
@@ -62,7 +75,7 @@ class Bench {
   async until(time: number): Promise<void> {
     for (; this.now < time; this.now += 100) {
       this.#log.append(...this.#session.upTo(this.now));
-      this.#log.lead(this.now, LOW_LATENCY);
+      this.#log.lead(this.now, this.#settings);
       this.#fold();
       this.work.place(this.state);
       await Promise.resolve();
@@ -107,6 +120,17 @@ test('a segment whose worker makes nothing is given to another, and to no silent
   await bench.until(BEGIN + 1_400);
   expect(numbersOf(bench)).toEqual([N, N + 1, N]);
   expect(bench.placed[2]?.wishes).toEqual({ avoided: new Set(['w1']), mustFit: false });
+});
+
+test('a segment given out when it is half over begins before the first entry of it, though sound of the one before came later', async () => {
+  const bench = new Bench([], 'instant');
+  await bench.until(BEGIN + 3_500);
+  const again = bench.placed.findLast(({ task }) => task.n === N + 1);
+  const grid = gridOf('30');
+  const isOf = (entry: ShownEntry): boolean => isOfSegment(grid, segmentNumber(N + 1), entry);
+  const first = bench.ids.findIndex(({ entry }) => isOf(entry));
+  expect(bench.ids.slice(first).some(({ entry }) => !isOf(entry))).toBe(true);
+  expect(Number(again?.task.after.split('-')[0])).toBeLessThan(bench.ids[first]?.id ?? 0);
 });
 
 test('what nobody finishes is to be made from raw chunks, and only then', async () => {
