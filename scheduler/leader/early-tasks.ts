@@ -19,6 +19,8 @@ const FRESH_MS = 1_500;
 export interface PlacingWishes {
   /** Workers that are not to have it, unless there is no other; what they have counts for nothing. */
   readonly avoided: ReadonlySet<string>;
+  /** Workers that had this task and could not make it: they get it again if there is no other. */
+  readonly failed: ReadonlySet<string>;
   /** Only where there is room for it: it is made elsewhere already. */
   readonly mustFit: boolean;
 }
@@ -37,7 +39,7 @@ export interface EarlyTasks {
 export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
-    place: async (task, cores, { avoided, mustFit }) => {
+    place: async (task, cores, { avoided, failed, mustFit }) => {
       const { channel, broadcast, n, deadline } = task;
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
@@ -45,13 +47,20 @@ export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
       const workers = await readWorkers(redis, now - FRESH_MS);
       carried = carried.filter(({ until }) => until > now);
       const isUsable = (id: string): boolean => !avoided.has(id);
+      const unfailed = (): Carried[] =>
+        carried.filter(
+          (has) => !(has.n === n && has.channel === channel && failed.has(has.worker)),
+        );
       const usable = placeEarlyTask(
         placing,
         workers.filter(({ id }) => isUsable(id)),
         carried.filter((has) => isUsable(has.worker)),
         mustFit,
       );
-      const worker = usable ?? (mustFit ? undefined : placeEarlyTask(placing, workers, carried));
+      const worker =
+        usable ??
+        (mustFit ? undefined : placeEarlyTask(placing, workers, carried)) ??
+        (failed.size === 0 ? undefined : placeEarlyTask(placing, workers, unfailed()));
       if (worker === undefined) {
         logger.info({ channel, n, workers: workers.length }, 'no worker for an early task');
         return undefined;

@@ -38,6 +38,8 @@ export interface EarlyEffects {
    * @returns the worker; undefined when there is none
    */
   early(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
+  /** When a worker last gave a sign of life, by the clock. */
+  lastHeard(worker: string): number | undefined;
   /**
    * Follows how far workers are with a channel's segments.
    * @returns stops following
@@ -142,7 +144,7 @@ export class EarlyWork {
       this.#give(task, air, onAir, false);
     }
     for (const { n, isLost } of onAir.watch.late(now)) {
-      logger.warn({ n, isLost }, 'late: another worker is to make it too');
+      logger.warn({ n, isLost }, 'to be made by another worker too');
       this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, !isLost);
     }
   }
@@ -205,12 +207,14 @@ export class EarlyWork {
     const grid = gridOf(fps);
     // Pictures run ahead of sound: what comes after the first that is of the segment may be of one before.
     const first = this.#told.findIndex(({ entries }) =>
-      entries.some((entry) => isOfSegment(grid, task.n, entry)),
+      entries.some(
+        (entry) => entry.broadcast === task.broadcast && isOfSegment(grid, task.n, entry),
+      ),
     );
     const before = first === -1 ? this.#told.at(-1) : this.#told[first - 1];
     const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
     const cores = admission?.takenCores ?? 0;
-    const wishes = { avoided: watch.silent(clock.now()), mustFit };
+    const wishes = { avoided: watch.silent(clock.now()), failed: watch.failed(task.n), mustFit };
     effects.early(placed, cores, wishes).then(
       (worker) => {
         if (worker !== undefined) {
@@ -229,11 +233,18 @@ export class EarlyWork {
       return this.#onAir;
     }
     this.stop();
-    const watch = new PartWatch(gridOf(fps), profile);
-    const stopFollowing = this.#deps.effects.progress(this.#channel, (progress) => {
-      if (progress.broadcast === broadcast) {
-        const { n, parts, worker } = progress;
-        watch.made(n, parts, worker, this.#deps.clock.now());
+    const { clock, effects, onChange } = this.#deps;
+    const watch = new PartWatch(gridOf(fps), profile, (worker) => effects.lastHeard(worker));
+    const stopFollowing = effects.progress(this.#channel, (progress) => {
+      if (progress.broadcast !== broadcast) {
+        return;
+      }
+      const { n, parts, worker, hasFailed } = progress;
+      if (hasFailed === true) {
+        watch.gaveUp(n, worker);
+        onChange();
+      } else {
+        watch.made(n, parts, clock.now());
       }
     });
     this.#onAir = { broadcast, watch, stopFollowing, placed: undefined };

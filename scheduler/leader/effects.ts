@@ -1,6 +1,7 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readBroadcasts } from '#common/broadcast-records';
+import type { Clock } from '#common/clock';
 import { earlyProgressSchema, shownEntrySchema } from '#common/contracts/early-task';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import type { Broadcast, SegmentJob } from '#common/contracts/segment';
@@ -18,6 +19,7 @@ import { lastCommit, openBroadcastWriter } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';
 import { openEarlyTasks } from './early-tasks.ts';
 import type { TranscodeQueue } from './transcode-queue.ts';
+import { followWorkerPulses } from './worker-pulses.ts';
 
 /** Entries of the published stream that a new leader looks at: more than a log's checkpoint is old. */
 const PUBLISHED_READ = 500;
@@ -36,6 +38,7 @@ export interface EffectsDeps {
   readonly redis: Redis;
   readonly store: ObjectStore;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly transcode: Pick<TranscodeQueue, 'add' | 'giveAgain' | 'isOpen'>;
   /** Of the Redis that has the log. */
   readonly streams: StreamFollower;
@@ -43,10 +46,11 @@ export interface EffectsDeps {
 
 /** Opens the effects of one leadership. */
 export function openEffects(deps: EffectsDeps): Effects & Closable {
-  const { redis, store, logger, transcode, streams } = deps;
+  const { redis, store, logger, clock, transcode, streams } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
   const early = openEarlyTasks(redis, logger);
+  const pulses = followWorkerPulses(streams, clock);
 
   const tell = async (type: 'start' | 'end', broadcast: Broadcast): Promise<void> => {
     writer.write(broadcast);
@@ -99,6 +103,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
         .flatMap(([, fields]) => readJson(shownEntrySchema, fields[1] ?? '') ?? []);
     },
     early: (task, cores, wishes) => early.place(task, cores, wishes),
+    lastHeard: (worker) => pulses.lastHeard(worker),
     progress: (channel, onProgress) =>
       streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {
         for (const { fields } of entries) {
@@ -150,6 +155,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       }
     },
     close: async () => {
+      await pulses.close();
       await writer.close();
       await segments.close();
     },

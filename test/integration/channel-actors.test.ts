@@ -84,6 +84,7 @@ const quietEffects = (): Effects => ({
   shown: () => Promise.resolve('0-0'),
   lastShown: () => Promise.resolve([]),
   early: () => Promise.resolve(undefined),
+  lastHeard: () => undefined,
   progress: () => done,
   giveAgain: done,
 });

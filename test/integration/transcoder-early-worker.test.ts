@@ -149,8 +149,9 @@ function sound(channel: string): ShownEntry {
   };
 }
 
-const tell = (channel: string, entry: ShownEntry): Promise<unknown> =>
-  redis.xadd(redisKeys.shown(channel), '*', 'e', JSON.stringify(entry));
+/** Resolves to the entry's id. */
+const tell = async (channel: string, entry: ShownEntry): Promise<string> =>
+  (await redis.xadd(redisKeys.shown(channel), '*', 'e', JSON.stringify(entry))) ?? '';
 
 const place = (worker: string, task: EarlyTask): Promise<unknown> =>
   redis.xadd(redisKeys.earlyTasks(worker), '*', 'e', JSON.stringify(task));
@@ -220,6 +221,19 @@ describe('an early task', () => {
     await tell(channel, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
     await place('w-late', taskOf(channel));
     const late = await withWorker('w-late', () => resultOf(channel));
+    const early = await resultOf('on-time');
+    expect(late.made).toEqual(early.made);
+  });
+
+  test('is the same bytes by a worker that was given the segment after it before', async () => {
+    const channel = 'taken-over';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    const after = await tell(channel, pictures(FIRST - 10, FIRST + 20));
+    await tell(channel, pictures(FIRST + 20, FIRST + GRID.segmentFrames));
+    await place('w-next', { ...taskOf(channel), n: segmentNumber(N + 1), after });
+    await place('w-next', taskOf(channel));
+    const late = await withWorker('w-next', () => resultOf(channel));
     const early = await resultOf('on-time');
     expect(late.made).toEqual(early.made);
   });

@@ -15,11 +15,12 @@ import { firstFrame, gridOf } from '#common/grid';
 import { readJson } from '#common/json';
 import type { Logger } from '#common/logger';
 import type { StreamFollower } from '#common/stream-follower';
+import { encodedSamplesOf } from '#common/sound-grid';
 import { frameIndex, type FrameIndex, type SegmentNumber } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
-import { placedPicture, type Decoded, type PictureSource } from './picture-line.ts';
+import { firstNeeded, openingOf, type Decoded, type PictureSource } from './picture-line.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SegmentSoundRun } from './segment-sound.ts';
 import { SessionFeed } from './session-feed.ts';
@@ -36,8 +37,8 @@ export interface ChannelWorkDeps {
   readonly slate: (size: FrameSize) => Promise<Buffer>;
 }
 
-/** Entries kept for tasks that are yet to come: some ten seconds of them. */
-const MOST_KEPT = 1_000;
+/** Entries kept for tasks that are yet to come: between ten and twenty seconds of them. */
+const MOST_KEPT = 2_000;
 
 interface Kept {
   readonly id: string;
@@ -53,6 +54,10 @@ interface Run {
   readonly pictures: SegmentPicturesRun | undefined;
   readonly sounds: readonly SegmentSoundRun[];
   readonly stop: (error: PipelineError) => void;
+  /** Id of the last entry that it was told. */
+  told: string;
+  /** How far it was told of each kind, without a gap. */
+  readonly toldTo: Record<'pictures' | 'sound', number>;
 }
 
 /** Whether an id of a stream comes after another. */
@@ -75,24 +80,21 @@ export class ChannelWork {
   /** By session, the newest last: one is decoded again for who needs what another has let go. */
   readonly #feeds = new Map<string, SessionFeed[]>();
   readonly #runs = new Set<Run>();
-  readonly #stopFollowing: () => void;
+  readonly #broadcast: SegmentNumber;
+  /** The entries told after {@link #knownAfter}, in order. */
   #kept: Kept[] = [];
+  #knownAfter: string;
+  #stopFollowing: () => void;
   #slate: Decoded<Buffer> = { state: 'coming' };
 
   /** @param first the first of its tasks, from which on the leader's word is followed */
   constructor(first: EarlyTask, size: FrameSize, deps: ChannelWorkDeps) {
     this.#deps = deps;
     this.#channel = first.channel;
+    this.#broadcast = first.broadcast;
     this.#size = size;
-    this.#stopFollowing = deps.follower.follow(
-      redisKeys.shown(first.channel),
-      first.after,
-      (entries) => {
-        for (const { id, fields } of entries) {
-          this.#take(id, fields[1]?.toString('utf8') ?? '');
-        }
-      },
-    );
+    this.#knownAfter = first.after;
+    this.#stopFollowing = this.#follow(first.after);
     deps.slate(size).then(
       (picture) => {
         this.#slate = { state: 'here', picture };
@@ -120,6 +122,20 @@ export class ChannelWork {
   ): Promise<Buffer | undefined> {
     const grid = gridOf(task.fps);
     const { profile, n } = task;
+    const first = firstFrame(grid, n);
+    if (isAfter(this.#knownAfter, task.after)) {
+      // It takes over a segment from another worker: what is told of that came before anything that is known here.
+      this.#stopFollowing();
+      this.#kept = [];
+      this.#knownAfter = task.after;
+      this.#stopFollowing = this.#follow(task.after);
+    }
+    const told = this.#kept.filter(({ id }) => isAfter(id, task.after));
+    const opening = openingOf(
+      task,
+      first,
+      told.map(({ entry }) => entry),
+    );
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#deps.signal]);
     const { encoder } = this.#deps;
@@ -130,7 +146,7 @@ export class ChannelWork {
         ? undefined
         : new SegmentPicturesRun(
             { grid, profile, n, renditions, size: this.#size },
-            placedPicture(task.opening, task.decode),
+            opening.picture,
             { encoder, signal, find: (source) => this.#find(feeds, source), onFragment },
           );
     const sounds = task.renditions.filter(isAudio).map(
@@ -147,22 +163,28 @@ export class ChannelWork {
     );
     const run: Run = {
       n,
-      first: firstFrame(grid, n),
+      first,
       feeds,
       pictures,
       sounds,
-      stop: () => {
-        stop.abort();
+      stop: (error) => {
+        stop.abort(error);
+      },
+      told: task.after,
+      toldTo: {
+        pictures: first,
+        // What is heard before a broadcast is nobody's to tell.
+        sound: n === task.broadcast ? Number.POSITIVE_INFINITY : encodedSamplesOf(grid, n).from,
       },
     };
-    if (task.decode !== null) {
-      this.#feed(run, task.decode, task.opening.place);
+    if (opening.decode !== null) {
+      this.#feed(run, opening.decode, opening.picture.place);
     }
     this.#runs.add(run);
     try {
-      for (const { id, entry } of this.#kept) {
-        if (isAfter(id, task.after)) {
-          this.#tell(run, entry);
+      for (const { id, entry } of told) {
+        if (entry.t !== 'pictures' || entry.to > opening.picture.place) {
+          this.#tell(run, id, entry);
         }
       }
       const [preview] = await Promise.all([
@@ -170,6 +192,9 @@ export class ChannelWork {
         ...sounds.map((sound) => sound.finished()),
       ]);
       return preview;
+    } catch (error) {
+      stop.signal.throwIfAborted();
+      throw error;
     } finally {
       stop.abort();
       this.#runs.delete(run);
@@ -187,31 +212,55 @@ export class ChannelWork {
     await Promise.all(feeds.map((feed) => feed.close()));
   }
 
+  #follow(after: string): () => void {
+    return this.#deps.follower.follow(redisKeys.shown(this.#channel), after, (entries) => {
+      for (const { id, fields } of entries) {
+        this.#take(id, fields[1]?.toString('utf8') ?? '');
+      }
+    });
+  }
+
   #take(id: string, text: string): void {
     const entry = readJson(shownEntrySchema, text);
     if (entry === undefined) {
       this.#deps.logger.error({ id }, 'entry of what is shown is none of ours, skipped');
       return;
     }
+    if (entry.broadcast !== this.#broadcast) {
+      return;
+    }
     this.#kept.push({ id, entry });
     if (this.#kept.length > MOST_KEPT) {
-      this.#kept = this.#kept.slice(-MOST_KEPT / 2);
+      const gone = this.#kept.splice(0, MOST_KEPT / 2);
+      this.#knownAfter = gone.at(-1)?.id ?? this.#knownAfter;
     }
     for (const run of [...this.#runs]) {
-      this.#tell(run, entry);
+      this.#tell(run, id, entry);
     }
   }
 
-  #tell(run: Run, entry: ShownEntry): void {
+  #tell(run: Run, id: string, entry: ShownEntry): void {
+    if (!isAfter(id, run.told)) {
+      return;
+    }
+    run.told = id;
+    if (entry.t !== 'end') {
+      if (entry.from > run.toldTo[entry.t]) {
+        run.stop(new PipelineError('INPUT_MISSING', `${entry.t}: not told what is before this`));
+        return;
+      }
+      const known = run.toldTo[entry.t];
+      run.toldTo[entry.t] = Number.isFinite(known) ? Math.max(known, entry.to) : entry.to;
+    }
     switch (entry.t) {
-      case 'pictures':
-        if (entry.decode !== null) {
-          // Of what is shown before the segment only the last can matter, and a run that has begun has it.
-          const place = Math.max(entry.from, Math.min(run.first, entry.to));
+      case 'pictures': {
+        const place = firstNeeded(entry, run.first);
+        if (entry.decode !== null && place !== undefined) {
           this.#feed(run, entry.decode, place);
         }
         run.pictures?.tell(entry);
         break;
+      }
       case 'sound':
         for (const { session, fromSeq } of entry.spans) {
           if (!run.feeds.has(session)) {

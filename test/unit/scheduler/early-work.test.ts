@@ -26,6 +26,8 @@ class Bench {
   readonly state = emptyChannel();
   readonly work: EarlyWork;
   now = BEGIN - 500;
+  /** Workers that give no sign of life. */
+  readonly dead = new Set<string>();
   #worker = 0;
   #onProgress: (progress: EarlyProgress) => void = () => undefined;
   readonly #log = new SimulatedLog();
@@ -62,6 +64,7 @@ class Bench {
           this.#worker += 1;
           return Promise.resolve(`w${this.#worker}`);
         },
+        lastHeard: (worker) => (this.dead.has(worker) ? 0 : this.now),
         progress: (_channel, onProgress) => {
           this.#onProgress = onProgress;
           return () => undefined;
@@ -85,6 +88,11 @@ class Bench {
   /** Its first worker has made so many parts. */
   made(parts: number): void {
     this.#onProgress({ broadcast: N, n: N, parts, worker: 'w1' });
+  }
+
+  /** Its first worker could not go on. */
+  failed(): void {
+    this.#onProgress({ broadcast: N, n: N, parts: 0, worker: 'w1', hasFailed: true });
   }
 
   #fold(): void {
@@ -115,11 +123,46 @@ test('segments are given out before they begin, each to begin at an entry before
   expect(Number(bench.placed[1]?.task.after.split('-')[0])).toBeGreaterThan(0);
 });
 
-test('a segment whose worker makes nothing is given to another, and to no silent one', async () => {
+test('a segment whose worker is silent is given to another at once, and to no silent one', async () => {
   const bench = new Bench();
-  await bench.until(BEGIN + 1_400);
-  expect(numbersOf(bench)).toEqual([N, N + 1, N]);
-  expect(bench.placed[2]?.wishes).toEqual({ avoided: new Set(['w1']), mustFit: false });
+  await bench.until(BEGIN + 300);
+  bench.dead.add('w1');
+  const { length } = bench.placed;
+  await bench.until(BEGIN + 500);
+  expect(bench.placed.slice(length).map(({ task }) => task.n)).toEqual([N]);
+  expect(bench.placed.at(-1)?.wishes).toEqual({
+    avoided: new Set(['w1']),
+    failed: new Set(),
+    mustFit: false,
+  });
+});
+
+test('a segment whose worker makes nothing of it, but lives, is given to another where there is room', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 1_900);
+  const again = bench.placed.filter(({ task }) => task.n === N);
+  expect(again.map(({ wishes }) => wishes.mustFit)).toEqual([false, true]);
+});
+
+test('a segment whose worker fails is given out again at once, and it is said who failed', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 300);
+  const { length } = bench.placed;
+  bench.failed();
+  await bench.until(BEGIN + 400);
+  const { wishes, task } = bench.placed.slice(length)[0] ?? {};
+  expect(task?.n).toBe(N);
+  expect(wishes?.failed).toEqual(new Set(['w1']));
+});
+
+test('a segment begins at no entry of a broadcast before', async () => {
+  const bench = new Bench();
+  bench.work.tell([
+    { t: 'end', broadcast: segmentNumber(N - 60), last: segmentNumber(N - 40) },
+    { t: 'end', broadcast: segmentNumber(N - 30), last: segmentNumber(N - 20) },
+  ]);
+  await bench.until(BEGIN + 700);
+  expect(bench.placed.map(({ task }) => task.after)).not.toContain('0');
 });
 
 test('a segment given out when it is half over begins before the first entry of it, though sound of the one before came later', async () => {
