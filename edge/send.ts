@@ -1,5 +1,5 @@
 /** Writes a media answer to a viewer: ranges, conditions, back-pressure and an end for those who do not read. */
-import { matchesEtag, parseRange } from '#common/http-conditions';
+import { matchesEtag, parseRange, type ByteRange } from '#common/http-conditions';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
@@ -144,9 +144,7 @@ function sendBytes(
   const total = object.length;
   const condition = request.headers['if-range'];
   const mayBePartial = condition === undefined || condition === object.etag;
-  // Without a known length there is nothing to count a range from: the whole is a right answer too.
-  const range =
-    total === undefined || !mayBePartial ? undefined : parseRange(request.headers.range, total);
+  const range = mayBePartial ? rangeOf(request.headers.range, object) : undefined;
   if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${total}` }).end();
     return 416;
@@ -155,9 +153,25 @@ function sendBytes(
     writeBody(request, response, object, 200, headers, 0, total);
     return 200;
   }
-  headers['content-range'] = `bytes ${range.start}-${range.end}/${total}`;
+  headers['content-range'] = `bytes ${range.start}-${range.end}/${total ?? '*'}`;
   writeBody(request, response, object, 206, headers, range.start, range.end + 1);
   return 206;
+}
+
+/**
+ * The range to be sent. Of an object whose length is not known yet (RFC 9110 §14.4: `*`) only what has come can be sent as
+ * one; the whole is a right answer to all else.
+ */
+function rangeOf(
+  header: string | undefined,
+  { length, received }: CachedObject,
+): ByteRange | 'unsatisfiable' | undefined {
+  if (length !== undefined) {
+    return parseRange(header, length);
+  }
+  const [, start, end] = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(header ?? '') ?? [];
+  const range = { start: Number(start), end: Number(end) };
+  return range.start <= range.end && range.end < received ? range : undefined;
 }
 
 /** Sends bytes `[start, end)` as they become available; without `end`, until the object is complete. */
@@ -184,9 +198,26 @@ function writeBody(
     response.end(object.slice(start, end ?? object.received));
     return;
   }
-  follow(response, object, start, end, () => {
-    response.end();
+  follow(response, {
+    object,
+    start,
+    end: last,
+    isChunked: false,
+    onWhole: () => {
+      response.end();
+    },
+    onBroken: () => {
+      breakOff(request, response);
+    },
   });
+}
+
+/** Fewer bytes than announced, or chunks without their end, say that a body is not whole; where its end is the connection's, a reset does. */
+function breakOff({ httpVersion, socket }: IncomingMessage, response: ServerResponse): void {
+  if (httpVersion === '1.0') {
+    socket.resetAndDestroy();
+  }
+  response.destroy();
 }
 
 /** Ends the connection of a viewer who takes far longer than its bytes could need. */

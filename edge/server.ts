@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import { isMediaPath } from '#common/contracts/delivery';
 import { boundPipelining } from '#common/pipelining';
 import type { Clock } from '#common/clock';
@@ -13,11 +14,14 @@ import type { HealthAnswer } from '#common/health';
 import type { Closable } from '#common/lifecycle';
 import { createFastAnswers } from './fast-answers.ts';
 import { installFastPath } from './fast-path.ts';
+import type { Held } from './held.ts';
+import { createHttp2 } from './http2.ts';
 import type { MediaCache } from './media-cache.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import { MAX_TARGET_LENGTH, parseRoute, type MediaRoute } from './paths.ts';
 import { Pace, afterPause } from './pace.ts';
 import { MEDIA_HEADERS, sendMedia, sendStatus } from './send.ts';
+import type { SecureProtocols } from './tls.ts';
 
 /** What the server needs. */
 export interface EdgeServerOptions {
@@ -25,6 +29,9 @@ export interface EdgeServerOptions {
   readonly clock: Clock;
   readonly health: HealthAnswer;
   readonly metrics: EdgeMetrics;
+  readonly held: Held;
+  /** Takes connections that begin with a TLS handshake; without, there is no TLS. */
+  readonly onTls?: (socket: Socket) => void;
   /** What a client waits that asks for the same over and over, or for too much, milliseconds. */
   readonly repeatPauseMs: number;
   /** Answers what is neither media nor health. */
@@ -41,13 +48,17 @@ const MAX_CONNECTIONS = 20_000;
 /** A server that does not listen yet, and what closes with it. */
 export interface EdgeServer {
   readonly server: Server;
+  /** Answers connections that are secure already. */
+  readonly secure: SecureProtocols;
+  /** Ends connections of HTTP/2. */
+  readonly http2: Closable;
   /** Ends connections that wait for a request or an answer. */
   readonly fastPath: Closable;
 }
 
 /** Makes the server: media at the socket where a request is plain, by node:http where it is not. */
 export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
-  const { cache, metrics, stallMs = STALL_MS } = options;
+  const { cache, metrics, held, stallMs = STALL_MS } = options;
   const pace = new Pace(options.repeatPauseMs);
   const server = createServer(
     {
@@ -67,12 +78,12 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
   server.maxConnections = MAX_CONNECTIONS;
   boundPipelining(server);
   server.timeout = stallMs;
-  const fastPath = installFastPath(
-    server,
-    createFastAnswers({ cache, metrics, keepAliveSeconds: KEEP_ALIVE_MS / 1000 }),
-    { firstMs: HEADERS_MS, idleMs: KEEP_ALIVE_MS, stallMs },
+  const fastPath = installFastPath(server, {
+    answer: createFastAnswers({ cache, metrics, keepAliveSeconds: KEEP_ALIVE_MS / 1000 }),
+    times: { firstMs: HEADERS_MS, idleMs: KEEP_ALIVE_MS, stallMs },
     pace,
-  );
+    held,
+  });
   return { server, fastPath };
 }
 
@@ -153,7 +164,21 @@ function sendFromCache(
     options.metrics.onAnswer(route.media, sendMedia(request, response, route, answer));
     return;
   }
+  const leavePlace = options.held.enter(request.socket.remoteAddress);
+  if (leavePlace === undefined) {
+    sendStatus(request, response, 503, { 'retry-after': '1' });
+    return;
+  }
+  let hasPlace = true;
+  const leave = (): void => {
+    if (hasPlace) {
+      hasPlace = false;
+      leavePlace();
+    }
+  };
+  response.once('close', leave);
   void answer.then((found) => {
+    leave();
     if (!response.destroyed && !response.headersSent) {
       options.metrics.onAnswer(route.media, sendMedia(request, response, route, found));
     }
