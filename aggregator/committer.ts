@@ -12,7 +12,7 @@ import type { Published, Result } from '#common/contracts/segment';
 import { toPipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
-import { milliseconds, segmentNumber } from '#common/time';
+import { milliseconds } from '#common/time';
 import type { SegmentMemory } from './memory.ts';
 import { readStoredSegment } from './segment-bytes.ts';
 import { differencesFrom } from './verify.ts';
@@ -178,11 +178,11 @@ export class Committer {
   async #store(entry: Pending): Promise<boolean> {
     const { channel, published } = entry;
     const { store, memory } = this.#deps;
-    const objects = memory.get(channel, published.n);
+    const { n } = published;
+    const objects = memory.get(channel, n);
     if (objects === undefined) {
       return (await readStoredSegment(store, channel, published)) !== undefined;
     }
-    const n = segmentNumber(published.n);
     const puts: Promise<void>[] = [];
     const put = async (key: string, bytes: Uint8Array): Promise<void> => {
       if (!entry.put.has(key)) {
@@ -209,11 +209,7 @@ export class Committer {
   }
 
   async #writeRecord({ channel, published }: Pending): Promise<void> {
-    const key = storeKeys.commit(
-      channel,
-      segmentNumber(published.broadcast),
-      segmentNumber(published.n),
-    );
+    const key = storeKeys.commit(channel, published.broadcast, published.n);
     await this.#deps.store.put(key, Buffer.from(JSON.stringify(published)), {
       ifAbsent: true,
       contentType: 'application/json',

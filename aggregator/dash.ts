@@ -33,7 +33,7 @@ import {
   type Grid,
 } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
-import { segmentNumber } from '#common/time';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
@@ -97,8 +97,8 @@ const CLOCK = element('UTCTiming', {
 
 /** A stretch of numbers that all exist; `last` is undefined while the broadcast is on air. */
 export interface Run {
-  readonly first: number;
-  readonly last: number | undefined;
+  readonly first: SegmentNumber;
+  readonly last: SegmentNumber | undefined;
 }
 
 interface Addressing extends Run {
@@ -109,9 +109,14 @@ interface Addressing extends Run {
 }
 
 /** §5.3.9.6: every segment's exact length, equal ones in a row together. */
-function segmentTimeline(grid: Grid, rendition: Rendition, first: number, last: number): string {
+function segmentTimeline(
+  grid: Grid,
+  rendition: Rendition,
+  first: SegmentNumber,
+  last: SegmentNumber,
+): string {
   const rows: { readonly t: number; readonly d: number; r: number }[] = [];
-  for (let n = first; n <= last; n += 1) {
+  for (let n = first; n <= last; n = segmentNumber(n + 1)) {
     const { samples, sampleDuration, decodeTime } = expectedOf(grid, rendition.kind, n);
     const duration = samples * sampleDuration;
     const row = rows.at(-1);
@@ -134,7 +139,6 @@ function segmentTemplate(
   rendition: Rendition,
   { first, last, lead, hasOwnDurations }: Addressing,
 ): string {
-  const n = segmentNumber(first);
   const isVideo = rendition.kind === 'video';
   const init = inits.get(rendition.id);
   const timescale = isVideo ? grid.timescale : SAMPLE_RATE;
@@ -158,7 +162,7 @@ function segmentTemplate(
       duration: isListed ? undefined : duration,
       startNumber: first,
       presentationTimeOffset:
-        (isVideo ? firstFrame(grid, n) * grid.frameTicks : firstSample(grid, n)) -
+        (isVideo ? firstFrame(grid, first) * grid.frameTicks : firstSample(grid, first)) -
         (lead * timescale) / SAMPLE_RATE,
       initialization: init === undefined ? undefined : initTemplate(init),
       media: SEGMENT_TEMPLATE,

@@ -51,7 +51,7 @@ const LATER_IN_A_ROW = 3;
 /** The most a rendition can need by its rate limit, boxes included. */
 export function boundOf(grid: Grid, rendition: Rendition): number {
   const seconds = segmentSeconds(grid);
-  const { samples } = expectedOf(grid, rendition.kind, 0);
+  const { samples } = expectedOf(grid, rendition.kind, segmentNumber(0));
   const overhead = (8 * (FRAGMENT_OVERHEAD_BYTES + samples * SAMPLE_OVERHEAD_BYTES)) / seconds;
   const media =
     rendition.kind === 'video'

@@ -7,7 +7,7 @@ import { aacFramesOfFragment, fragmentStart, type Division } from '#common/divis
 import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, type Grid } from '#common/grid';
 import { boxes, readFragment } from '#common/mp4/read';
-import { segmentNumber } from '#common/time';
+import type { SegmentNumber } from '#common/time';
 import { timescaleOf, type Expected } from './verify.ts';
 
 /** What the grid says of fragment `k` of segment `n` of a rendition. */
@@ -15,19 +15,18 @@ export function expectedOfFragment(
   grid: Grid,
   division: Division,
   kind: Rendition['kind'],
-  n: number,
+  n: SegmentNumber,
   k: number,
 ): Expected {
-  const segment = segmentNumber(n);
   if (kind === 'video') {
     return {
       timescale: grid.timescale,
       samples: division.fragmentFrames,
       sampleDuration: grid.frameTicks,
-      decodeTime: fragmentStart(grid, division, segment, k) * grid.frameTicks,
+      decodeTime: fragmentStart(grid, division, n, k) * grid.frameTicks,
     };
   }
-  const { first, end } = aacFramesOfFragment(grid, division, segment, k);
+  const { first, end } = aacFramesOfFragment(grid, division, n, k);
   return {
     timescale: SAMPLE_RATE,
     samples: end - first,
@@ -41,7 +40,7 @@ export function partSeconds(
   grid: Grid,
   division: Division,
   kind: Rendition['kind'],
-  n: number,
+  n: SegmentNumber,
   k: number,
 ): number {
   let ticks = 0;

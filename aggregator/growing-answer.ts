@@ -2,6 +2,7 @@
  * Answers that grow: a segment or part whose fragments are published while it is sent, in chunked transfer (RFC 9112
  * §7.1). Every reader is given the same buffers; one that does not take them is dropped, and never waited for.
  */
+import type { SegmentNumber } from '#common/time';
 import { COMMON, type Exchange } from './answer.ts';
 import type { GrowingRendition, PlacedFragment } from './growing-rendition.ts';
 
@@ -11,7 +12,7 @@ const MAX_UNSENT_BYTES = 4 * 1024 ** 2;
 /** A run of a segment's fragments. */
 export interface GrowingRun {
   readonly growing: GrowingRendition;
-  readonly n: number;
+  readonly n: SegmentNumber;
   /** Fragments `[from, to)`. */
   readonly from: number;
   readonly to: number;

@@ -10,7 +10,7 @@ import type { HotFragment } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import { appendPublishedFragment } from '#common/published-fragments';
 import { execute, type Redis } from '#common/redis';
-import { milliseconds, segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { cutFragments } from './fragment.ts';
 import {
   GrowingRendition,
@@ -20,7 +20,7 @@ import {
 } from './growing-rendition.ts';
 import type { SegmentObjects } from './memory.ts';
 import type { OriginMetrics } from './metrics.ts';
-import { newestOf, type Timeline } from './timeline.ts';
+import { nextOf, type Timeline } from './timeline.ts';
 
 const RETRY_AFTER = milliseconds(500);
 /** Segments whose published fragments the stream keeps. */
@@ -43,7 +43,7 @@ export class GrowingBroadcast {
   readonly division: Division;
   readonly #deps: GrowingDeps;
   readonly #channel: string;
-  readonly #broadcast: number;
+  readonly #broadcast: SegmentNumber;
   readonly #renditions: ReadonlyMap<string, GrowingRendition>;
   readonly #noting = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
@@ -64,7 +64,7 @@ export class GrowingBroadcast {
           division: this.division,
           rendition,
           first: broadcast.broadcast,
-          uncommitted: (newestOf(timeline) ?? broadcast.broadcast - 1) + 1,
+          uncommitted: nextOf(timeline),
           initSha256: inits.get(rendition.id),
           noted: noted.filter(
             (fragment) =>
@@ -95,7 +95,7 @@ export class GrowingBroadcast {
   }
 
   /** No number after this one will come. */
-  endAt(last: number): void {
+  endAt(last: SegmentNumber): void {
     for (const rendition of this.#renditions.values()) {
       rendition.endAt(last);
     }
@@ -165,7 +165,7 @@ export class GrowingBroadcast {
   }
 
   /** All renditions of a segment, once each is whole and its bytes are here. */
-  objects(n: number): SegmentObjects | undefined {
+  objects(n: SegmentNumber): SegmentObjects | undefined {
     const objects = new Map(
       this.all().flatMap((growing) => {
         const bytes = growing.whole(n);
@@ -183,7 +183,7 @@ export class GrowingBroadcast {
   }
 
   /** A segment's bytes are in memory and its record is noted. */
-  commit(n: number): void {
+  commit(n: SegmentNumber): void {
     for (const growing of this.#renditions.values()) {
       growing.commit(n);
     }
@@ -193,7 +193,8 @@ export class GrowingBroadcast {
   async noteAgain(): Promise<void> {
     const pipeline = this.#deps.redis.pipeline();
     for (const growing of this.#renditions.values()) {
-      for (let n = growing.growing - NOTED_SEGMENTS; n <= growing.growing; n += 1) {
+      const oldest = segmentNumber(growing.growing - NOTED_SEGMENTS);
+      for (let n = oldest; n <= growing.growing; n = segmentNumber(n + 1)) {
         for (const fragment of growing.fragmentsOf(n)) {
           this.#note(pipeline, growing, fragment);
         }
@@ -285,7 +286,7 @@ export class GrowingBroadcast {
     const note: PublishedFragment = {
       broadcast: this.#broadcast,
       rendition: growing.rendition.id,
-      n: segmentNumber(n),
+      n,
       k,
       at: this.#deps.clock.now(),
       bytes,

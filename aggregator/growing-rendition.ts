@@ -9,6 +9,7 @@ import type { PublishedFragment } from '#common/contracts/segment';
 import type { Division } from '#common/division';
 import { PipelineError } from '#common/errors';
 import type { Grid } from '#common/grid';
+import { greatest, segmentNumber, type SegmentNumber } from '#common/time';
 import { expectedOfFragment, verifyFragment, verifyInit } from './fragment.ts';
 import type { SegmentBytes } from './verify.ts';
 
@@ -25,7 +26,7 @@ export const sha256 = (bytes: Uint8Array): string =>
 
 /** A fragment as it comes. */
 export interface OfferedFragment {
-  readonly n: number;
+  readonly n: SegmentNumber;
   readonly k: number;
   readonly bytes: Uint8Array;
   readonly init: Uint8Array;
@@ -33,7 +34,7 @@ export interface OfferedFragment {
 
 /** A fragment in its place. */
 export interface PlacedFragment {
-  readonly n: number;
+  readonly n: SegmentNumber;
   readonly k: number;
   readonly bytes: number;
   readonly sha256: string;
@@ -58,8 +59,8 @@ export interface GrowingOptions {
   readonly division: Division;
   readonly rendition: Rendition;
   /** The broadcast's first number, and the number of the first segment that is not committed. */
-  readonly first: number;
-  readonly uncommitted: number;
+  readonly first: SegmentNumber;
+  readonly uncommitted: SegmentNumber;
   readonly initSha256: string | undefined;
   /** This rendition's fragments that were noted before a restart, in order. */
   readonly noted: readonly PublishedFragment[];
@@ -70,18 +71,18 @@ export class GrowingRendition {
   readonly rendition: Rendition;
   readonly #grid: Grid;
   readonly #division: Division;
-  readonly #first: number;
+  readonly #first: SegmentNumber;
   /** Published fragments by segment; those of one are an unbroken run from 0. */
-  readonly #segments = new Map<number, PlacedFragment[]>();
-  readonly #wholes = new Map<number, Buffer>();
+  readonly #segments = new Map<SegmentNumber, PlacedFragment[]>();
+  readonly #wholes = new Map<SegmentNumber, Buffer>();
   readonly #waiting = new Map<number, PlacedFragment>();
   readonly #followers = new Set<Follower>();
   #taken: PlacedFragment[] = [];
   /** Places, counted over all segments: the next to be taken, and the next to be published. */
   #next: number;
   #published: number;
-  #committed: number;
-  #last = Number.POSITIVE_INFINITY;
+  #committed: SegmentNumber;
+  #last = segmentNumber(Number.POSITIVE_INFINITY);
   #init: Init | undefined;
 
   constructor({
@@ -97,7 +98,7 @@ export class GrowingRendition {
     this.#grid = grid;
     this.#division = division;
     this.#first = first;
-    this.#committed = uncommitted - 1;
+    this.#committed = segmentNumber(uncommitted - 1);
     this.#published = uncommitted * division.fragments;
     const hash = initSha256 ?? noted[0]?.initSha256;
     this.#init = hash === undefined ? undefined : { sha256: hash, bytes: undefined };
@@ -106,8 +107,8 @@ export class GrowingRendition {
   }
 
   /** The number being made: the one after the newest whole segment. */
-  get growing(): number {
-    return Math.floor(this.#published / this.#division.fragments);
+  get growing(): SegmentNumber {
+    return segmentNumber(Math.floor(this.#published / this.#division.fragments));
   }
 
   /** Its published fragments. */
@@ -126,7 +127,7 @@ export class GrowingRendition {
   }
 
   /** No number after this one will come. */
-  endAt(last: number): void {
+  endAt(last: SegmentNumber): void {
     this.#last = last;
     const end = (last + 1) * this.#division.fragments;
     for (const place of this.#waiting.keys()) {
@@ -207,27 +208,27 @@ export class GrowingRendition {
   }
 
   /** Published fragments of a segment, as far as they are remembered. */
-  fragmentsOf(n: number): readonly PlacedFragment[] {
+  fragmentsOf(n: SegmentNumber): readonly PlacedFragment[] {
     return this.#segments.get(n) ?? [];
   }
 
   /** Hashes of a segment's fragments whose places are taken, published or about to be. */
-  knows(n: number): readonly string[] {
+  knows(n: SegmentNumber): readonly string[] {
     const taken = this.#taken.filter((fragment) => fragment.n === n);
     return [...this.fragmentsOf(n), ...taken].map((fragment) => fragment.sha256);
   }
 
   /** Numbers from the first that is not committed on that are whole. */
-  get uncommitted(): readonly number[] {
-    const numbers: number[] = [];
-    for (let n = this.#committed + 1; n < this.growing; n += 1) {
+  get uncommitted(): readonly SegmentNumber[] {
+    const numbers: SegmentNumber[] = [];
+    for (let n = segmentNumber(this.#committed + 1); n < this.growing; n = segmentNumber(n + 1)) {
       numbers.push(n);
     }
     return numbers;
   }
 
   /** The bytes of a whole segment, while they are here. */
-  whole(n: number): SegmentBytes | undefined {
+  whole(n: SegmentNumber): SegmentBytes | undefined {
     const init = this.#init?.bytes;
     if (n >= this.growing || init === undefined) {
       return undefined;
@@ -253,8 +254,8 @@ export class GrowingRendition {
   }
 
   /** All renditions of `n` are committed: its bytes are elsewhere. */
-  commit(n: number): void {
-    this.#committed = Math.max(this.#committed, n);
+  commit(n: SegmentNumber): void {
+    this.#committed = greatest(this.#committed, n);
     this.#letGo(n);
   }
 
@@ -274,8 +275,8 @@ export class GrowingRendition {
       sha256: hash,
       data: undefined,
     });
-    const oldest = Math.max(this.#first, this.growing - KEPT);
-    for (let n = oldest; n < this.growing; n += 1) {
+    const oldest = greatest(this.#first, segmentNumber(this.growing - KEPT));
+    for (let n = oldest; n < this.growing; n = segmentNumber(n + 1)) {
       const run = Array.from({ length: fragments }, (_, k) => byPlace.get(n * fragments + k));
       if (run.every((fragment) => fragment !== undefined)) {
         this.#segments.set(n, run.map(placed));
@@ -301,7 +302,7 @@ export class GrowingRendition {
   }
 
   /** One for a place that is taken: the same bytes fill in what a restart has lost. */
-  #compare(n: number, k: number, bytes: Uint8Array, init: Uint8Array): OfferedTo {
+  #compare(n: SegmentNumber, k: number, bytes: Uint8Array, init: Uint8Array): OfferedTo {
     const known =
       this.#taken.find((fragment) => fragment.n === n && fragment.k === k) ??
       this.#segments.get(n)?.[k];
@@ -333,7 +334,7 @@ export class GrowingRendition {
     this.#init = { sha256: hash, bytes: init };
   }
 
-  #letGo(n: number): void {
+  #letGo(n: SegmentNumber): void {
     this.#wholes.delete(n);
     const fragments = this.#segments.get(n);
     if (fragments !== undefined) {
@@ -349,7 +350,7 @@ export class GrowingRendition {
       return;
     }
     // Bytes of what is not committed for so long come back with its result.
-    this.#letGo(this.growing - 1 - MAX_UNCOMMITTED);
+    this.#letGo(segmentNumber(this.growing - 1 - MAX_UNCOMMITTED));
     for (const n of this.#segments.keys()) {
       if (n < this.growing - KEPT && n <= this.#committed) {
         this.#segments.delete(n);

@@ -8,6 +8,7 @@ import type { AudioRendition, Rendition, VideoRendition } from '#common/contract
 import type { Division } from '#common/division';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, segmentSeconds, type Grid } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { partSeconds } from './fragment.ts';
 import type { Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
@@ -34,13 +35,13 @@ const isAudio = (rendition: Rendition): rendition is AudioRendition => rendition
 const seconds = (value: number): string => value.toFixed(6);
 
 /** Length of a segment of a rendition, in seconds: sound has a whole number of its own frames. */
-function durationOf(grid: Grid, rendition: Rendition, n: number): number {
+function durationOf(grid: Grid, rendition: Rendition, n: SegmentNumber): number {
   const { samples, sampleDuration, timescale } = expectedOf(grid, rendition.kind, n);
   return (samples * sampleDuration) / timescale;
 }
 
 /** §4.4.4.6: when a segment's first sample plays; exact for picture, to the nearest millisecond for sound. */
-function programDateTime(grid: Grid, rendition: Rendition, n: number): string {
+function programDateTime(grid: Grid, rendition: Rendition, n: SegmentNumber): string {
   const samples =
     rendition.kind === 'video'
       ? n * grid.segmentSamples
@@ -104,7 +105,7 @@ export interface MediaPlaylistOptions {
   /** Oldest first. Missing numbers between them are written as gaps. */
   readonly segments: readonly Published[];
   /** Number of the first segment when there is none to list. */
-  readonly first: number;
+  readonly first: SegmentNumber;
   /** Nothing will follow: §4.4.3.4. */
   readonly isEnded: boolean;
   /** The whole broadcast, for ever the same: §4.4.3.5 `VOD`. */
@@ -121,7 +122,7 @@ const HOLD_BACK_PARTS = 3;
 /** Another rendition's newest, §4.4.5.4. */
 export interface RenditionReport {
   readonly uri: string;
-  readonly msn: number;
+  readonly msn: SegmentNumber;
   readonly part: number;
 }
 
@@ -135,10 +136,10 @@ export interface GrowingPlaylistOptions {
   /** Hash of the init segment; undefined before the first fragment. */
   readonly init: string | undefined;
   /** Whole segments of this rendition, `[first, next)`. */
-  readonly first: number;
-  readonly next: number;
+  readonly first: SegmentNumber;
+  readonly next: SegmentNumber;
   /** Numbers below this have parts that nobody remembers. */
-  readonly partsFrom: number;
+  readonly partsFrom: SegmentNumber;
   /** Published parts of `next`. */
   readonly parts: number;
   readonly isEnded: boolean;
@@ -174,7 +175,7 @@ function serverControl({ grid, division, renditions }: GrowingPlaylistOptions): 
 /** §4.4.4.9: sound's frames each stand alone, a picture's first part begins with an IDR. */
 function partLine(
   { grid, division, rendition }: GrowingPlaylistOptions,
-  n: number,
+  n: SegmentNumber,
   k: number,
 ): string {
   return `#EXT-X-PART:${attributes({
@@ -190,20 +191,20 @@ function partLine(
 export function growingPlaylist(options: GrowingPlaylistOptions): string {
   const { grid, division, rendition, first, next, parts, init, isEnded, reports } = options;
   const target = targetDuration(grid);
-  const length = (n: number): number => durationOf(grid, rendition, n);
+  const length = (n: SegmentNumber): number => durationOf(grid, rendition, n);
   // From the end of the playlist back to the end of each segment.
   let behind = Array.from({ length: parts }, (_, k) =>
     partSeconds(grid, division, rendition.kind, next, k),
   ).reduce((sum, value) => sum + value, 0);
   let partsFrom = next;
   let skipTo = first;
-  for (let n = next - 1; n >= first; n -= 1) {
+  for (let n = segmentNumber(next - 1); n >= first; n = segmentNumber(n - 1)) {
     // §6.2.2: the parts of the last three target durations are listed.
     if (behind < PLAYERS_BEHIND_SEGMENTS * target && n >= options.partsFrom) {
       partsFrom = n;
     }
     if (behind > SKIP_TARGETS * target) {
-      skipTo = n + 1;
+      skipTo = segmentNumber(n + 1);
       break;
     }
     behind += length(n);
@@ -225,7 +226,7 @@ export function growingPlaylist(options: GrowingPlaylistOptions): string {
       `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(grid, rendition, first)}`,
     );
   }
-  for (let n = first + skipped; n < next; n += 1) {
+  for (let n = segmentNumber(first + skipped); n < next; n = segmentNumber(n + 1)) {
     for (let k = 0; n >= partsFrom && k < division.parts; k += 1) {
       lines.push(partLine(options, n, k));
     }
@@ -276,14 +277,14 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
   let map: string | undefined;
   let expected = first;
   for (const segment of segments) {
-    for (; expected < segment.n; expected += 1) {
+    for (; expected < segment.n; expected = segmentNumber(expected + 1)) {
       lines.push(
         '#EXT-X-GAP',
         `#EXTINF:${seconds(durationOf(grid, rendition, expected))},`,
         `${base}${segmentFile(expected)}`,
       );
     }
-    expected += 1;
+    expected = segmentNumber(expected + 1);
     const init = segment.renditions.find((item) => item.rendition === rendition.id)?.initSha256;
     if (init !== undefined && init !== map) {
       map = init;

@@ -1,7 +1,7 @@
 /** out_MQ: what workers made, what the scheduler began and ended. Every job may come twice and in any order. */
 import type { Broadcast, PublishedFragment, Result, SegmentJob } from '#common/contracts/segment';
 import { PipelineError, toPipelineError } from '#common/errors';
-import { milliseconds } from '#common/time';
+import { milliseconds, type SegmentNumber } from '#common/time';
 import type { Channels } from './channels.ts';
 import type { Committer } from './committer.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
@@ -108,7 +108,11 @@ export class Intake {
   }
 
   /** Jobs that need one broadcast at the same time share one restoration. */
-  #restore(channel: string, number: number, given?: Broadcast): Promise<LiveBroadcast | undefined> {
+  #restore(
+    channel: string,
+    number: SegmentNumber,
+    given?: Broadcast,
+  ): Promise<LiveBroadcast | undefined> {
     const key = `${channel}/${number}/${given === undefined ? 'found' : 'given'}`;
     const restoring =
       this.#restoring.get(key) ??
@@ -121,7 +125,7 @@ export class Intake {
 
   async #restoreOne(
     channel: string,
-    number: number,
+    number: SegmentNumber,
     given: Broadcast | undefined,
   ): Promise<LiveBroadcast | undefined> {
     const { rebuild, channels, committer, recordings, open, readFragments } = this.#deps;

@@ -12,7 +12,7 @@ import type { HotFragment } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
-import { milliseconds, segmentNumber } from '#common/time';
+import { greatest, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { UPDATE_SECONDS } from './dash.ts';
 import { GrowingBroadcast } from './growing-broadcast.ts';
 import type { SegmentMemory, SegmentObjects } from './memory.ts';
@@ -21,7 +21,7 @@ import { acceptedKey, declaredKey } from './names.ts';
 import { readSegment, type ByteSources } from './segment-bytes.ts';
 import { Sequence } from './sequence.ts';
 import {
-  newestOf,
+  nextOf,
   recordOf,
   windowLength,
   withBroadcast,
@@ -73,7 +73,7 @@ export class LiveBroadcast {
     this.#growing =
       timeline.broadcast.profile === 'standard' ? undefined : this.#grow(timeline, noted);
     const { broadcast, last } = timeline.broadcast;
-    this.#sequence = new Sequence(broadcast, (newestOf(timeline) ?? broadcast - 1) + 1);
+    this.#sequence = new Sequence(broadcast, nextOf(timeline));
     if (last !== null) {
       this.#sequence.endAt(last);
       this.#growing?.endAt(last);
@@ -102,8 +102,8 @@ export class LiveBroadcast {
   }
 
   /** The newest published number; below the first while there is none. */
-  get newest(): number {
-    return this.#sequence.next - 1;
+  get newest(): SegmentNumber {
+    return segmentNumber(this.#sequence.next - 1);
   }
 
   /** Accepted and not published yet. */
@@ -145,7 +145,7 @@ export class LiveBroadcast {
       return;
     }
     // Whoever ended it may not have known of the newest: what is published stays.
-    const last = Math.max(broadcast.last, this.newest);
+    const last = greatest(broadcast.last, this.newest);
     this.#sequence.endAt(last);
     this.#growing?.endAt(last);
     this.#change(withBroadcast(this.#timeline, { ...broadcast, last }));
@@ -158,7 +158,7 @@ export class LiveBroadcast {
 
   /** A segment's bytes are lost: it and those before it are no longer listed. */
   forget(published: Published): void {
-    this.#change(withoutBefore(this.#timeline, published.n + 1));
+    this.#change(withoutBefore(this.#timeline, segmentNumber(published.n + 1)));
   }
 
   /** Resolves when nothing more can be published with what has come. */

@@ -4,6 +4,7 @@ import type { Reload } from '#common/contracts/delivery';
 import type { Rendition } from '#common/contracts/rendition';
 import { divisionOf } from '#common/division';
 import { segmentSeconds } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import {
   answerDocument,
   answerLater,
@@ -60,7 +61,7 @@ function playlistState(live: LiveBroadcast, id: string, reload: Reload): ReloadS
   const { growing, timeline } = live;
   const { grid } = timeline;
   if (growing === undefined) {
-    const position = { next: live.newest + 1, parts: 0 };
+    const position = { next: segmentNumber(live.newest + 1), parts: 0 };
     return live.isComplete
       ? 'ready'
       : reloadState(grid, divisionOf(grid, 'standard'), position, reload);

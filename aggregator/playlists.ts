@@ -8,6 +8,7 @@ import {
   type Reload,
 } from '#common/contracts/delivery';
 import type { Rendition } from '#common/contracts/rendition';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { liveManifest, recordingManifest, type Run } from './dash.ts';
 import type { GrowingBroadcast } from './growing-broadcast.ts';
 import { positionOf } from './reload.ts';
@@ -90,7 +91,7 @@ export class Playlists {
         grid,
         rendition,
         segments,
-        first: live.newest + 1,
+        first: segmentNumber(live.newest + 1),
         isEnded: live.isComplete,
         isRecording: false,
         base: '',
@@ -201,8 +202,8 @@ export class Playlists {
     const { next, parts } = positionOf(growing, rendition.id);
     const isEnded = track?.isEnded === true;
     let partsFrom = next;
-    while ((track?.fragmentsOf(partsFrom - 1).length ?? 0) > 0) {
-      partsFrom -= 1;
+    while ((track?.fragmentsOf(segmentNumber(partsFrom - 1)).length ?? 0) > 0) {
+      partsFrom = segmentNumber(partsFrom - 1);
     }
     const text = growingPlaylist({
       grid,
@@ -210,7 +211,7 @@ export class Playlists {
       rendition,
       renditions: broadcast.renditions,
       init: track?.init?.sha256,
-      first: segments[0]?.n ?? live.newest + 1,
+      first: segments[0]?.n ?? segmentNumber(live.newest + 1),
       next,
       partsFrom,
       parts,
@@ -257,7 +258,7 @@ export class Playlists {
 
 /** The unbroken runs of numbers a recording has; one, unless something was lost. */
 export function runsOf({ segments }: Timeline): Run[] {
-  const runs: { first: number; last: number }[] = [];
+  const runs: { first: SegmentNumber; last: SegmentNumber }[] = [];
   for (const { n } of segments) {
     const run = runs.at(-1);
     if (run !== undefined && n === run.last + 1) {

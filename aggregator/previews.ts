@@ -2,11 +2,11 @@
 import { LRUCache } from 'lru-cache';
 import { storeKeys } from '#common/contracts/names';
 import type { ObjectStore } from '#common/store/store';
-import { segmentNumber } from '#common/time';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 
 /** A preview and the segment it shows. */
 export interface Preview {
-  readonly n: number;
+  readonly n: SegmentNumber;
   readonly image: Buffer;
 }
 
@@ -26,7 +26,7 @@ export class Previews {
   }
 
   /** The preview of the newest segment, or of one just before it. Requests at one time share one look. */
-  async latest(channel: string, newest: number): Promise<Preview | undefined> {
+  async latest(channel: string, newest: SegmentNumber): Promise<Preview | undefined> {
     const kept = this.#kept.get(channel);
     if (kept?.n === newest) {
       return kept;
@@ -42,14 +42,14 @@ export class Previews {
 
   async #look(
     channel: string,
-    newest: number,
+    newest: SegmentNumber,
     kept: Preview | undefined,
   ): Promise<Preview | undefined> {
-    for (let n = newest; n > newest - BACK && n >= 0; n -= 1) {
+    for (let n = newest; n > newest - BACK && n >= 0; n = segmentNumber(n - 1)) {
       if (kept?.n === n) {
         return kept;
       }
-      const image = await this.#store.get(storeKeys.preview(channel, segmentNumber(n)));
+      const image = await this.#store.get(storeKeys.preview(channel, n));
       if (image !== undefined) {
         const found = { n, image };
         this.#kept.set(channel, found);

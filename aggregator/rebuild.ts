@@ -19,7 +19,7 @@ import { readPublishedFragments } from '#common/published-fragments';
 import { readPublished } from '#common/published-stream';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
-import { segmentNumber } from '#common/time';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { declare, declaredSchema, firstDeclared, type Declared } from './declared.ts';
 import type { SegmentMemory } from './memory.ts';
 import { acceptedKey, declaredKey } from './names.ts';
@@ -53,12 +53,13 @@ export interface Rebuilt {
 /** Channels that have broadcasts in the store, with their numbers, ascending. */
 export async function findBroadcasts(
   store: RebuildDeps['store'],
-): Promise<ReadonlyMap<string, readonly number[]>> {
-  const found = new Map<string, number[]>();
+): Promise<ReadonlyMap<string, readonly SegmentNumber[]>> {
+  const found = new Map<string, SegmentNumber[]>();
   for await (const key of store.list('broadcasts/')) {
     const match = /^broadcasts\/([a-z0-9-]+)\/(\d+)\.json$/.exec(key);
     if (match?.[1] !== undefined) {
-      found.set(match[1], [...(found.get(match[1]) ?? []), Number(match[2])]);
+      const number = segmentNumber(Number(match[2]));
+      found.set(match[1], [...(found.get(match[1]) ?? []), number]);
     }
   }
   for (const numbers of found.values()) {
@@ -142,16 +143,13 @@ async function restoreBytes(
 export async function isDone(
   { store }: Pick<RebuildDeps, 'store'>,
   channel: string,
-  number: number,
+  number: SegmentNumber,
 ): Promise<boolean> {
   const broadcast = await readBroadcast(store, channel, number);
   if (broadcast === undefined || broadcast.last === null) {
     return false;
   }
-  const committed = await listNumbers(
-    store,
-    storeKeys.commitPrefix(channel, segmentNumber(number)),
-  );
+  const committed = await listNumbers(store, storeKeys.commitPrefix(channel, number));
   return committed.length === broadcast.last - number + 1;
 }
 
@@ -162,7 +160,7 @@ async function readCommitted(
   atMost: number,
 ): Promise<Published[]> {
   const { channel, broadcast: number } = broadcast;
-  const prefix = storeKeys.commitPrefix(channel, segmentNumber(number));
+  const prefix = storeKeys.commitPrefix(channel, number);
   const numbers = (await listNumbers(store, prefix)).slice(-2 * atMost);
   return readCommits(store, channel, number, numbers);
 }
@@ -183,7 +181,7 @@ const isNew = ({ fps, broadcast, last }: Broadcast, clock: Clock): boolean =>
 export async function rebuildBroadcast(
   deps: RebuildDeps,
   channel: string,
-  number: number,
+  number: SegmentNumber,
   given?: Broadcast,
 ): Promise<Rebuilt | undefined> {
   const { redis, store, clock, logger } = deps;

@@ -12,7 +12,7 @@ import {
   type Published,
 } from '#common/contracts/segment';
 import type { ObjectStore } from '#common/store/store';
-import { segmentNumber } from '#common/time';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { declare, firstDeclared } from './declared.ts';
 import { restoreTimeline, type Timeline } from './timeline.ts';
 
@@ -29,12 +29,12 @@ type RecordStore = Pick<ObjectStore, 'get' | 'list'>;
 const numberOf = (key: string): number => Number(/\/(\d+)\.json$/.exec(key)?.[1] ?? Number.NaN);
 
 /** Numbers of the JSON records under a prefix, ascending. */
-export async function listNumbers(store: RecordStore, prefix: string): Promise<number[]> {
-  const numbers: number[] = [];
+export async function listNumbers(store: RecordStore, prefix: string): Promise<SegmentNumber[]> {
+  const numbers: SegmentNumber[] = [];
   for await (const key of store.list(prefix)) {
     const n = numberOf(key);
     if (Number.isSafeInteger(n)) {
-      numbers.push(n);
+      numbers.push(segmentNumber(n));
     }
   }
   return numbers.toSorted((a, b) => a - b);
@@ -44,9 +44,9 @@ export async function listNumbers(store: RecordStore, prefix: string): Promise<n
 export async function readBroadcast(
   store: RecordStore,
   channel: string,
-  broadcast: number,
+  broadcast: SegmentNumber,
 ): Promise<Broadcast | undefined> {
-  const bytes = await store.get(storeKeys.broadcast(channel, segmentNumber(broadcast)));
+  const bytes = await store.get(storeKeys.broadcast(channel, broadcast));
   return bytes === undefined
     ? undefined
     : broadcastSchema.parse(JSON.parse(bytes.toString('utf8')));
@@ -56,10 +56,10 @@ export async function readBroadcast(
 export async function readCommit(
   store: RecordStore,
   channel: string,
-  broadcast: number,
-  n: number,
+  broadcast: SegmentNumber,
+  n: SegmentNumber,
 ): Promise<Published | undefined> {
-  const key = storeKeys.commit(channel, segmentNumber(broadcast), segmentNumber(n));
+  const key = storeKeys.commit(channel, broadcast, n);
   const bytes = await store.get(key);
   return bytes === undefined
     ? undefined
@@ -70,8 +70,8 @@ export async function readCommit(
 export async function readCommits(
   store: RecordStore,
   channel: string,
-  broadcast: number,
-  numbers: readonly number[],
+  broadcast: SegmentNumber,
+  numbers: readonly SegmentNumber[],
 ): Promise<Published[]> {
   const limit = pLimit(CONCURRENT);
   const records = await Promise.all(
@@ -85,7 +85,7 @@ export class Recordings {
   readonly #store: RecordStore;
   readonly #commits = new LRUCache<string, Published>({ max: MAX_RECORDS });
   readonly #recordings: LRUCache<string, Timeline>;
-  readonly #starts: LRUCache<string, number[]>;
+  readonly #starts: LRUCache<string, SegmentNumber[]>;
 
   constructor(store: RecordStore) {
     this.#store = store;
@@ -94,7 +94,7 @@ export class Recordings {
       sizeCalculation: (timeline) => timeline.segments.length + 1,
       fetchMethod: async (key, _stale, { options }) => {
         const [channel = '', broadcast = ''] = key.split('/');
-        const timeline = await this.#read(channel, Number(broadcast));
+        const timeline = await this.#read(channel, segmentNumber(Number(broadcast)));
         if (timeline !== undefined && !isWhole(timeline)) {
           options.ttl = UNFINISHED_MS;
         }
@@ -114,7 +114,11 @@ export class Recordings {
   }
 
   /** A commit record; undefined when the segment is not known to be stored. */
-  async commitOf(channel: string, broadcast: number, n: number): Promise<Published | undefined> {
+  async commitOf(
+    channel: string,
+    broadcast: SegmentNumber,
+    n: SegmentNumber,
+  ): Promise<Published | undefined> {
     const key = `${channel}/${broadcast}/${n}`;
     const known = this.#commits.get(key) ?? (await readCommit(this.#store, channel, broadcast, n));
     if (known !== undefined) {
@@ -124,7 +128,7 @@ export class Recordings {
   }
 
   /** The broadcast a segment number belongs to, if there is one. */
-  async broadcastOf(channel: string, n: number): Promise<number | undefined> {
+  async broadcastOf(channel: string, n: SegmentNumber): Promise<SegmentNumber | undefined> {
     const starts = (await this.#starts.fetch(channel)) ?? [];
     return starts.findLast((start) => start <= n);
   }
@@ -136,16 +140,16 @@ export class Recordings {
   }
 
   /** A whole broadcast that has ended, with what is committed of it; undefined if there is none. */
-  async timelineOf(channel: string, broadcast: number): Promise<Timeline | undefined> {
+  async timelineOf(channel: string, broadcast: SegmentNumber): Promise<Timeline | undefined> {
     return this.#recordings.fetch(`${channel}/${broadcast}`);
   }
 
-  async #read(channel: string, number: number): Promise<Timeline | undefined> {
+  async #read(channel: string, number: SegmentNumber): Promise<Timeline | undefined> {
     const broadcast = await readBroadcast(this.#store, channel, number);
     if (broadcast === undefined || broadcast.last === null) {
       return undefined;
     }
-    const prefix = storeKeys.commitPrefix(channel, segmentNumber(number));
+    const prefix = storeKeys.commitPrefix(channel, number);
     const numbers = await listNumbers(this.#store, prefix);
     // One by one into the cache: what was read is not read again when another one failed.
     const records = await pLimit(CONCURRENT).map(numbers, (n) => this.commitOf(channel, number, n));

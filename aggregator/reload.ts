@@ -2,6 +2,7 @@
 import type { Reload } from '#common/contracts/delivery';
 import type { Division } from '#common/division';
 import { segmentSeconds, type Grid } from '#common/grid';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import type { GrowingBroadcast } from './growing-broadcast.ts';
 
 /** Segments ahead of the last whole one that may be asked for. */
@@ -12,10 +13,10 @@ const PARTS_AHEAD_SECONDS = 3;
 /** How far a rendition's playlist goes. */
 export interface Position {
   /** The number being made, and its published parts. */
-  readonly next: number;
+  readonly next: SegmentNumber;
   readonly parts: number;
   /** The newest part. */
-  readonly msn: number;
+  readonly msn: SegmentNumber;
   readonly part: number;
 }
 
@@ -23,10 +24,10 @@ export interface Position {
 export function positionOf(broadcast: GrowingBroadcast, rendition: string): Position {
   const { division } = broadcast;
   const growing = broadcast.get(rendition);
-  const next = growing?.growing ?? 0;
+  const next = growing?.growing ?? segmentNumber(0);
   const parts = Math.floor((growing?.fragments ?? 0) / division.fragmentsOfPart);
   return parts === 0
-    ? { next, parts, msn: next - 1, part: division.parts - 1 }
+    ? { next, parts, msn: segmentNumber(next - 1), part: division.parts - 1 }
     : { next, parts, msn: next, part: parts - 1 };
 }
 

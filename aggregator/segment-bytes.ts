@@ -7,7 +7,7 @@ import { PipelineError } from '#common/errors';
 import { readHotSegment } from '#common/hot-segments';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
-import { segmentNumber } from '#common/time';
+import type { SegmentNumber } from '#common/time';
 import type { SegmentObjects } from './memory.ts';
 import type { SegmentBytes } from './verify.ts';
 
@@ -20,11 +20,11 @@ export interface ByteSources {
 async function readStored(
   store: ByteSources['store'],
   channel: string,
-  n: number,
+  n: SegmentNumber,
   item: Pick<Made, 'rendition' | 'initSha256'>,
 ): Promise<SegmentBytes | undefined> {
   const [data, init] = await Promise.all([
-    store.get(storeKeys.segment(channel, item.rendition, segmentNumber(n))),
+    store.get(storeKeys.segment(channel, item.rendition, n)),
     store.get(storeKeys.init(channel, item.rendition, initHash(item.initSha256))),
   ]);
   return data === undefined || init === undefined ? undefined : { init, data };

@@ -3,7 +3,7 @@ import type { Clock } from '#common/clock';
 import { storeKeys } from '#common/contracts/names';
 import { segmentOfTime, segmentSeconds, timeOfSegment } from '#common/grid';
 import type { ObjectStore } from '#common/store/store';
-import { milliseconds, segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import {
   IMMUTABLE,
   answerLater,
@@ -46,7 +46,7 @@ type Of<Kind extends Route['kind']> = Extract<Route, { kind: Kind }>;
 interface Wanted {
   readonly channel: string;
   readonly rendition: string;
-  readonly n: number;
+  readonly n: SegmentNumber;
   readonly k: number | undefined;
 }
 
@@ -175,7 +175,9 @@ export class Segments {
     const have = growing.fragmentsOf(n).slice(from, to);
     if (have.length === 0) {
       const { last } = live.timeline.broadcast;
-      return this.#isAboutToBe(live, n, growing.growing - 1, last) ? 'wait' : undefined;
+      return this.#isAboutToBe(live, n, segmentNumber(growing.growing - 1), last)
+        ? 'wait'
+        : undefined;
     }
     const bytes = have.flatMap(({ data }) => (data === undefined ? [] : [data]));
     if (bytes.length < have.length) {
@@ -200,7 +202,12 @@ export class Segments {
    * one more, for players whose clock is ahead of ours.
    * Just beyond the end requests are held too, while players play to the end: a 404 is an error to dash.js.
    */
-  #isAboutToBe(live: LiveBroadcast, n: number, newest: number, last: number | null): boolean {
+  #isAboutToBe(
+    live: LiveBroadcast,
+    n: SegmentNumber,
+    newest: SegmentNumber,
+    last: SegmentNumber | null,
+  ): boolean {
     const { grid } = live.timeline;
     const now = this.#deps.clock.now();
     if (last !== null && n > last) {
@@ -211,7 +218,7 @@ export class Segments {
 
   /** A segment of which the commit record says that it is stored. */
   async #stored(
-    broadcast: number,
+    broadcast: SegmentNumber,
     wanted: Wanted,
     bounds?: Bounds,
   ): Promise<MediaObject | undefined> {
@@ -221,7 +228,7 @@ export class Segments {
     if (item === undefined) {
       return undefined;
     }
-    const key = storeKeys.segment(channel, rendition, segmentNumber(n));
+    const key = storeKeys.segment(channel, rendition, n);
     if (wanted.k === undefined || bounds?.end === undefined) {
       return mediaObject(etagOf(wanted), item.bytes, (range) => this.#deps.store.open(key, range));
     }

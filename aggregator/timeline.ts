@@ -1,6 +1,7 @@
 /** What is known of one broadcast's published segments, and which of them playlists list. Pure: every change is a new value. */
 import type { Broadcast, Published } from '#common/contracts/segment';
 import { gridOf, segmentSeconds, type Grid } from '#common/grid';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 import { declare, firstDeclared, type Declared } from './declared.ts';
 
 /** One broadcast, as its manifests tell it. */
@@ -78,15 +79,18 @@ export function withBroadcast(timeline: Timeline, broadcast: Broadcast): Timelin
 }
 
 /** Nothing before `n` is listed any more: its bytes are lost to memory and not in the store. */
-export function withoutBefore(timeline: Timeline, n: number): Timeline {
+export function withoutBefore(timeline: Timeline, n: SegmentNumber): Timeline {
   return { ...timeline, segments: timeline.segments.filter((segment) => segment.n >= n) };
 }
 
-/** The newest published number. */
-export const newestOf = (timeline: Timeline): number | undefined => timeline.segments.at(-1)?.n;
+/** The number to publish next. */
+export function nextOf({ broadcast, segments }: Timeline): SegmentNumber {
+  const newest = segments.at(-1)?.n;
+  return newest === undefined ? broadcast.broadcast : segmentNumber(newest + 1);
+}
 
 /** The record of segment `n`, if it is in the window. */
-export function recordOf(timeline: Timeline, n: number): Published | undefined {
+export function recordOf(timeline: Timeline, n: SegmentNumber): Published | undefined {
   const oldest = timeline.segments[0];
   return oldest === undefined ? undefined : timeline.segments[n - oldest.n];
 }

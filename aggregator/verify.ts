@@ -15,7 +15,7 @@ import {
   type Grid,
 } from '#common/grid';
 import { findBox, readFragment } from '#common/mp4/read';
-import { segmentNumber } from '#common/time';
+import type { Milliseconds, SegmentNumber } from '#common/time';
 
 /** Bytes of one rendition of a segment, with the init segment they need. */
 export interface SegmentBytes {
@@ -37,17 +37,16 @@ export interface Expected {
 }
 
 /** What the grid says of segment `n` of a rendition. */
-export function expectedOf(grid: Grid, kind: Rendition['kind'], n: number): Expected {
-  const segment = segmentNumber(n);
+export function expectedOf(grid: Grid, kind: Rendition['kind'], n: SegmentNumber): Expected {
   if (kind === 'video') {
     return {
       timescale: grid.timescale,
       samples: grid.segmentFrames,
       sampleDuration: grid.frameTicks,
-      decodeTime: firstFrame(grid, segment) * grid.frameTicks,
+      decodeTime: firstFrame(grid, n) * grid.frameTicks,
     };
   }
-  const { first, end } = aacFramesOf(grid, segment);
+  const { first, end } = aacFramesOf(grid, n);
   return {
     timescale: SAMPLE_RATE,
     samples: end - first,
@@ -133,7 +132,7 @@ export function verifyResult(
 }
 
 /** The record of a verified result. */
-export function publishedOf(result: Result, at: number): Published {
+export function publishedOf(result: Result, at: Milliseconds): Published {
   return {
     broadcast: result.broadcast,
     n: result.n,
@@ -153,7 +152,7 @@ export function publishedOf(result: Result, at: number): Published {
 export function publishedBytes(
   result: Result,
   objects: ReadonlyMap<string, SegmentBytes>,
-  at: number,
+  at: Milliseconds,
 ): Published {
   return {
     ...publishedOf(result, at),

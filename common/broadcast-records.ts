@@ -3,7 +3,7 @@ import { storeKeys } from './contracts/names.ts';
 import { broadcastSchema, type Broadcast } from './contracts/segment.ts';
 import { readJson } from './json.ts';
 import type { ObjectStore } from './store/store.ts';
-import { segmentNumber } from './time.ts';
+import { segmentNumber, type SegmentNumber } from './time.ts';
 
 /** Every broadcast of a channel that the store knows, newest first. */
 export async function readBroadcasts(
@@ -11,16 +11,16 @@ export async function readBroadcasts(
   channel: string,
   most = Number.POSITIVE_INFINITY,
 ): Promise<Broadcast[]> {
-  const numbers: number[] = [];
+  const numbers: SegmentNumber[] = [];
   for await (const key of store.list(storeKeys.broadcastPrefix(channel))) {
     const number = /\/(\d+)\.json$/.exec(key)?.[1];
     if (number !== undefined) {
-      numbers.push(Number(number));
+      numbers.push(segmentNumber(Number(number)));
     }
   }
   const records: Broadcast[] = [];
   for (const number of numbers.toSorted((a, b) => b - a).slice(0, most)) {
-    const body = await store.get(storeKeys.broadcast(channel, segmentNumber(number)));
+    const body = await store.get(storeKeys.broadcast(channel, number));
     const record = readJson(broadcastSchema, body?.toString('utf8'));
     if (record !== undefined) {
       records.push(record);

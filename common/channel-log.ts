@@ -1,6 +1,7 @@
 /** The channel's log as a Redis Stream: appending, fenced marks, and one blocking read over many channels. */
 import {
   logEntrySchema,
+  logText,
   type IngestEntry,
   type LogEntry,
   type MarkEntry,
@@ -34,7 +35,7 @@ export function appendToLog(
   channel: string,
   entry: IngestEntry,
 ): void {
-  pipeline.xadd(redisKeys.log(channel), '*', 'e', JSON.stringify(entry));
+  pipeline.xadd(redisKeys.log(channel), '*', 'e', logText(entry));
 }
 
 const APPEND_MARKS = `
@@ -60,7 +61,7 @@ export async function appendMarks(
     redisKeys.lease,
     redisKeys.log(channel),
     leaseValue(lease),
-    ...marks.map((mark) => JSON.stringify(mark)),
+    ...marks.map(logText),
   );
   if (typeof last !== 'string') {
     throw new PipelineError('LEASE_LOST', 'another scheduler leads; this one stops deciding');

@@ -1,6 +1,7 @@
 /** Which segments could lately not be made and became filler, and why: noted by the leader, told in the status. */
 import { z } from 'zod';
 import { redisKeys } from './contracts/names.ts';
+import { segmentNumberSchema } from './contracts/units.ts';
 import { readJson } from './json.ts';
 import type { Redis } from './redis.ts';
 
@@ -10,7 +11,7 @@ const NOTED_SECONDS = 600;
 /** Of the reason, which ends with what ffmpeg said last. */
 const MOST_REASON = 200;
 
-const fillerSchema = z.strictObject({ n: z.int().min(0), reason: z.string() });
+const fillerSchema = z.strictObject({ n: segmentNumberSchema, reason: z.string() });
 /** A segment number that shows the slate because its task failed for good. */
 export type Filler = z.infer<typeof fillerSchema>;
 

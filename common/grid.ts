@@ -121,6 +121,10 @@ export const segmentSeconds = (grid: Grid): number => grid.segmentSamples / SAMP
 export const segmentOfFrame = (grid: Grid, frame: FrameIndex): SegmentNumber =>
   segmentNumber(Math.floor(frame / grid.segmentFrames));
 
+/** The segment whose place holds a 48 kHz position. */
+export const segmentOfSample = (grid: Grid, sample: SamplePosition): SegmentNumber =>
+  segmentNumber(Math.floor(sample / grid.segmentSamples));
+
 /** The first whole segment at or after a frame. */
 export const firstWholeSegment = (grid: Grid, frame: FrameIndex): SegmentNumber =>
   segmentNumber(Math.ceil(frame / grid.segmentFrames));

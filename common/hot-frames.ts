@@ -5,13 +5,13 @@
 import { z } from 'zod';
 import type { AudioFrame, CodedFrame, VideoFrame } from './contracts/frame.ts';
 import { redisKeys } from './contracts/names.ts';
+import { frameIndexSchema, samplePositionSchema } from './contracts/units.ts';
 import type { ChainableCommander, Redis } from './redis.ts';
-import { frameIndex, samplePosition } from './time.ts';
 
 const int = z.int().min(0);
 const headerSchema = z.union([
-  z.tuple([z.literal('v'), int, z.int(), int]),
-  z.tuple([z.literal('a'), int, int, int, int, z.string()]),
+  z.tuple([z.literal('v'), frameIndexSchema, z.int(), int]),
+  z.tuple([z.literal('a'), samplePositionSchema, int, int, int, z.string()]),
 ]);
 
 function header(frame: CodedFrame): string {
@@ -79,13 +79,13 @@ function parseFrame(seq: number, head: string, data: Buffer): CodedFrame {
   const parsed = headerSchema.parse(JSON.parse(head));
   if (parsed[0] === 'v') {
     const [, index, dts, flags] = parsed;
-    return { kind: 'video', seq, index: frameIndex(index), dts, flags, data } satisfies VideoFrame;
+    return { kind: 'video', seq, index, dts, flags, data } satisfies VideoFrame;
   }
   const [, origin, k, rate, channels, config] = parsed;
   return {
     kind: 'audio',
     seq,
-    origin: samplePosition(origin),
+    origin,
     k,
     rate,
     channels,

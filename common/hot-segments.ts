@@ -1,6 +1,7 @@
 /** Finished segments on their way from worker to origin: one Redis Stream per rendition, the last few only. */
 import { redisKeys } from './contracts/names.ts';
 import type { Redis } from './redis.ts';
+import { segmentNumber, type SegmentNumber } from './time.ts';
 
 /** Segments kept per rendition: some 16 s, enough for an origin's restart. */
 const KEPT = 8;
@@ -8,7 +9,7 @@ const EXPIRY_SECONDS = 120;
 
 /** A finished segment of one rendition. */
 export interface HotSegment {
-  readonly n: number;
+  readonly n: SegmentNumber;
   readonly init: Uint8Array;
   readonly data: Uint8Array;
 }
@@ -48,7 +49,7 @@ export async function readHotSegment(
   channel: string,
   rendition: string,
   id: string,
-): Promise<{ n: number; init: Buffer; data: Buffer } | undefined> {
+): Promise<{ n: SegmentNumber; init: Buffer; data: Buffer } | undefined> {
   const entries = await redis.xrangeBuffer(redisKeys.hotSegments(channel, rendition), id, id);
   const fields = entries[0]?.[1];
   if (fields === undefined) {
@@ -59,5 +60,5 @@ export async function readHotSegment(
     return undefined;
   }
   // A short reply is a slice of the whole read from the socket, which an init segment kept for long would keep with it.
-  return { n: Number(n.toString('latin1')), init: Buffer.from(init), data };
+  return { n: segmentNumber(Number(n.toString('latin1'))), init: Buffer.from(init), data };
 }

@@ -37,5 +37,8 @@ export const soundClosedAt = (grid: Grid, n: SegmentNumber): SamplePosition =>
   samplePosition(encodedSamplesOf(grid, n).to + AAC_FRAME_SAMPLES);
 
 /** 48 kHz position, rounded down, of a source sample of a run that begins at `origin`. */
-export const positionInRun = (origin: number, rate: number, sourceSample: number): number =>
-  origin + Math.floor((sourceSample * SAMPLE_RATE) / rate);
+export const positionInRun = (
+  origin: SamplePosition,
+  rate: number,
+  sourceSample: number,
+): SamplePosition => samplePosition(origin + Math.floor((sourceSample * SAMPLE_RATE) / rate));

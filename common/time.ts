@@ -29,5 +29,12 @@ export const samplePosition = (value: number): SamplePosition => value as Sample
 /** Brands an AAC frame index; it must be a whole number. */
 export const aacFrameIndex = (value: number): AacFrameIndex => value as AacFrameIndex;
 
+/** The least of values of one unit, which it keeps; infinite of none. */
+export const least = <Unit extends number>(...values: readonly Unit[]): Unit =>
+  Math.min(...values) as Unit;
+/** The greatest of values of one unit, which it keeps; minus infinity of none. */
+export const greatest = <Unit extends number>(...values: readonly Unit[]): Unit =>
+  Math.max(...values) as Unit;
+
 /** Seconds to milliseconds. */
 export const fromSeconds = (seconds: number): Milliseconds => milliseconds(seconds * 1000);

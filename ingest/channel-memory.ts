@@ -8,7 +8,7 @@ import { gridOf, placeOfTime, type FpsName } from '#common/grid';
 import { withDeadline } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
-import { frameIndex, milliseconds, type FrameIndex } from '#common/time';
+import { greatest, milliseconds, type FrameIndex } from '#common/time';
 
 /** Real milliseconds that Redis has to answer; a session does not wait longer to begin. */
 const DEADLINE_MS = 2000;
@@ -77,16 +77,16 @@ export class ChannelMemory {
       'COUNT',
       LOOK_BACK,
     );
-    let last: number | undefined;
+    let last: FrameIndex | undefined;
     for (const [, fields] of entries) {
       const entry = logEntrySchema.safeParse(JSON.parse(fields[1] ?? 'null')).data;
       if (entry?.t === 'frames') {
-        for (const [, index] of entry.v) {
-          last = Math.max(last ?? index, index);
+        for (const { index } of entry.v) {
+          last = greatest(last ?? index, index);
         }
       }
     }
-    return last === undefined ? undefined : frameIndex(last);
+    return last;
   }
 
   async #ask<T>(question: Promise<T>, otherwise: T): Promise<T> {

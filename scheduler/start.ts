@@ -3,6 +3,7 @@ import { Gauge } from 'prom-client';
 import { redisKeys } from '#common/contracts/names';
 import { openLogFollower } from '#common/log-follower';
 import type { ServiceContext } from '#common/service';
+import { openStreamFollower } from '#common/stream-follower';
 import { openChannels } from './channels.ts';
 import { takeChunkJobs } from './chunk-jobs.ts';
 import type { SchedulerConfig } from './config.ts';
@@ -39,6 +40,10 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
     'log',
     openLogFollower({ redis, logRedis: connect('log'), logger }),
   );
+  const streams = lifecycle.own(
+    'streams',
+    openStreamFollower({ redis, readRedis: connect('streams'), logger }),
+  );
   const memory = new ChannelMemory();
   const lease = keepLease({
     redis,
@@ -47,7 +52,7 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
     lead: (held) => {
       const { closeAfter } = config;
       const started = startLeader(
-        { redis, follower, store, clock, logger, closeAfter, channels, memory },
+        { redis, follower, streams, store, clock, logger, closeAfter, channels, memory },
         held,
       );
       leader = started;

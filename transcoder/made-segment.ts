@@ -4,9 +4,10 @@ import type { AudioRendition, VideoRendition } from '#common/contracts/rendition
 import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, firstFrame, type Grid } from '#common/grid';
 import { readFragment, shiftDecodeTimes, splitInit } from '#common/mp4/read';
-import { initSegment, mediaFragment } from '#common/mp4/write';
+import { initSegment } from '#common/mp4/write';
 import { CONTEXT_FRAMES } from '#common/sound-grid';
 import type { SegmentNumber } from '#common/time';
+import { FragmentWriter } from './early/fragment-writer.ts';
 import type { SoundPlan } from './sound-plan.ts';
 
 /** A finished segment of one rendition. */
@@ -85,12 +86,14 @@ export const soundInit = ({ bitrateBps }: AudioRendition): Buffer =>
 /**
  * The encoder's frames as the segment's sound. The encoder gives its priming first, by which it has more frames than
  * it was given; then come the context, which is dropped on both sides, and between them the segment.
+ * @param sizes AAC frames in each of its fragments
  * @throws PipelineError `ENCODER_FAILED` when there are fewer frames than were given to it
  */
 export function soundSegment(
   plan: SoundPlan,
   rendition: AudioRendition,
   output: Buffer,
+  sizes: readonly number[] = [plan.count],
 ): MadeSegment {
   const frames = adtsFrames(output);
   const priming = frames.length - plan.encoded;
@@ -105,10 +108,11 @@ export function soundSegment(
     data,
   }));
   const first = AAC_FRAME_SAMPLES * plan.first;
+  const fragments = new FragmentWriter(first, sizes);
   return {
     rendition: rendition.id,
     init: soundInit(rendition),
-    data: mediaFragment(1, [{ trackId: 1, decodeTime: first, samples }]).bytes,
+    data: Buffer.concat(samples.flatMap((sample) => fragments.push(sample)?.bytes ?? [])),
     frames: plan.count,
     first,
     end: first + AAC_FRAME_SAMPLES * plan.count,

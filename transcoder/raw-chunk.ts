@@ -5,7 +5,7 @@ import { storeKeys } from '#common/contracts/names';
 import { rawRecordSchema, type RawFrame, type RawRecord } from '#common/contracts/raw-chunk';
 import { PipelineError } from '#common/errors';
 import type { ObjectStore } from '#common/store/store';
-import { frameIndex, samplePosition, segmentNumber } from '#common/time';
+import type { SegmentNumber } from '#common/time';
 
 /** The one method of a store that reading needs. */
 export type RawStore = Pick<ObjectStore, 'get'>;
@@ -14,7 +14,7 @@ export type RawStore = Pick<ObjectStore, 'get'>;
 export interface RawRequest {
   readonly channel: string;
   readonly session: string;
-  readonly chunk: number;
+  readonly chunk: SegmentNumber;
   readonly isWanted: (seq: number) => boolean;
 }
 
@@ -23,8 +23,7 @@ export interface RawRequest {
  * @throws PipelineError `BAD_MEDIA` when record and bytes do not belong together
  */
 export async function readRawFrames(store: RawStore, request: RawRequest): Promise<CodedFrame[]> {
-  const { channel, session, isWanted } = request;
-  const n = segmentNumber(request.chunk);
+  const { channel, session, chunk: n, isWanted } = request;
   const json = await store.get(storeKeys.rawRecord(channel, session, n));
   if (json === undefined) {
     return [];
@@ -62,13 +61,13 @@ function codedFrame(frame: RawFrame, bytes: Buffer, key: string): CodedFrame {
   const data = bytes.subarray(frame.offset, end);
   if (frame.kind === 'video') {
     const { kind, seq, index, dts, flags } = frame;
-    return { kind, seq, index: frameIndex(index), dts, flags, data };
+    return { kind, seq, index, dts, flags, data };
   }
   const { kind, seq, origin, k, rate, channels, config } = frame;
   return {
     kind,
     seq,
-    origin: samplePosition(origin),
+    origin,
     k,
     rate,
     channels,

@@ -7,7 +7,7 @@ import type { SoundSpan } from '#common/contracts/task';
 import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, aacFramesOf, type Grid } from '#common/grid';
 import { CONTEXT_FRAMES, RESAMPLER_LEAD, encodedSamplesOf } from '#common/sound-grid';
-import type { SegmentNumber } from '#common/time';
+import { greatest, samplePosition, type SamplePosition, type SegmentNumber } from '#common/time';
 import { decodedSound } from './decoded-sound.ts';
 
 /** Sound out of one span. Counts of samples are exact; nothing downstream looks at timestamps. */
@@ -55,7 +55,7 @@ export function planSound(
   const { first, end } = aacFramesOf(grid, n);
   const { from, to: stop } = encodedSamplesOf(grid, n);
   const pieces: SoundPiece[] = [];
-  let at: number = from;
+  let at = from;
   for (const source of sources) {
     const placed = placeSpan(source, at, stop);
     if (placed === undefined) {
@@ -65,7 +65,7 @@ export function planSound(
       pieces.push({ kind: 'silence', samples: placed.from - at });
     }
     pieces.push(placed.piece);
-    at = placed.from + placed.piece.samples;
+    at = samplePosition(placed.from + placed.piece.samples);
   }
   if (at < stop) {
     pieces.push({ kind: 'silence', samples: stop - at });
@@ -82,7 +82,7 @@ export interface RunBeginning {
   /** Decoded samples left out before the resampler. */
   readonly skipDecoded: number;
   /** 48 kHz position of the resampler's first sample. */
-  readonly resampledFrom: number;
+  readonly resampledFrom: SamplePosition;
 }
 
 /**
@@ -96,7 +96,7 @@ export interface RunBeginning {
 export function beginningOf(
   { origin, firstK }: Pick<SoundSpan, 'origin' | 'firstK'>,
   config: Uint8Array,
-  position: number,
+  position: SamplePosition,
 ): RunBeginning {
   const { rate, factor, isMono } = decodedSound(config);
   const divisor = gcd(rate, SAMPLE_RATE);
@@ -113,22 +113,22 @@ export function beginningOf(
     decodedRate: rate,
     isMono,
     skipDecoded: block * inputStep - decodedStart,
-    resampledFrom: origin + block * outputStep,
+    resampledFrom: samplePosition(origin + block * outputStep),
   };
 }
 
 function placeSpan(
   { span, frames }: SoundSource,
-  earliest: number,
-  stop: number,
-): { from: number; piece: SpanPiece } | undefined {
+  earliest: SamplePosition,
+  stop: SamplePosition,
+): { from: SamplePosition; piece: SpanPiece } | undefined {
   const wanted = unbroken(span, frames);
   const config = wanted[0]?.config;
   if (config === undefined) {
     return undefined;
   }
-  const { resampledFrom, ...decoding } = beginningOf(span, config, Math.max(span.from, earliest));
-  const from = Math.max(span.from, earliest, resampledFrom);
+  const { resampledFrom, ...decoding } = beginningOf(span, config, greatest(span.from, earliest));
+  const from = greatest(span.from, earliest, resampledFrom);
   const samples = Math.min(span.to, stop) - from;
   if (samples <= 0) {
     return undefined;

@@ -2,6 +2,7 @@
 import type { CodedFrame } from '#common/contracts/frame';
 import type { Task } from '#common/contracts/task';
 import { PipelineError } from '#common/errors';
+import { greatest, least, segmentNumber, type SegmentNumber } from '#common/time';
 import { readRawFrames, type RawStore } from './raw-chunk.ts';
 import type { TaskInput } from './transcode.ts';
 
@@ -24,8 +25,8 @@ interface Stretch {
   readonly session: string;
   readonly fromSeq: number;
   readonly toSeq: number;
-  readonly fromChunk: number;
-  readonly toChunk: number;
+  readonly fromChunk: SegmentNumber;
+  readonly toChunk: SegmentNumber;
 }
 
 /**
@@ -80,8 +81,8 @@ function stretchesOf(task: Task): Stretch[] {
       session: span.session,
       fromSeq: before.fromSeq,
       toSeq: Math.max(before.toSeq, span.toSeq),
-      fromChunk: Math.min(before.fromChunk, span.fromChunk),
-      toChunk: Math.max(before.toChunk, span.toChunk),
+      fromChunk: least(before.fromChunk, span.fromChunk),
+      toChunk: greatest(before.toChunk, span.toChunk),
     });
   }
   return found;
@@ -103,7 +104,12 @@ async function readStretch(
     frames.set(frame.seq, frame);
   }
   const total = toSeq - fromSeq + 1;
-  for (let chunk = stretch.fromChunk; frames.size < total && chunk <= stretch.toChunk; chunk += 1) {
+  const { fromChunk, toChunk } = stretch;
+  for (
+    let chunk = fromChunk;
+    frames.size < total && chunk <= toChunk;
+    chunk = segmentNumber(chunk + 1)
+  ) {
     const isWanted = (seq: number): boolean => seq >= fromSeq && seq <= toSeq && !frames.has(seq);
     for (const frame of await readRawFrames(sources.store, { channel, session, chunk, isWanted })) {
       frames.set(frame.seq, frame);

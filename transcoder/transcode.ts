@@ -1,8 +1,13 @@
 /** One task, its coded input at hand, to finished segments. */
 import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
 import type { Task } from '#common/contracts/task';
+import { aacFramesOfFragment, divisionOf } from '#common/division';
 import { firstFrame, gridOf, type Grid } from '#common/grid';
-import { segmentNumber, type SegmentNumber } from '#common/time';
+import type { SegmentNumber } from '#common/time';
+import { frameSizeOf, segmentOf } from './early/low-segment.ts';
+import type { FrameSize } from './early/picture-commands.ts';
+import type { RenditionFragment } from './early/picture-encoder.ts';
+import { makeWholePictures } from './early/whole-pictures.ts';
 import { composeArguments, joinCommands, type Command } from './ffmpeg/compose.ts';
 import { globalOptions } from './ffmpeg/options.ts';
 import { pictureCommand } from './ffmpeg/picture-command.ts';
@@ -58,14 +63,72 @@ export async function transcode(
   signal?: AbortSignal,
 ): Promise<Transcoded> {
   const grid = gridOf(task.fps);
-  const n = segmentNumber(task.n);
+  const { n } = task;
   const video = task.renditions.filter((rendition) => rendition.kind === 'video');
   const parts: Part[] = video.length > 0 ? [picturePart(grid, n, video, input.pictures)] : [];
   for (const rendition of task.renditions) {
     if (rendition.kind === 'audio') {
-      parts.push(soundPart(planSound(grid, n, input.sounds), rendition, takenBy(parts)));
+      const plan = planSound(grid, n, input.sounds);
+      parts.push(soundPart(plan, rendition, takenBy(parts), [plan.count]));
     }
   }
+  return runParts(parts, encoder, signal);
+}
+
+/** What {@link transcodeFragments} needs besides. */
+export interface FragmentsOptions {
+  /** The slate, decoded. */
+  readonly slate: (size: FrameSize) => Promise<Buffer>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The same for a low-latency profile: the fragments that are made on time, byte for byte.
+ * @throws PipelineError as {@link transcode} does
+ */
+export async function transcodeFragments(
+  task: Pick<Task, 'n' | 'fps' | 'profile' | 'renditions'>,
+  input: TaskInput,
+  encoder: Encoder,
+  { slate, signal }: FragmentsOptions,
+): Promise<Transcoded> {
+  const grid = gridOf(task.fps);
+  const division = divisionOf(grid, task.profile);
+  const n = task.n;
+  const plan = planSound(grid, n, input.sounds);
+  const sizes = Array.from({ length: division.fragments }, (_, k) => {
+    const { first, end } = aacFramesOfFragment(grid, division, n, k);
+    return end - first;
+  });
+  const parts: Part[] = [];
+  for (const rendition of task.renditions) {
+    if (rendition.kind === 'audio') {
+      parts.push(soundPart(plan, rendition, takenBy(parts), sizes));
+    }
+  }
+  const renditions = task.renditions.filter((rendition) => rendition.kind === 'video');
+  const size = frameSizeOf(task.renditions);
+  const fragments: RenditionFragment[] = [];
+  const [preview, sound] = await Promise.all([
+    makeWholePictures({ grid, profile: task.profile, n, renditions, size }, input.pictures, {
+      encoder,
+      signal,
+      slate: () => slate(size),
+      onFragment: (fragment) => {
+        fragments.push(fragment);
+      },
+    }),
+    parts.length > 0 ? runParts(parts, encoder, signal) : undefined,
+  ]);
+  const pictures = renditions.map((rendition) => segmentOf(grid, n, rendition, fragments));
+  return { segments: [...pictures, ...(sound?.segments ?? [])], preview };
+}
+
+async function runParts(
+  parts: readonly Part[],
+  encoder: Encoder,
+  signal: AbortSignal | undefined,
+): Promise<Transcoded> {
   const command = joinCommands(parts.map((part) => part.command));
   const outputs = await runFfmpeg({
     program: encoder.program,
@@ -114,14 +177,19 @@ function picturePart(
   };
 }
 
-function soundPart(plan: SoundPlan, rendition: AudioRendition, taken: Taken): Part {
+function soundPart(
+  plan: SoundPlan,
+  rendition: AudioRendition,
+  taken: Taken,
+  sizes: readonly number[],
+): Part {
   const { command, inputs, outputDescriptor } = soundCommand(plan, rendition, taken);
   return {
     command,
     inputs: new Map(inputs.map(({ descriptor, piece }) => [descriptor, writeSoundInput(piece)])),
     outputs: [outputDescriptor],
     finish: (outputOf) => ({
-      segments: [soundSegment(plan, rendition, outputOf(outputDescriptor))],
+      segments: [soundSegment(plan, rendition, outputOf(outputDescriptor), sizes)],
       preview: undefined,
     }),
   };

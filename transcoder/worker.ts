@@ -14,11 +14,12 @@ import { closeWorker, openWorker, postpone, URGENT_LOCKS } from '#common/queues'
 import type { ServiceContext } from '#common/service';
 import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
+import { decodeSlate } from './early/slate-picture.ts';
 import type { MadeSegment } from './made-segment.ts';
 import type { Results } from './results.ts';
 import { Tally } from './tally.ts';
 import { readTaskInput } from './task-input.ts';
-import { transcode, type Encoder } from './transcode.ts';
+import { transcode, transcodeFragments, type Encoder } from './transcode.ts';
 
 /**
  * Workers that may die with one task. Whoever takes it after that fails it at once, and the scheduler puts filler in its
@@ -87,7 +88,13 @@ export async function startWorker(
       store,
       slate,
     });
-    const made = await transcode(task, input, encoder, signal);
+    const made =
+      task.profile === 'standard'
+        ? await transcode(task, input, encoder, signal)
+        : await transcodeFragments(task, input, encoder, {
+            signal,
+            slate: async (size) => decodeSlate(await slate(), size, encoder, signal),
+          });
     if (signal.aborted) {
       throw new PipelineError('ABORTED', 'another worker has the task');
     }

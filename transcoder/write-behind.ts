@@ -8,7 +8,6 @@ import { toPipelineError } from '#common/errors';
 import { linkSignals } from '#common/linked-signal';
 import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
-import { segmentNumber } from '#common/time';
 import type { Transcoded } from './transcode.ts';
 
 /** A finished task on its way into the store. */
@@ -62,8 +61,7 @@ export function openWriteBehind(
   let waiting = 0;
 
   const objectsOf = ({ result, made }: Delivery): StoredObject[] => {
-    const { channel } = result;
-    const n = segmentNumber(result.n);
+    const { channel, n } = result;
     const objects = made.segments.flatMap(({ rendition, init, data }): StoredObject[] => [
       {
         key: storeKeys.init(channel, rendition, initName(init)),

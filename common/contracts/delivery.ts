@@ -95,9 +95,9 @@ export const initHash = (sha256: string): string => sha256.slice(0, INIT_HASH_DI
 /** File name of an init segment, by its SHA-256 or the part that names it. */
 export const initFile = (sha256: string): string => `init-${initHash(sha256)}.mp4`;
 /** File name of a segment. */
-export const segmentFile = (n: SegmentNumber | number): string => `${n}.m4s`;
+export const segmentFile = (n: SegmentNumber): string => `${n}.m4s`;
 /** File name of a part of a segment. */
-export const partFile = (n: SegmentNumber | number, k: number): string => `${n}.${k}.m4s`;
+export const partFile = (n: SegmentNumber, k: number): string => `${n}.${k}.m4s`;
 /** ISO/IEC 23009-1 §5.3.9.4.4: {@link segmentFile} as a DASH template, from the channel's folder. */
 export const SEGMENT_TEMPLATE = '$RepresentationID$/$Number$.m4s';
 /** The template's init segment. */

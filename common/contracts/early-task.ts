@@ -6,7 +6,12 @@
 import { z } from 'zod';
 import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
-import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
+import {
+  frameIndexSchema,
+  samplePositionSchema,
+  segmentNumberSchema,
+  wallClockSchema,
+} from './units.ts';
 
 const int = z.int().min(0);
 
@@ -15,7 +20,7 @@ const decodeFromSchema = z.strictObject({
   session: z.string(),
   fromSeq: int,
   /** The raw chunk that keeps it. */
-  fromChunk: int,
+  fromChunk: segmentNumberSchema,
 });
 /** See {@link decodeFromSchema}. */
 export type DecodeFrom = z.infer<typeof decodeFromSchema>;
@@ -40,14 +45,14 @@ export type ShownPicture = z.infer<typeof shownPictureSchema>;
 /** Sound for 48 kHz samples `[from, to)`: AAC frames of the run at `origin`, as in `soundSpanSchema`; what no span covers is silence. */
 export const shownSoundSchema = z.strictObject({
   session: z.string(),
-  origin: int,
+  origin: samplePositionSchema,
   rate: z.int().positive(),
   channels: z.int().positive(),
   /** First and last AAC frame needed for these samples, decoder's and resampler's lead included. */
   firstK: int,
   lastK: int,
   fromSeq: int,
-  fromChunk: int,
+  fromChunk: segmentNumberSchema,
   from: samplePositionSchema,
   to: samplePositionSchema,
 });
@@ -58,7 +63,7 @@ export type ShownSound = z.infer<typeof shownSoundSchema>;
 export const shownEntrySchema = z.discriminatedUnion('t', [
   z.strictObject({
     t: z.literal('pictures'),
-    broadcast: int,
+    broadcast: segmentNumberSchema,
     from: frameIndexSchema,
     to: frameIndexSchema,
     /** Set whenever a frame goes up here: all that do are of that session. */
@@ -73,13 +78,17 @@ export const shownEntrySchema = z.discriminatedUnion('t', [
   }),
   z.strictObject({
     t: z.literal('sound'),
-    broadcast: int,
+    broadcast: segmentNumberSchema,
     from: samplePositionSchema,
     to: samplePositionSchema,
     spans: z.array(shownSoundSchema),
   }),
   /** The broadcast's last segment is `last`: early tasks beyond it are dropped. */
-  z.strictObject({ t: z.literal('end'), broadcast: int, last: segmentNumberSchema }),
+  z.strictObject({
+    t: z.literal('end'),
+    broadcast: segmentNumberSchema,
+    last: segmentNumberSchema,
+  }),
 ]);
 /** See {@link shownEntrySchema}. */
 export type ShownEntry = z.infer<typeof shownEntrySchema>;
@@ -87,7 +96,7 @@ export type ShownEntry = z.infer<typeof shownEntrySchema>;
 /** See the head of this file. */
 export const earlyTaskSchema = z.strictObject({
   channel: channelIdSchema,
-  broadcast: int,
+  broadcast: segmentNumberSchema,
   n: segmentNumberSchema,
   fps: fpsSchema,
   profile: profileSchema,
@@ -99,8 +108,21 @@ export const earlyTaskSchema = z.strictObject({
   opening: shownPictureSchema,
   /** Read `shown` after this id: all that concerns the segment comes later. */
   after: z.string(),
-  /** Wall clock, milliseconds: a segment not finished by then is made elsewhere. */
-  deadline: z.number(),
+  /** A segment not finished by then is made elsewhere. */
+  deadline: wallClockSchema,
 });
 /** See {@link earlyTaskSchema}. */
 export type EarlyTask = z.infer<typeof earlyTaskSchema>;
+
+/** How far a worker is with a segment. */
+export const earlyProgressSchema = z.strictObject({
+  broadcast: int,
+  n: segmentNumberSchema,
+  /** Parts that are in the hot streams, of every rendition that it makes. */
+  parts: int,
+  worker: z.string(),
+  /** It cannot go on. */
+  hasFailed: z.literal(true).optional(),
+});
+/** See {@link earlyProgressSchema}. */
+export type EarlyProgress = z.infer<typeof earlyProgressSchema>;

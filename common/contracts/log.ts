@@ -9,7 +9,7 @@ import { fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
 import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
 
-const index = z.int().min(0);
+const int = z.int().min(0);
 
 /** Bits of a video record's `flags`. */
 export const FRAME_FLAGS = {
@@ -37,6 +37,22 @@ export const sessionEntrySchema = z.strictObject({
   audio: z.strictObject({ rate: z.int().positive(), channels: z.int().positive() }).nullable(),
 });
 
+/** A coded picture: its place on the grid, the raw chunk that keeps it, its size and its {@link FRAME_FLAGS}. */
+const videoRowSchema = z
+  .tuple([int, frameIndexSchema, segmentNumberSchema, int, int])
+  .transform(([seq, index, chunk, bytes, flags]) => ({ seq, index, chunk, bytes, flags }));
+/** See {@link videoRowSchema}. */
+export type VideoRow = z.infer<typeof videoRowSchema>;
+
+/** The k-th AAC frame of an unbroken run whose first sample lies at `origin`, the raw chunk that keeps it, and its size. */
+const soundRowSchema = z
+  .tuple([int, samplePositionSchema, int, int, int, segmentNumberSchema, int])
+  .transform(([seq, origin, k, rate, channels, chunk, bytes]) => {
+    return { seq, origin, k, rate, channels, chunk, bytes };
+  });
+/** See {@link soundRowSchema}. */
+export type SoundRow = z.infer<typeof soundRowSchema>;
+
 /**
  * Coded frames of one session, in decode order, as they were appended to its hot stream just before.
  * After a whole entry, every frame with an index below the highest seen so far has been appended.
@@ -44,10 +60,10 @@ export const sessionEntrySchema = z.strictObject({
 export const framesEntrySchema = z.strictObject({
   t: z.literal('frames'),
   session: z.string(),
-  /** `[seq, index, chunk, bytes, flags]`: place on the grid and the raw chunk (segment number) that keeps it. */
-  v: z.array(z.tuple([index, index, index, index, index])),
-  /** `[seq, origin, k, rate, channels, chunk, bytes]`: the k-th AAC frame of an unbroken run whose first sample lies at 48 kHz position `origin`. */
-  a: z.array(z.tuple([index, index, index, index, index, index, index])),
+  /** In the log each is `[seq, index, chunk, bytes, flags]`. */
+  v: z.array(videoRowSchema),
+  /** In the log each is `[seq, origin, k, rate, channels, chunk, bytes]`. */
+  a: z.array(soundRowSchema),
 });
 
 /** The session is over: `clean` when the publisher said so. */
@@ -58,7 +74,7 @@ export const endEntrySchema = z.strictObject({
   at: z.number(),
 });
 
-const mark = { epoch: index };
+const mark = { epoch: int };
 
 /** What a stretch of the broadcast shows. */
 export const sourceSchema = z.discriminatedUnion('kind', [
@@ -137,3 +153,19 @@ export type IngestEntry = Extract<LogEntry, { t: 'session' | 'frames' | 'end' }>
 export type MarkEntry = Exclude<LogEntry, IngestEntry>;
 /** See {@link sourceSchema}. */
 export type Source = z.infer<typeof sourceSchema>;
+
+/** An entry as the log has it: what {@link logEntrySchema} reads from its JSON. */
+export function logText(entry: LogEntry): string {
+  if (entry.t !== 'frames') {
+    return JSON.stringify(entry);
+  }
+  const written: z.input<typeof framesEntrySchema> = {
+    t: entry.t,
+    session: entry.session,
+    v: entry.v.map((row) => [row.seq, row.index, row.chunk, row.bytes, row.flags]),
+    a: entry.a.map(({ seq, origin, k, rate, channels, chunk, bytes }) => {
+      return [seq, origin, k, rate, channels, chunk, bytes];
+    }),
+  };
+  return JSON.stringify(written);
+}

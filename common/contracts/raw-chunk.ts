@@ -1,6 +1,7 @@
 /** Raw chunks: what a session delivered for segment `n`, kept for ever, and the record that says how to read it. */
 import { z } from 'zod';
 import { fpsSchema } from './channel.ts';
+import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
 
 const int = z.int();
 
@@ -11,7 +12,7 @@ export const rawFrameSchema = z.discriminatedUnion('kind', [
     seq: int.min(0),
     offset: int.min(0),
     size: int.min(0),
-    index: int.min(0),
+    index: frameIndexSchema,
     dts: int,
     flags: int.min(0),
     /** The publisher's own timestamps, milliseconds, and when it arrived on our clock. */
@@ -22,7 +23,7 @@ export const rawFrameSchema = z.discriminatedUnion('kind', [
     seq: int.min(0),
     offset: int.min(0),
     size: int.min(0),
-    origin: int.min(0),
+    origin: samplePositionSchema,
     k: int.min(0),
     rate: int.positive(),
     channels: int.positive(),
@@ -38,7 +39,7 @@ export type RawFrame = z.infer<typeof rawFrameSchema>;
 export const rawRecordSchema = z.strictObject({
   channel: z.string(),
   session: z.string(),
-  n: int.min(0),
+  n: segmentNumberSchema,
   fps: fpsSchema,
   bytes: int.min(0),
   sha256: z.string(),
@@ -51,7 +52,7 @@ export type RawRecord = z.infer<typeof rawRecordSchema>;
 export const chunkJobSchema = z.strictObject({
   channel: z.string(),
   session: z.string(),
-  n: int.min(0),
+  n: segmentNumberSchema,
   firstSeq: int.min(0),
   lastSeq: int.min(0),
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
 import { fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
-import { segmentNumberSchema } from './units.ts';
+import { segmentNumberSchema, wallClockSchema } from './units.ts';
 
 const int = z.int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -11,15 +11,15 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** A broadcast: one on-air period. `last` is null while it is on air. Also its record in the store. */
 export const broadcastSchema = z.strictObject({
   channel: z.string(),
-  broadcast: int,
+  broadcast: segmentNumberSchema,
   fps: fpsSchema,
   /** Records of before there were others have none. */
   profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
   dvrSeconds: z.int().positive(),
-  startedAt: z.number(),
-  last: int.nullable(),
+  startedAt: wallClockSchema,
+  last: segmentNumberSchema.nullable(),
 });
 /** See {@link broadcastSchema}. */
 export type Broadcast = z.infer<typeof broadcastSchema>;
@@ -44,8 +44,8 @@ export type Made = z.infer<typeof madeSchema>;
 /** Result of a task. */
 export const resultSchema = z.strictObject({
   channel: z.string(),
-  broadcast: int,
-  n: int,
+  broadcast: segmentNumberSchema,
+  n: segmentNumberSchema,
   taskHash: z.string(),
   /** What decides bytes besides the task: ffmpeg build and our argument version. */
   fingerprint: z.string(),
@@ -82,11 +82,11 @@ export const publishedRenditionSchema = z.strictObject({
  * within segment `n`; with all of them the rendition's segment is published.
  */
 export const publishedFragmentSchema = z.strictObject({
-  broadcast: int,
+  broadcast: segmentNumberSchema,
   rendition: z.string(),
   n: segmentNumberSchema,
   k: int,
-  at: z.number(),
+  at: wallClockSchema,
   bytes: int,
   sha256,
   initSha256: sha256,
@@ -96,9 +96,9 @@ export type PublishedFragment = z.infer<typeof publishedFragmentSchema>;
 
 /** Entry of `published:{channel}` (field `e`), and the commit record in the store. */
 export const publishedSchema = z.strictObject({
-  broadcast: int,
-  n: int,
-  at: z.number(),
+  broadcast: segmentNumberSchema,
+  n: segmentNumberSchema,
+  at: wallClockSchema,
   fingerprint: z.string(),
   taskHash: z.string(),
   renditions: z.array(publishedRenditionSchema),

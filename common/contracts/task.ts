@@ -1,7 +1,13 @@
 /** A task: make segment `n` of every rendition. No bytes, no secrets. Job id `<channel>-<n>`. */
 import { z } from 'zod';
-import { channelIdSchema, fpsSchema } from './channel.ts';
+import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import {
+  frameIndexSchema,
+  samplePositionSchema,
+  segmentNumberSchema,
+  wallClockSchema,
+} from './units.ts';
 
 const int = z.int().min(0);
 
@@ -12,8 +18,8 @@ const sessionFrames = {
   fromSeq: int,
   toSeq: int,
   /** First and last raw chunk (segment numbers of the session's chunks) that hold them. */
-  fromChunk: int,
-  toChunk: int,
+  fromChunk: segmentNumberSchema,
+  toChunk: segmentNumberSchema,
 };
 
 /**
@@ -24,12 +30,12 @@ export const videoSpanSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('session'),
     ...sessionFrames,
-    from: int,
-    to: int,
+    from: frameIndexSchema,
+    to: frameIndexSchema,
     /** Seqs that came after their place was closed. */
     late: z.array(int),
   }),
-  z.strictObject({ kind: z.literal('slate'), from: int }),
+  z.strictObject({ kind: z.literal('slate'), from: frameIndexSchema }),
 ]);
 /** See {@link videoSpanSchema}. */
 export type VideoSpan = z.infer<typeof videoSpanSchema>;
@@ -40,13 +46,13 @@ export type VideoSpan = z.infer<typeof videoSpanSchema>;
  */
 export const soundSpanSchema = z.strictObject({
   ...sessionFrames,
-  origin: int,
+  origin: samplePositionSchema,
   rate: z.int().positive(),
   channels: z.int().positive(),
   firstK: int,
   lastK: int,
-  from: int,
-  to: int,
+  from: samplePositionSchema,
+  to: samplePositionSchema,
 });
 /** See {@link soundSpanSchema}. */
 export type SoundSpan = z.infer<typeof soundSpanSchema>;
@@ -54,16 +60,18 @@ export type SoundSpan = z.infer<typeof soundSpanSchema>;
 /** See the head of this file. */
 export const taskSchema = z.strictObject({
   channel: channelIdSchema,
-  broadcast: int,
-  n: int,
+  broadcast: segmentNumberSchema,
+  n: segmentNumberSchema,
   fps: fpsSchema,
+  /** Decides how the segment is divided, and how its pictures are coded. */
+  profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema).min(1),
   video: z.array(videoSpanSchema).min(1),
   sound: z.array(soundSpanSchema),
-  /** SHA-256 of the canonical JSON of fps, n, renditions, video and sound: what decides the bytes. */
+  /** SHA-256 of the canonical JSON of fps, n, profile, renditions, video and sound: what decides the bytes. */
   hash: z.string(),
-  /** Wall clock, milliseconds: published later than this, players notice. */
-  deadline: z.number(),
+  /** Published later than this, players notice. */
+  deadline: wallClockSchema,
 });
 /** See {@link taskSchema}. */
 export type Task = z.infer<typeof taskSchema>;

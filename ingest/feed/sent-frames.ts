@@ -8,11 +8,12 @@ import type { IngestEntry } from '#common/contracts/log';
 import { redisKeys } from '#common/contracts/names';
 import { appendHotFrame } from '#common/hot-frames';
 import { execute, type Redis } from '#common/redis';
+import type { SegmentNumber } from '#common/time';
 
 /** A frame and the raw chunk that keeps it. */
 export interface PlacedFrame {
   readonly frame: CodedFrame;
-  readonly chunk: number;
+  readonly chunk: SegmentNumber;
 }
 
 /** Rows of one entry of the log. */
@@ -30,10 +31,11 @@ interface Held extends PlacedFrame {
 /** Adds a frame's row. */
 export function addRow(rows: Rows, { frame, chunk }: PlacedFrame): void {
   if (frame.kind === 'video') {
-    rows.v.push([frame.seq, frame.index, chunk, frame.data.byteLength, frame.flags]);
+    const { seq, index, flags, data } = frame;
+    rows.v.push({ seq, index, chunk, bytes: data.byteLength, flags });
   } else {
     const { seq, origin, k, rate, channels, data } = frame;
-    rows.a.push([seq, origin, k, rate, channels, chunk, data.byteLength]);
+    rows.a.push({ seq, origin, k, rate, channels, chunk, bytes: data.byteLength });
   }
 }
 

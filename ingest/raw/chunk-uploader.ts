@@ -11,7 +11,7 @@ import { withDeadline } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
 import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
-import { milliseconds, segmentNumber } from '#common/time';
+import { milliseconds } from '#common/time';
 import type { ChunkName, Spool } from './spool.ts';
 
 /** The part of in_MQ that is needed. */
@@ -178,8 +178,7 @@ export class ChunkUploader {
 
   async #put(name: ChunkName, body: Buffer, record: RawRecord, signal: AbortSignal): Promise<void> {
     const { queue, store } = this.#deps;
-    const { channel, session } = name;
-    const n = segmentNumber(name.n);
+    const { channel, session, n } = name;
     const key = storeKeys.rawChunk(channel, session, n);
     await store.put(key, body, { contentType: 'video/mp4', signal });
     await store.put(storeKeys.rawRecord(channel, session, n), Buffer.from(JSON.stringify(record)), {

@@ -8,6 +8,7 @@ import type { Warning } from '#common/contracts/status';
 import { PipelineError, systemCodeOf } from '#common/errors';
 import type { Grid } from '#common/grid';
 import type { Logger } from '#common/logger';
+import type { SegmentNumber } from '#common/time';
 import { rawFragment, rawHeader, type RawInput, type RawTracks } from './raw-fragment.ts';
 import type { ChunkFile, ChunkName, Spool } from './spool.ts';
 
@@ -33,7 +34,7 @@ export class RawWriter {
   readonly #session: string;
   readonly #timer: NodeJS.Timeout;
   #pending: RawInput[] = [];
-  #chunk: number | undefined;
+  #chunk: SegmentNumber | undefined;
   #tracks: RawTracks | undefined;
   /** The disk does one thing after another. */
   #tail: Promise<void>;
@@ -45,7 +46,7 @@ export class RawWriter {
   #waiting = 0;
   #isOpen = false;
   /** The chunk whose rest is given up. */
-  #lost: number | undefined;
+  #lost: SegmentNumber | undefined;
   #trouble: Warning | undefined;
 
   constructor(deps: RawWriterDeps, grid: Grid, channel: string, session: string) {
@@ -63,7 +64,7 @@ export class RawWriter {
    * Takes a frame for chunk `n`; numbers never go back.
    * @param tracks what the header of a new chunk says
    */
-  add(input: RawInput, n: number, tracks: RawTracks): void {
+  add(input: RawInput, n: SegmentNumber, tracks: RawTracks): void {
     if (n !== this.#chunk) {
       this.#finishChunk();
       this.#chunk = n;
@@ -108,7 +109,7 @@ export class RawWriter {
     });
   }
 
-  async #write(n: number, inputs: readonly RawInput[], tracks: RawTracks): Promise<void> {
+  async #write(n: SegmentNumber, inputs: readonly RawInput[], tracks: RawTracks): Promise<void> {
     if (this.#lost === n) {
       return;
     }
@@ -157,7 +158,7 @@ export class RawWriter {
     });
   }
 
-  #enqueue(n: number, work: () => Promise<void>): void {
+  #enqueue(n: SegmentNumber, work: () => Promise<void>): void {
     this.#tail = this.#tail.then(work).catch(async (error: unknown) => {
       this.#giveUp(n, error);
       await this.#closeFile();
@@ -172,7 +173,7 @@ export class RawWriter {
     });
   }
 
-  #giveUp(n: number, error: unknown): void {
+  #giveUp(n: SegmentNumber, error: unknown): void {
     if (this.#trouble === undefined) {
       this.#deps.logger.error({ error, n }, 'raw chunks cannot be written, live goes on');
     }

@@ -20,12 +20,13 @@ import { z } from 'zod';
 import { fpsSchema } from '#common/contracts/channel';
 import { rawFrameSchema, type RawFrame, type RawRecord } from '#common/contracts/raw-chunk';
 import { PipelineError, systemCodeOf } from '#common/errors';
+import { segmentNumber, type SegmentNumber } from '#common/time';
 
 /** Names a chunk in the spool. */
 export interface ChunkName {
   readonly channel: string;
   readonly session: string;
-  readonly n: number;
+  readonly n: SegmentNumber;
 }
 
 /** A session found in the spool. */
@@ -140,7 +141,7 @@ export class Spool {
       for (const session of await namesIn(join(this.#folder, channel))) {
         const files = await namesIn(join(this.#folder, channel, session));
         const numbers = files.flatMap((file) => /^([0-9]+)\.rows$/.exec(file)?.slice(1) ?? []);
-        const chunks = numbers.map(Number).sort((a, b) => a - b);
+        const chunks = numbers.map((text) => segmentNumber(Number(text))).sort((a, b) => a - b);
         found.push({
           channel,
           session,

@@ -5,7 +5,6 @@ import type { Broadcast } from '#common/contracts/segment';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
-import { segmentNumber } from '#common/time';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
@@ -62,7 +61,7 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
 
   return {
     write: (record) => {
-      const key = storeKeys.broadcast(record.channel, segmentNumber(record.broadcast));
+      const key = storeKeys.broadcast(record.channel, record.broadcast);
       waiting.set(key, record);
       if (waiting.size > MOST_WAITING) {
         const [oldest = key] = waiting.keys();
@@ -89,7 +88,7 @@ export async function lastCommit(
   { channel, broadcast }: Pick<Broadcast, 'channel' | 'broadcast'>,
 ): Promise<number | undefined> {
   let last: number | undefined;
-  const prefix = storeKeys.commitPrefix(channel, segmentNumber(broadcast));
+  const prefix = storeKeys.commitPrefix(channel, broadcast);
   for await (const key of store.list(prefix)) {
     const n = Number(/\/(\d+)\.json$/.exec(key)?.[1] ?? Number.NaN);
     last = Number.isNaN(n) ? last : Math.max(last ?? n, n);

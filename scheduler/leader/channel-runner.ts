@@ -2,8 +2,7 @@
 import { BEFORE_ALL, appendMarks, isBefore, newestLogId, type Lease } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { Admission } from '#common/contracts/admission';
-import type { Channel } from '#common/contracts/channel';
-import type { EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import type { Channel, Profile } from '#common/contracts/channel';
 import type { Broadcast } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
@@ -13,14 +12,14 @@ import type { LogNews } from '#common/log-follower';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
-import { milliseconds, segmentNumber, type SegmentNumber, type Milliseconds } from '#common/time';
+import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
 import { freeCores } from '../plan/capacity.ts';
 import { NEVER, WHATEVER_THE_TIME, decide, nextDue, type DecideSettings } from '../plan/decide.ts';
-import { dueEarlyTasks, isOfSegment, nextEarlyTaskDue } from '../plan/early.ts';
 import { fold } from '../plan/fold.ts';
 import { shownBy, shownSoFar } from '../plan/shown.ts';
 import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
+import { profileFor } from '../plan/profile.ts';
 import { roomWith, type Room } from '../plan/room.ts';
 import {
   emptyChannel,
@@ -31,6 +30,7 @@ import {
 } from '../plan/state.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { readCheckpoint, writeCheckpoint, writtenDown } from './checkpoint.ts';
+import { EarlyWork, type EarlyEffects } from './early-work.ts';
 import { EffectQueue } from './effect-queue.ts';
 import { Stuck } from './stuck.ts';
 
@@ -43,11 +43,8 @@ const COME_BACK_MS = 5_000;
 /** Effects not done, beyond which a channel goes no further: some eight minutes of tasks. */
 const MOST_EFFECTS = 256;
 
-/** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
-const MOST_TOLD = 512;
-
 /** What a channel's log leads to. Each is done again after a crash, so each is idempotent. */
-export interface Effects {
+export interface Effects extends EarlyEffects {
   start(broadcast: Broadcast): Promise<void>;
   segment(task: Task): Promise<void>;
   end(broadcast: Broadcast): Promise<void>;
@@ -56,19 +53,13 @@ export interface Effects {
   /** Disconnects the channel's publisher. */
   dropFeed(channel: string): Promise<void>;
   /** What remains of a broadcast that the log has forgotten: the numbers above it are free. */
-  settle(channel: string): Promise<number>;
+  settle(channel: string): Promise<SegmentNumber>;
   /** Numbers already published. */
   published(channel: string): Promise<ReadonlySet<number>>;
   /** Whether the task of a number is given out and not finished. */
   isOpen(channel: string, n: number): boolean;
   /** The lowest number of a broadcast that is not published. */
   nextToPublish(channel: string, broadcast: number): Promise<number>;
-  /**
-   * Tells workers what is shown and heard, in order; resolves to the id of the last entry.
-   */
-  shown(channel: string, entries: readonly ShownEntry[]): Promise<string>;
-  /** Places an early task with a worker. */
-  early(task: EarlyTask, cores: number): Promise<void>;
   /** Gives out the task of a number again whose results did not do, unless any of them is still on its way. */
   giveAgain(channel: string, n: number): Promise<void>;
 }
@@ -87,7 +78,7 @@ export interface RunnerDeps {
   /** Cores that all broadcasts on air take, in those of `common/transcode-cost.ts`. */
   readonly takenCores: () => number;
   readonly memory: ChannelMemory;
-  /** All effects are done, or one has failed. */
+  /** All effects are done, one has failed, or something has become due. */
   readonly onEffects: () => void;
 }
 
@@ -108,10 +99,6 @@ export class ChannelRunner {
   /** The broadcast that its operator ends. */
   #endAsked: number | undefined;
   #droppedAt = 0;
-  /** The last entries that workers were told, with their ids. */
-  #toldIds: { readonly id: string; readonly last: ShownEntry | undefined }[] = [];
-  /** The last segment given out early. */
-  #placed: { readonly broadcast: number; readonly n: SegmentNumber } | undefined;
   /** What is free for the feed that waits for its first segment. */
   #room: Room | undefined;
   #roomLookedAt = Number.NEGATIVE_INFINITY;
@@ -121,6 +108,7 @@ export class ChannelRunner {
   /** The broadcast that ended last, until all of it is published. */
   #ended: { readonly broadcast: number; readonly last: number } | undefined;
   readonly #effects: EffectQueue;
+  readonly #early: EarlyWork;
   /** Numbers published before this leader began; undefined once it has caught up. */
   #published: ReadonlySet<number> | undefined;
 
@@ -129,6 +117,7 @@ export class ChannelRunner {
     this.#id = channel.id;
     this.#deps = { ...deps, logger: deps.logger.child({ channel: channel.id }) };
     this.#effects = new EffectQueue(deps.onEffects);
+    this.#early = new EarlyWork(channel.id, { ...this.#deps, onChange: deps.onEffects });
   }
 
   /** Takes up a channel where its last leader left it. */
@@ -154,6 +143,7 @@ export class ChannelRunner {
       runner.#checkpointId = checkpoint.id;
       runner.#checkpointAt = deps.clock.now();
     }
+    await runner.#early.recall();
     const published = await deps.effects.published(channel.id);
     runner.#published = published;
     const { air } = runner.#state;
@@ -220,7 +210,7 @@ export class ChannelRunner {
       fold(this.#state, entry);
       this.#lastId = id;
       if ('epoch' in entry) {
-        this.#tellShown(shownBy(soFar, entry, this.#state));
+        this.#early.tell(shownBy(soFar, entry, this.#state));
       }
       switch (entry.t) {
         case 'session':
@@ -255,10 +245,14 @@ export class ChannelRunner {
             n !== undefined &&
             this.#state.air !== null &&
             nextSegment(this.#state.air) > n &&
-            this.#state.air.profile === 'standard' &&
             this.#published?.has(n) !== true
           ) {
-            this.#give(planSegment(this.#id, this.#state, n));
+            const task = planSegment(this.#id, this.#state, n);
+            if (this.#state.air.profile === 'standard') {
+              this.#give(task);
+            } else {
+              this.#early.closed(task, this.#state.air);
+            }
           }
           // Again with each segment, in case the store was away.
           this.#decideFps(before?.fps);
@@ -317,13 +311,14 @@ export class ChannelRunner {
     if (isBeginning && clock.now() >= this.#roomLookedAt + ROOM_EVERY_MS) {
       this.#means(await this.#deps.workers());
     }
-    this.#placeEarly();
+    this.#early.place(this.#state);
+    this.#giveOverdue();
     this.#giveAgain();
     this.#checkpoint();
     return milliseconds(
       Math.min(
         due,
-        nextEarlyTaskDue(this.#state, this.#placedOf()),
+        this.#early.nextDue(this.#state),
         isBeginning ? this.#roomLookedAt + ROOM_EVERY_MS : NEVER,
         this.#watched() === undefined ? NEVER : this.#stuck.lookDueAt,
         this.#lastId === this.#checkpointId ? NEVER : this.#checkpointDueAt(),
@@ -333,46 +328,20 @@ export class ChannelRunner {
 
   /** Begins no effect from now on; resolves once the one under way has ended. */
   stop(): Promise<void> {
+    this.#early.stop();
     return this.#effects.stop();
   }
 
-  /** Workers are told beside the effects, in order: nothing that hangs may be on the way of a frame. */
-  #tellShown(entries: readonly ShownEntry[]): void {
-    if (entries.length === 0) {
-      return;
-    }
-    const told = this.#deps.effects.shown(this.#id, entries);
-    told.then(
-      (id) => {
-        this.#toldIds.push({ id, last: entries.at(-1) });
-        this.#toldIds = this.#toldIds.slice(-MOST_TOLD);
-      },
-      (error: unknown) => {
-        this.#deps.logger.warn({ error }, 'workers not told what is shown');
-      },
-    );
-  }
-
-  /** The last segment given out early, of the broadcast on air. */
-  #placedOf(): SegmentNumber | undefined {
-    return this.#placed?.broadcast === this.#state.air?.broadcast ? this.#placed?.n : undefined;
-  }
-
-  #placeEarly(): void {
-    const { clock, effects } = this.#deps;
-    const { air } = this.#state;
-    if (air === null) {
-      return;
-    }
-    const grid = gridOf(air.fps);
-    for (const task of dueEarlyTasks(this.#id, this.#state, clock.now(), this.#placedOf())) {
-      const before = this.#toldIds.findLast(
-        ({ last }) => last !== undefined && !isOfSegment(grid, task.n, last),
-      );
-      this.#placed = { broadcast: air.broadcast, n: task.n };
-      const cores = air.admission?.takenCores ?? 0;
-      effects.early({ ...task, after: before?.id ?? '0' }, cores).catch((error: unknown) => {
-        this.#deps.logger.warn({ n: task.n, error }, 'early task not placed');
+  /** What workers have not finished in time is made from raw chunks. */
+  #giveOverdue(): void {
+    const { effects, logger } = this.#deps;
+    for (const task of this.#early.overdue()) {
+      this.#effects.push(async () => {
+        const { n, broadcast } = task;
+        if ((await effects.nextToPublish(this.#id, broadcast)) <= n) {
+          logger.warn({ n }, 'not finished in time, made from raw chunks');
+          this.#give(task);
+        }
       });
     }
   }
@@ -393,7 +362,7 @@ export class ChannelRunner {
   #settings(): DecideSettings {
     return {
       ladder: this.#channel.ladder,
-      profile: this.#channel.profile,
+      profile: this.#profile(),
       means: { freeCores: this.#room?.freeCores ?? null, isFixed: this.#channel.fixedLadder },
       reconnectSeconds: this.#channel.reconnectSeconds,
       closeAfter: this.#closeAfter(),
@@ -405,7 +374,11 @@ export class ChannelRunner {
   #closeAfter(): Milliseconds {
     const { air } = this.#state;
     const grid = gridOf(air?.fps ?? this.#channel.fps ?? '30');
-    return this.#deps.closeAfter ?? closingWait(air?.profile ?? this.#channel.profile, grid);
+    return this.#deps.closeAfter ?? closingWait(air?.profile ?? this.#profile(), grid);
+  }
+
+  #profile(): Profile {
+    return profileFor(this.#state, this.#channel.profile);
   }
 
   /**
@@ -503,7 +476,7 @@ export class ChannelRunner {
     this.#checkpointAt = clock.now();
   }
 
-  #broadcast(air: AirState, last: number | null): Broadcast {
+  #broadcast(air: AirState, last: SegmentNumber | null): Broadcast {
     const { broadcast, fps, profile, renditions, admission } = air;
     return {
       channel: this.#id,
@@ -513,7 +486,7 @@ export class ChannelRunner {
       renditions,
       ...(admission === undefined ? {} : { admission }),
       dvrSeconds: this.#channel.dvrSeconds,
-      startedAt: timeOfSegment(gridOf(fps), segmentNumber(broadcast)),
+      startedAt: timeOfSegment(gridOf(fps), broadcast),
       last,
     };
   }

@@ -1,19 +1,25 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readBroadcasts } from '#common/broadcast-records';
+import type { Clock } from '#common/clock';
+import { earlyProgressSchema, shownEntrySchema } from '#common/contracts/early-task';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import type { Broadcast, SegmentJob } from '#common/contracts/segment';
 import { forgetEndAsked } from '#common/end-requests';
+import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import { readNewestPublished } from '#common/published-stream';
 import { openQueue } from '#common/queues';
 import { execute, type Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
+import type { StreamFollower } from '#common/stream-follower';
+import { segmentNumber } from '#common/time';
 import { lastCommit, openBroadcastWriter } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';
 import { openEarlyTasks } from './early-tasks.ts';
 import type { TranscodeQueue } from './transcode-queue.ts';
+import { followWorkerPulses } from './worker-pulses.ts';
 
 /** Entries of the published stream that a new leader looks at: more than a log's checkpoint is old. */
 const PUBLISHED_READ = 500;
@@ -21,6 +27,8 @@ const PUBLISHED_READ = 500;
 /** Entries kept of what is shown: some twenty seconds of the fastest profile. */
 const SHOWN_KEPT = 2_000;
 const SHOWN_SECONDS = 120;
+/** Entries among which there are the last of each kind. */
+const SHOWN_RECALLED = 200;
 
 /** How often, and how far apart in real time, an emptied Redis is asked what was published. */
 const NOTED_AGAIN = { looks: 10, apartMs: 200 } as const;
@@ -30,15 +38,19 @@ export interface EffectsDeps {
   readonly redis: Redis;
   readonly store: ObjectStore;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly transcode: Pick<TranscodeQueue, 'add' | 'giveAgain' | 'isOpen'>;
+  /** Of the Redis that has the log. */
+  readonly streams: StreamFollower;
 }
 
 /** Opens the effects of one leadership. */
 export function openEffects(deps: EffectsDeps): Effects & Closable {
-  const { redis, store, logger, transcode } = deps;
+  const { redis, store, logger, clock, transcode, streams } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
   const early = openEarlyTasks(redis, logger);
+  const pulses = followWorkerPulses(streams, clock);
 
   const tell = async (type: 'start' | 'end', broadcast: Broadcast): Promise<void> => {
     writer.write(broadcast);
@@ -78,9 +90,29 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       pipeline.expire(key, SHOWN_SECONDS);
       return String((await execute(pipeline)).at(-2));
     },
-    early: async (task, cores) => {
-      await early.place(task, cores);
+    lastShown: async (channel) => {
+      const entries = await redis.xrevrange(
+        redisKeys.shown(channel),
+        '+',
+        '-',
+        'COUNT',
+        SHOWN_RECALLED,
+      );
+      return entries
+        .toReversed()
+        .flatMap(([, fields]) => readJson(shownEntrySchema, fields[1] ?? '') ?? []);
     },
+    early: (task, cores, wishes) => early.place(task, cores, wishes),
+    lastHeard: (worker) => pulses.lastHeard(worker),
+    progress: (channel, onProgress) =>
+      streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {
+        for (const { fields } of entries) {
+          const progress = readJson(earlyProgressSchema, fields[1]?.toString('utf8') ?? '');
+          if (progress !== undefined) {
+            onProgress(progress);
+          }
+        }
+      }),
     end: async (broadcast) => {
       await tell('end', broadcast);
       await forgetEndAsked(redis, broadcast.channel);
@@ -98,16 +130,16 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       await redis.hdel(redisKeys.air, channel);
       const [newest] = await readBroadcasts(store, channel, 1);
       if (newest === undefined) {
-        return 0;
+        return segmentNumber(0);
       }
       if (newest.last !== null) {
-        return Math.max(newest.last, newest.broadcast) + 1;
+        return segmentNumber(Math.max(newest.last, newest.broadcast) + 1);
       }
       const known = [await lastCommit(store, newest), await newestPublished(channel)];
       const last = Math.max(newest.broadcast - 1, ...known.filter((n) => n !== undefined));
       logger.warn({ channel, broadcast: newest.broadcast, last }, 'lost broadcast ended');
-      await tell('end', { ...newest, last: Math.max(0, last) });
-      return Math.max(last, newest.broadcast) + 1;
+      await tell('end', { ...newest, last: segmentNumber(Math.max(0, last)) });
+      return segmentNumber(Math.max(last, newest.broadcast) + 1);
     },
     published,
     isOpen: (channel, n) => transcode.isOpen(channel, n),
@@ -123,6 +155,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       }
     },
     close: async () => {
+      await pulses.close();
       await writer.close();
       await segments.close();
     },

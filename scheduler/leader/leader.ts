@@ -9,6 +9,7 @@ import type { LogFollower } from '#common/log-follower';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
+import type { StreamFollower } from '#common/stream-follower';
 import type { Milliseconds } from '#common/time';
 import { ChannelActor, type ActorDeps } from './channel-actor.ts';
 import type { ChannelMemory } from './channel-memory.ts';
@@ -25,6 +26,8 @@ export interface LeaderDeps {
   readonly redis: Redis;
   /** Outlives leaderships. */
   readonly follower: Pick<LogFollower, 'follow'>;
+  /** Of the Redis that has the log; outlives leaderships. */
+  readonly streams: StreamFollower;
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;

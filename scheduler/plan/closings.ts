@@ -2,11 +2,12 @@
  * Where a broadcast's places may be closed: at the ends of its profile's fragments, in `standard` those of its segments.
  * Each list is of what is still open of one segment, in order, so one mark closes no more than the rest of a segment.
  */
-import { aacFramesOfFragment, divisionOf, fragmentStart } from '#common/division';
-import { AAC_FRAME_SAMPLES, firstFrame, gridOf } from '#common/grid';
+import { aacFramesOfFragment, divisionOf, fragmentStart, type Division } from '#common/division';
+import { AAC_FRAME_SAMPLES, firstFrame, gridOf, segmentOfFrame, type Grid } from '#common/grid';
 import { encodedSamplesOf, soundClosedAt } from '#common/sound-grid';
 import {
   frameIndex,
+  greatest,
   samplePosition,
   segmentNumber,
   type FrameIndex,
@@ -23,11 +24,11 @@ const FRAGMENT_SOUND_AHEAD = 3;
 
 /** The first frame of which nothing is closed. */
 export const picturesClosedTo = ({ broadcast, fps, closed }: AirState): FrameIndex =>
-  frameIndex(Math.max(closed.frame, firstFrame(gridOf(fps), broadcast)));
+  greatest(closed.frame, firstFrame(gridOf(fps), broadcast));
 
 /** The first 48 kHz position of which nothing is closed: at first the beginning of the first segment's context. */
 export const soundClosedTo = ({ broadcast, fps, closed }: AirState): SamplePosition =>
-  samplePosition(Math.max(closed.sample, encodedSamplesOf(gridOf(fps), broadcast).from));
+  greatest(closed.sample, encodedSamplesOf(gridOf(fps), broadcast).from);
 
 /** The ends of the open fragments of the next segment whose picture is to be closed. */
 export function pictureClosings(air: AirState): readonly FrameIndex[] {
@@ -70,19 +71,28 @@ export function wholeSegment({ fps }: AirState, n: SegmentNumber): SoundClosing 
 function fragments({ fps, profile }: AirState, n: SegmentNumber): readonly SoundClosing[] {
   const grid = gridOf(fps);
   const division = divisionOf(grid, profile);
-  return Array.from({ length: division.fragments }, (_, k) => {
-    const { end } = aacFramesOfFragment(grid, division, n, k);
-    return {
-      sample: samplePosition(AAC_FRAME_SAMPLES * (end + FRAGMENT_SOUND_AHEAD)),
-      frame: fragmentStart(grid, division, n, k + 1),
-    };
-  });
+  return Array.from({ length: division.fragments }, (_, k) => ({
+    sample: soundOfFragment(grid, division, n, k),
+    frame: fragmentStart(grid, division, n, k + 1),
+  }));
+}
+
+/** How far sound must be closed for the AAC frames of fragment `k` to leave the encoder. */
+export function soundOfFragment(
+  grid: Grid,
+  division: Division,
+  n: SegmentNumber,
+  k: number,
+): SamplePosition {
+  const { end } = aacFramesOfFragment(grid, division, n, k);
+  return samplePosition(AAC_FRAME_SAMPLES * (end + FRAGMENT_SOUND_AHEAD));
 }
 
 /** The last segment of which something is closed: it may be on its way to viewers already. */
-export function lastBegun(air: AirState): number {
-  const pictures = Math.floor((air.closed.frame - 1) / gridOf(air.fps).segmentFrames);
+export function lastBegun(air: AirState): SegmentNumber {
+  const pictures = segmentOfFrame(gridOf(air.fps), frameIndex(air.closed.frame - 1));
   const first = soundClosings({ ...air, closed: { ...air.closed, sample: samplePosition(0) } })[0];
   const isSoundBegun = first !== undefined && air.closed.sample >= first.sample;
-  return Math.max(air.broadcast, pictures, isSoundBegun ? air.next.sound : air.next.sound - 1);
+  const sound = isSoundBegun ? air.next.sound : segmentNumber(air.next.sound - 1);
+  return greatest(air.broadcast, pictures, sound);
 }

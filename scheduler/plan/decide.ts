@@ -12,6 +12,7 @@ import {
   gridOf,
   sampleOfFrame,
   segmentOfFrame,
+  segmentOfSample,
   timeOfFrame,
   timeOfSample,
   type Grid,
@@ -21,6 +22,7 @@ import { encodedSamplesOf } from '#common/sound-grid';
 import {
   frameIndex,
   fromSeconds,
+  greatest,
   milliseconds,
   samplePosition,
   segmentNumber,
@@ -138,13 +140,13 @@ function beginnings(
     // Ahead of its first segment, what comes before that is enough.
     const showable = session.spent
       ? undefined
-      : firstShowable(session, grid, isAhead ? 0 : floor * grid.segmentFrames);
+      : firstShowable(session, grid, isAhead ? frameIndex(0) : firstFrame(grid, floor));
     const { picture, highest, ended } = session;
     if (showable === undefined || picture === null) {
       return [];
     }
-    const first = firstWholeSegment(grid, frameIndex(showable.frame.index));
-    const broadcast = segmentNumber(Math.max(first, floor));
+    const first = firstWholeSegment(grid, showable.frame.index);
+    const broadcast = greatest(first, floor);
     const from = firstFrame(grid, broadcast);
     const hasBegun = highest >= from;
     if (!hasBegun && (!isAhead || ended !== null)) {
@@ -276,11 +278,11 @@ class Airing {
     const { state, air, current, shown } = this.#onAir;
     const { epoch } = this.#settings;
     const at = state.sessions.indexOf(shown) + (current.gapFrom === undefined ? 1 : 0);
-    const min = Math.max(this.#gapFrom, air.closed.frame);
+    const min = greatest(this.#gapFrom, air.closed.frame);
     for (const session of this.#usable(at)) {
       const showable = firstShowable(session, this.#grid, min);
       if (showable !== undefined) {
-        const from = frameIndex(showable.frame.index);
+        const from = showable.frame.index;
         const source = { kind: 'session', session: session.session } as const;
         return [...this.#fill(from), { t: 'picture', epoch, from, source }];
       }
@@ -293,7 +295,7 @@ class Airing {
     const { state, air, heard } = this.#onAir;
     const { epoch } = this.#settings;
     const last = air.sounds.at(-1)?.from ?? 0;
-    const min = Math.max(heard.soundEnd, air.closed.sample, last + 1);
+    const min = samplePosition(Math.max(heard.soundEnd, air.closed.sample, last + 1));
     for (const session of this.#usable(state.sessions.indexOf(heard) + 1)) {
       const from = firstAudible(session, min);
       if (from !== undefined) {
@@ -338,8 +340,8 @@ class Airing {
   /** When a session's oldest frame is; undefined when none is remembered: those that came too late are forgotten. */
   #beginningOf({ video, sound }: SessionState): number | undefined {
     const times = [
-      ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, frameIndex(index))),
-      ...sound.slice(0, 1).map(({ origin }) => timeOfSample(samplePosition(origin))),
+      ...video.slice(0, 1).map(({ index }) => timeOfFrame(this.#grid, index)),
+      ...sound.slice(0, 1).map(({ origin }) => timeOfSample(origin)),
     ];
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -351,13 +353,13 @@ class Airing {
     }
     const pictures = timeOfFrame(this.#grid, frameIndex(highest + 1));
     return {
-      at: Math.max(pictures, timeOfSample(samplePosition(soundEnd))),
+      at: Math.max(pictures, timeOfSample(soundEnd)),
       patience: Math.max(patience, fromSeconds(SHORTEST_SILENCE_SECONDS)),
     };
   }
 
   /** The marks of hold and slate that frames from the gap's beginning up to `to` need and do not have yet. */
-  #fill(to: number): readonly MarkEntry[] {
+  #fill(to: FrameIndex): readonly MarkEntry[] {
     const { current } = this.#onAir;
     const { epoch } = this.#settings;
     const marks: MarkEntry[] = [];
@@ -398,7 +400,7 @@ class Airing {
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));
     const isAway = shown.ended !== null || time - seen > fromSeconds(GONE_SECONDS);
     const lag = pictureLag(this.#behind('pictures'));
-    const told = timeOfSample(samplePosition(heard.soundEnd)) - lag;
+    const told = timeOfSample(heard.soundEnd) - lag;
     const hasPassed = isAway && told >= time;
     return hasPassed ? WHATEVER_THE_TIME : milliseconds(time + this.#settings.closeAfter);
   }
@@ -441,7 +443,7 @@ class Airing {
   #end(): readonly MarkEntry[] {
     const { air } = this.#onAir;
     const { broadcast, next } = air;
-    const last = segmentNumber(Math.max(lastBegun(air), this.#lastSegment()));
+    const last = greatest(lastBegun(air), this.#lastSegment());
     const marks = [
       ...(next.picture <= last ? this.#closePicture(pictureClosings(air).at(-1)) : []),
       ...(next.sound <= last ? this.#closeSound(wholeSegment(air, next.sound).sample) : []),
@@ -452,15 +454,15 @@ class Airing {
   }
 
   /** The segment of the last picture, or of the sound that went on without pictures. */
-  #lastSegment(): number {
+  #lastSegment(): SegmentNumber {
     const { current, shown, heard } = this.#onAir;
     const pictures =
       current.gapFrom === undefined
         ? segmentOfFrame(this.#grid, frameIndex(shown.lastShown))
-        : Number.NEGATIVE_INFINITY;
+        : segmentNumber(Number.NEGATIVE_INFINITY);
     const after = sampleOfFrame(this.#grid, frameIndex(shown.lastShown + 1));
     return heard.soundEnd - after > TAIL_SECONDS * SAMPLE_RATE
-      ? Math.max(pictures, Math.floor((heard.soundEnd - 1) / this.#grid.segmentSamples))
+      ? greatest(pictures, segmentOfSample(this.#grid, samplePosition(heard.soundEnd - 1)))
       : pictures;
   }
 }

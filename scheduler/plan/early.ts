@@ -1,10 +1,18 @@
 /** Early tasks: which are due, and which worker makes each. Pure. */
+import type { Profile } from '#common/contracts/channel';
 import type { DecodeFrom, EarlyTask, ShownEntry } from '#common/contracts/early-task';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { firstFrame, gridOf, segmentOfTime, timeOfSegment, type Grid } from '#common/grid';
 import { closingWait } from '#common/lateness';
 import { encodedSamplesOf } from '#common/sound-grid';
-import { milliseconds, segmentNumber, type Milliseconds, type SegmentNumber } from '#common/time';
+import {
+  greatest,
+  milliseconds,
+  segmentNumber,
+  type Milliseconds,
+  type FrameIndex,
+  type SegmentNumber,
+} from '#common/time';
 import { freeCores } from './capacity.ts';
 import { picturesClosedTo } from './closings.ts';
 import { EARLY_LEAD } from './early-lead.ts';
@@ -59,7 +67,7 @@ export function nextEarlyTaskDue(
 }
 
 const firstOpen = (air: AirState, given: SegmentNumber | undefined): SegmentNumber =>
-  segmentNumber(Math.max(nextSegment(air), (given ?? -1) + 1));
+  greatest(nextSegment(air), segmentNumber((given ?? -1) + 1));
 
 /** Whether a segment's worker must have read an entry: it tells places of the segment, or of its sound's context. */
 export function isOfSegment(grid: Grid, n: SegmentNumber, entry: ShownEntry): boolean {
@@ -82,7 +90,6 @@ export function earlyTaskOf(
 ): DueEarlyTask {
   const { broadcast, fps, profile, renditions } = air;
   const grid = gridOf(fps);
-  const end = timeOfSegment(grid, segmentNumber(n + 1));
   const { picture, decode } = openingOf(state, air, n);
   return {
     channel,
@@ -92,10 +99,18 @@ export function earlyTaskOf(
     profile,
     renditions,
     decode,
-    opening: shownPicture(picture, firstFrame(grid, n)),
-    deadline: end + closingWait(profile, grid) + FINISH_MS,
+    opening: shownPicture(picture, openingPlace(picture, firstFrame(grid, n))),
+    deadline: deadlineOf(profile, grid, n),
   };
 }
+
+/** When segment `n` must be finished: after that it is made elsewhere. */
+export const deadlineOf = (profile: Profile, grid: Grid, n: SegmentNumber): Milliseconds =>
+  milliseconds(timeOfSegment(grid, segmentNumber(n + 1)) + closingWait(profile, grid) + FINISH_MS);
+
+/** Where a picture that is up when a segment begins went up, for its worker to keep it from there on. */
+const openingPlace = (picture: Picture, first: FrameIndex): FrameIndex =>
+  picture.kind === 'frame' && picture.frame.index < first ? picture.frame.index : first;
 
 interface Opening {
   readonly picture: Picture;
@@ -147,8 +162,8 @@ export interface Worker {
 /** What placing looks at. */
 export interface Placing {
   readonly channel: string;
-  readonly broadcast: number;
-  readonly n: number;
+  readonly broadcast: SegmentNumber;
+  readonly n: SegmentNumber;
   /** Ids of the renditions made. */
   readonly renditions: readonly string[];
   /** What they cost, in cores of `common/transcode-cost.ts`. */
@@ -187,12 +202,14 @@ function coresOf(tasks: readonly Carried[]): number {
  * again goes elsewhere.
  * @param workers those that can be heard of
  * @param carried what workers have, these and others
+ * @param mustFit only where there is room
  * @returns undefined when there is no worker for it; where none has room, that with the least too little
  */
 export function placeEarlyTask(
   task: Placing,
   workers: readonly Worker[],
   carried: readonly Carried[],
+  mustFit = false,
 ): string | undefined {
   const candidates = workers
     .filter(({ id }) => !carried.some((has) => has.worker === id && isSameWork(has, task)))
@@ -223,5 +240,5 @@ export function placeEarlyTask(
       a.count - b.count ||
       (a.id < b.id ? -1 : 1),
   );
-  return best?.id;
+  return best !== undefined && mustFit && best.room < 0 ? undefined : best?.id;
 }

@@ -2,6 +2,7 @@
 import type { LogEntry } from '#common/contracts/log';
 import {
   AAC_FRAME_SAMPLES,
+  firstFrame,
   gridOf,
   segmentOfFrame,
   timeOfFrame,
@@ -11,11 +12,13 @@ import {
 import { positionInRun, soundClosedAt } from '#common/sound-grid';
 import {
   frameIndex,
+  greatest,
   milliseconds,
   samplePosition,
   segmentNumber,
   type FrameIndex,
   type SamplePosition,
+  type SegmentNumber,
 } from '#common/time';
 import { currentPicture, picturesSince, sessionsOnAir, soundsSince } from './sources.ts';
 import { frameBefore, lastShowable, searchFrames } from './start-points.ts';
@@ -109,7 +112,7 @@ function foldSession(state: ChannelState, entry: EntryOf<'session'>): void {
     lastSeq: { video: -1, sound: -1 },
     highest: -1,
     lastShown: -1,
-    soundEnd: 0,
+    soundEnd: samplePosition(0),
     behind: { pictures: milliseconds(0), sound: milliseconds(0) },
     ended: null,
     spent: false,
@@ -127,7 +130,7 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
   }
   noteBehind(session, entry);
   const closed = state.air?.closed ?? { frame: 0, sample: 0 };
-  for (const [seq, index, chunk, , flags] of entry.v) {
+  for (const { seq, index, chunk, flags } of entry.v) {
     const late = index < closed.frame;
     if (!insert(session.video, { seq, index, chunk, flags, late }, session.lastSeq.video)) {
       continue;
@@ -138,7 +141,7 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
       session.lastShown = Math.max(session.lastShown, index);
     }
   }
-  for (const [seq, origin, k, rate, channels, chunk] of entry.a) {
+  for (const { seq, origin, k, rate, channels, chunk } of entry.a) {
     const late = positionInRun(origin, rate, k * AAC_FRAME_SAMPLES) < closed.sample;
     const place = { seq, origin, k, rate, channels, chunk, late };
     if (!insert(session.sound, place, session.lastSeq.sound)) {
@@ -146,7 +149,7 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
     }
     session.lastSeq.sound = Math.max(session.lastSeq.sound, seq);
     const end = positionInRun(origin, rate, (k + 1) * AAC_FRAME_SAMPLES);
-    session.soundEnd = Math.max(session.soundEnd, end);
+    session.soundEnd = greatest(session.soundEnd, end);
   }
   if (state.air === null) {
     for (const list of [session.video, session.sound]) {
@@ -161,19 +164,18 @@ function foldFrames(state: ChannelState, entry: EntryOf<'frames'>): void {
 function noteBehind(session: SessionState, { v, a }: EntryOf<'frames'>): void {
   const { behind, lastSeq, highest, soundEnd } = session;
   const grid = gridOf(session.fps);
-  const heard = timeOfSample(samplePosition(soundEnd));
+  const heard = timeOfSample(soundEnd);
   const seen = timeOfFrame(grid, frameIndex(highest + 1));
-  for (const [seq, index] of v) {
+  for (const { seq, index } of v) {
     // What is appended again to an emptied log was told before.
     if (seq > lastSeq.video && soundEnd > 0) {
-      const lag = heard - timeOfFrame(grid, frameIndex(index));
+      const lag = heard - timeOfFrame(grid, index);
       behind.pictures = milliseconds(Math.max(behind.pictures, lag));
     }
   }
-  for (const [seq, origin, k, rate] of a) {
+  for (const { seq, origin, k, rate } of a) {
     if (seq > lastSeq.sound && highest >= 0) {
-      const at = samplePosition(positionInRun(origin, rate, k * AAC_FRAME_SAMPLES));
-      const lag = seen - timeOfSample(at);
+      const lag = seen - timeOfSample(positionInRun(origin, rate, k * AAC_FRAME_SAMPLES));
       behind.sound = milliseconds(Math.max(behind.sound, lag));
     }
   }
@@ -216,9 +218,9 @@ function foldSoundClosed(state: ChannelState, air: AirState, sample: SamplePosit
 /** Lets go of what no later segment needs. What the segment closed last needs is kept: its task is made from this state. */
 function forget(state: ChannelState, air: AirState): void {
   const grid = gridOf(air.fps);
-  const n = nextSegment(air) - 1;
-  const first = n * grid.segmentFrames;
-  const firstSound = soundClosedAt(grid, segmentNumber(n)) - 2 * grid.segmentSamples;
+  const n = segmentNumber(nextSegment(air) - 1);
+  const first = firstFrame(grid, n);
+  const firstSound = samplePosition(soundClosedAt(grid, n) - 2 * grid.segmentSamples);
   air.pictures = picturesSince(air, first);
   air.sounds = soundsSince(air, firstSound);
   const isOnAir = sessionsOnAir(air);
@@ -230,7 +232,7 @@ function forget(state: ChannelState, air: AirState): void {
 }
 
 /** Frames that reached the log while the leader already held the one before them were not shown in time. */
-function closeGap(state: ChannelState, air: AirState, frame: number): void {
+function closeGap(state: ChannelState, air: AirState, frame: FrameIndex): void {
   const current = currentPicture(air);
   if (current?.gapFrom === undefined) {
     return;
@@ -243,7 +245,12 @@ function closeGap(state: ChannelState, air: AirState, frame: number): void {
 }
 
 /** Drops frames that no segment from frame `first` on can need. */
-function dropBefore(session: SessionState, grid: Grid, first: number, firstSound: number): void {
+function dropBefore(
+  session: SessionState,
+  grid: Grid,
+  first: FrameIndex,
+  firstSound: SamplePosition,
+): void {
   const { video, sound } = session;
   const shown = lastShowable(session, grid, first);
   const before = shown && frameBefore(session, grid, shown.frame);
@@ -259,7 +266,7 @@ function dropBefore(session: SessionState, grid: Grid, first: number, firstSound
   sound.splice(0, heard === -1 ? sound.length : heard);
 }
 
-function foldOffAir(state: ChannelState, broadcast: number, last: number): void {
+function foldOffAir(state: ChannelState, broadcast: SegmentNumber, last: SegmentNumber): void {
   const isOnAir = sessionsOnAir(state.air);
   for (const session of state.sessions) {
     if (isOnAir.has(session.session)) {
@@ -269,5 +276,5 @@ function foldOffAir(state: ChannelState, broadcast: number, last: number): void 
     }
   }
   state.air = null;
-  state.floor = Math.max(state.floor, last + 1, broadcast + 1);
+  state.floor = greatest(state.floor, segmentNumber(greatest(last, broadcast) + 1));
 }

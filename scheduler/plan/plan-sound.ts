@@ -7,36 +7,42 @@ import {
   encodedSamplesOf,
   positionInRun,
 } from '#common/sound-grid';
-import { segmentNumber } from '#common/time';
+import {
+  greatest,
+  least,
+  samplePosition,
+  type SamplePosition,
+  type SegmentNumber,
+} from '#common/time';
 import { heardStretches } from './sources.ts';
 import { sessionOf, type AirState, type ChannelState, type SoundPlace } from './state.ts';
 
 /** Frames `items[0].k` to `items.at(-1).k` of one run, without a gap. */
 interface Run {
-  readonly origin: number;
+  readonly origin: SamplePosition;
   readonly rate: number;
   readonly channels: number;
   readonly items: SoundPlace[];
 }
 
 /** The spans of segment `n`, in order, without overlap. */
-export function planSound(state: ChannelState, air: AirState, n: number): SoundSpan[] {
-  return soundSpans(state, air, encodedSamplesOf(gridOf(air.fps), segmentNumber(n)));
+export function planSound(state: ChannelState, air: AirState, n: SegmentNumber): SoundSpan[] {
+  return soundSpans(state, air, encodedSamplesOf(gridOf(air.fps), n));
 }
 
 /** The spans of any 48 kHz samples. */
 export function soundSpans(
   state: ChannelState,
   air: AirState,
-  needed: { readonly from: number; readonly to: number },
+  needed: { readonly from: SamplePosition; readonly to: SamplePosition },
 ): SoundSpan[] {
   const spans: SoundSpan[] = [];
   let cursor = needed.from;
   for (const stretch of heardStretches(air)) {
     const session = sessionOf(state, stretch.session);
     for (const run of runsOf(session?.sound ?? [])) {
-      const from = Math.max(cursor, stretch.from);
-      const span = spanOf(stretch.session, run, from, Math.min(needed.to, stretch.to));
+      const from = greatest(cursor, stretch.from);
+      const span = spanOf(stretch.session, run, from, least(needed.to, stretch.to));
       if (span !== undefined) {
         spans.push(span);
         cursor = span.to;
@@ -72,14 +78,19 @@ function runsOf(sound: readonly SoundPlace[]): readonly Run[] {
   return runs;
 }
 
-function spanOf(session: string, run: Run, low: number, high: number): SoundSpan | undefined {
+function spanOf(
+  session: string,
+  run: Run,
+  low: SamplePosition,
+  high: SamplePosition,
+): SoundSpan | undefined {
   const { origin, rate, channels, items } = run;
   const k0 = items[0]?.k ?? 0;
   const k1 = items.at(-1)?.k ?? 0;
-  const begins = origin + Math.ceil((k0 * AAC_FRAME_SAMPLES * SAMPLE_RATE) / rate);
+  const begins = samplePosition(origin + Math.ceil((k0 * AAC_FRAME_SAMPLES * SAMPLE_RATE) / rate));
   const ends = positionInRun(origin, rate, (k1 + 1) * AAC_FRAME_SAMPLES);
-  const from = Math.max(low, begins);
-  const to = Math.min(high, ends);
+  const from = greatest(low, begins);
+  const to = least(high, ends);
   if (from >= to) {
     return undefined;
   }
@@ -95,8 +106,8 @@ function spanOf(session: string, run: Run, low: number, high: number): SoundSpan
     session,
     fromSeq: Math.min(...seqs),
     toSeq: Math.max(...seqs),
-    fromChunk: Math.min(...chunks),
-    toChunk: Math.max(...chunks),
+    fromChunk: least(...chunks),
+    toChunk: greatest(...chunks),
     origin,
     rate,
     channels,

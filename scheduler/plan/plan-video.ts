@@ -1,7 +1,14 @@
 /** Where a segment's pictures come from. */
 import type { VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, type Grid } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import {
+  frameIndex,
+  greatest,
+  least,
+  segmentNumber,
+  type FrameIndex,
+  type SegmentNumber,
+} from '#common/time';
 import { shownStretches } from './sources.ts';
 import {
   firstShowable,
@@ -17,9 +24,9 @@ import { sessionOf, type AirState, type ChannelState, type SessionState } from '
  * The spans of segment `n`, in order; the first is at or before its first frame, so every place has a picture. A
  * session's span may begin before the segment: with the frame that its first places repeat.
  */
-export function planVideo(state: ChannelState, air: AirState, n: number): VideoSpan[] {
+export function planVideo(state: ChannelState, air: AirState, n: SegmentNumber): VideoSpan[] {
   const grid = gridOf(air.fps);
-  const first = firstFrame(grid, segmentNumber(n));
+  const first = firstFrame(grid, n);
   const end = firstFrame(grid, segmentNumber(n + 1));
   const spans: VideoSpan[] = [];
   let shown: SessionState | undefined;
@@ -28,8 +35,8 @@ export function planVideo(state: ChannelState, air: AirState, n: number): VideoS
     if (source.kind === 'session') {
       shown = sessionOf(state, source.session);
     }
-    const from = Math.max(stretch.from, first);
-    const to = Math.min(stretch.to, end);
+    const from = greatest(stretch.from, first);
+    const to = least(stretch.to, end);
     if (from >= to) {
       continue;
     }
@@ -61,8 +68,8 @@ export function planVideo(state: ChannelState, air: AirState, n: number): VideoS
 }
 
 /** The last frame shown before `gapFrom`, alone. */
-function heldFrame(session: SessionState, grid: Grid, gapFrom: number): VideoSpan | undefined {
-  const held = lastShowable(session, grid, gapFrom - 1);
+function heldFrame(session: SessionState, grid: Grid, gapFrom: FrameIndex): VideoSpan | undefined {
+  const held = lastShowable(session, grid, frameIndex(gapFrom - 1));
   return held && spanOf(session, grid, held, { to: gapFrom, goesOn: false });
 }
 
@@ -73,7 +80,11 @@ function heldFrame(session: SessionState, grid: Grid, gapFrom: number): VideoSpa
 function sessionSpan(
   session: SessionState,
   grid: Grid,
-  { from, to, goesOn }: { readonly from: number; readonly to: number; readonly goesOn: boolean },
+  {
+    from,
+    to,
+    goesOn,
+  }: { readonly from: FrameIndex; readonly to: FrameIndex; readonly goesOn: boolean },
 ): (VideoSpan & { kind: 'session' }) | undefined {
   const before = lastShowable(session, grid, from);
   const isNear = before !== undefined && from - before.start.index <= searchFrames(grid);
@@ -91,11 +102,11 @@ function spanOf(
   session: SessionState,
   grid: Grid,
   { frame, start }: Showable,
-  { to, goesOn }: { readonly to: number; readonly goesOn: boolean },
+  { to, goesOn }: { readonly to: FrameIndex; readonly goesOn: boolean },
 ): VideoSpan & { kind: 'session' } {
   const from = frame.index;
   const before = frameBefore(session, grid, frame);
-  const closing = goesOn ? lastShowable(session, grid, to - 1)?.frame : undefined;
+  const closing = goesOn ? lastShowable(session, grid, frameIndex(to - 1))?.frame : undefined;
   const after =
     closing !== undefined && isOfFields(closing)
       ? firstShowable(session, grid, to)?.frame
@@ -113,8 +124,8 @@ function spanOf(
     session: session.session,
     fromSeq: read[0]?.seq ?? start.seq,
     toSeq: Math.max(...read.map(({ seq }) => seq)),
-    fromChunk: Math.min(...chunks),
-    toChunk: Math.max(...chunks),
+    fromChunk: least(...chunks),
+    toChunk: greatest(...chunks),
     from,
     to,
     // Also beyond the span: a worker must not take them for the frame that a hole repeats.

@@ -1,11 +1,9 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
-import type { FpsName } from '#common/grid';
-import type { Rendition } from '#common/contracts/rendition';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
-import { segmentNumber } from '#common/time';
+import { fromSeconds, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { canonicalJson } from './canonical-json.ts';
 import { planSound } from './plan-sound.ts';
 import { planVideo } from './plan-video.ts';
@@ -15,7 +13,7 @@ import type { ChannelState } from './state.ts';
  * The task of segment `n`, from the state right after the mark that closed it.
  * @throws RangeError when no broadcast is on air
  */
-export function planSegment(channel: string, state: ChannelState, n: number): Task {
+export function planSegment(channel: string, state: ChannelState, n: SegmentNumber): Task {
   const { air } = state;
   if (air === null) {
     throw new RangeError(`segment ${n} of ${channel} belongs to no broadcast`);
@@ -25,22 +23,28 @@ export function planSegment(channel: string, state: ChannelState, n: number): Ta
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */
 export function planFiller(task: Task): Task {
-  const from = firstFrame(gridOf(task.fps), segmentNumber(task.n));
+  const from = firstFrame(gridOf(task.fps), task.n);
   return taskOf(task.channel, task, task.n, [{ kind: 'slate', from }], []);
 }
 
 function taskOf(
   channel: string,
-  { broadcast, fps, renditions }: { broadcast: number; fps: FpsName; renditions: Rendition[] },
-  n: number,
+  {
+    broadcast,
+    fps,
+    profile,
+    renditions,
+  }: Pick<Task, 'broadcast' | 'fps' | 'profile' | 'renditions'>,
+  n: SegmentNumber,
   video: VideoSpan[],
   sound: SoundSpan[],
 ): Task {
   const grid = gridOf(fps);
   const hash = createHash('sha256')
-    .update(canonicalJson({ fps, n, renditions, video, sound }))
+    .update(canonicalJson({ fps, n, profile, renditions, video, sound }))
     .digest('hex');
   const end = timeOfSegment(grid, segmentNumber(n + 1));
-  const deadline = end + PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid) * 1000;
-  return { channel, broadcast, n, fps, renditions, video, sound, hash, deadline };
+  const behind = fromSeconds(PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid));
+  const deadline = milliseconds(end + behind);
+  return { channel, broadcast, n, fps, profile, renditions, video, sound, hash, deadline };
 }

@@ -1,6 +1,6 @@
 /** What is free for a broadcast that is about to begin, from what was found free while its feed was there. Pure. */
 import { gridOf, timeOfFrame } from '#common/grid';
-import { frameIndex, type Milliseconds } from '#common/time';
+import type { Milliseconds } from '#common/time';
 import type { SessionState } from './state.ts';
 
 /** How far back a worker's word of its machine reaches: `transcoder/host-load.ts`. */
@@ -27,8 +27,7 @@ export function roomWith(
   freeCores: number | null,
   now: Milliseconds,
 ): Room {
-  const isOfFeed =
-    first !== undefined && now - timeOfFrame(gridOf(fps), frameIndex(first.index)) >= REACH_MS;
+  const isOfFeed = first !== undefined && now - timeOfFrame(gridOf(fps), first.index) >= REACH_MS;
   const isMore =
     before?.session === session && before.isOfFeed && (before.freeCores ?? 0) > (freeCores ?? 0);
   return isMore ? before : { session, isOfFeed, freeCores };

@@ -13,7 +13,8 @@ import type { VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentOfFrame, type Grid } from '#common/grid';
 import {
   frameIndex,
-  samplePosition,
+  greatest,
+  least,
   segmentNumber,
   type FrameIndex,
   type SamplePosition,
@@ -116,7 +117,7 @@ function shownSound(
   }
   const spans = soundSpans(state, air, { from, to }).map((span): ShownSound => {
     const { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk } = span;
-    const samples = { from: samplePosition(span.from), to: samplePosition(span.to) };
+    const samples = { from: span.from, to: span.to };
     return { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk, ...samples };
   });
   return [{ t: 'sound', broadcast, from, to, spans }];
@@ -137,7 +138,7 @@ function shownPictures(
   while (from < to) {
     const n = segmentOfFrame(grid, from);
     const end = firstFrame(grid, segmentNumber(n + 1));
-    const stop = frameIndex(Math.min(to, end));
+    const stop = least(to, end);
     const segment = picturesOf(state, air, n);
     const told: PicturesEntry[] = [];
     let session: SessionState | undefined;
@@ -166,7 +167,7 @@ function shownPictures(
   return entries;
 }
 
-const emptyEntry = (broadcast: number, from: FrameIndex, to: FrameIndex): PicturesEntry => ({
+const emptyEntry = (broadcast: SegmentNumber, from: FrameIndex, to: FrameIndex): PicturesEntry => ({
   t: 'pictures',
   broadcast,
   from,
@@ -264,7 +265,7 @@ function chosenOf(
   const first = firstFrame(grid, n);
   const end = firstFrame(grid, segmentNumber(n + 1));
   if (span.kind === 'slate') {
-    const place = frameIndex(Math.max(span.from, first));
+    const place = greatest(span.from, first);
     return {
       changes: [{ place, picture: { kind: 'slate' } }],
       before: undefined,
@@ -276,9 +277,9 @@ function chosenOf(
     return { changes: [], before: undefined, after: undefined };
   }
   const frames = decodableOf(session, span);
-  const from = Math.max(span.from, first);
-  const to = Math.min(span.to, end);
-  const byPlace = new Map<number, VideoPlace>();
+  const from = greatest(span.from, first);
+  const to = least(span.to, end);
+  const byPlace = new Map<FrameIndex, VideoPlace>();
   let held: VideoPlace | undefined;
   for (const frame of frames) {
     if (frame.late) {
@@ -293,7 +294,7 @@ function chosenOf(
   const opening = isOpening && !byPlace.has(first) ? held : undefined;
   const changes = [...byPlace, ...(opening === undefined ? [] : [[first, opening] as const])]
     .map(([place, frame]): Change => {
-      return { place: frameIndex(place), picture: { kind: 'frame', session, frame } };
+      return { place, picture: { kind: 'frame', session, frame } };
     })
     .toSorted((a, b) => a.place - b.place);
   const shown = changes.flatMap(({ picture }) => (picture.kind === 'frame' ? [picture.frame] : []));
@@ -321,7 +322,7 @@ function decodableOf(
         .filter(({ index }) => (start.flags & FRAME_FLAGS.idr) !== 0 || index >= start.index);
 }
 
-function lastBefore(frames: readonly VideoPlace[], index: number): VideoPlace | undefined {
+function lastBefore(frames: readonly VideoPlace[], index: FrameIndex): VideoPlace | undefined {
   let last: VideoPlace | undefined;
   for (const frame of frames) {
     if (frame.index < index && frame.index >= (last?.index ?? 0)) {
@@ -331,7 +332,7 @@ function lastBefore(frames: readonly VideoPlace[], index: number): VideoPlace | 
   return last;
 }
 
-function firstFrom(frames: readonly VideoPlace[], index: number): VideoPlace | undefined {
+function firstFrom(frames: readonly VideoPlace[], index: FrameIndex): VideoPlace | undefined {
   let first: VideoPlace | undefined;
   for (const frame of frames) {
     if (frame.index >= index && (first === undefined || frame.index < first.index)) {

@@ -1,6 +1,6 @@
 /** What the broadcast shows and what of it is heard, stretch by stretch. */
 import type { Source } from '#common/contracts/log';
-import { frameIndex, type FrameIndex, type SamplePosition } from '#common/time';
+import { frameIndex, samplePosition, type FrameIndex, type SamplePosition } from '#common/time';
 import { gridOf, type Grid } from '#common/grid';
 import type { AirState } from './state.ts';
 
@@ -10,7 +10,7 @@ const HOLD_SECONDS = 2;
 /** Frames `[from, to)` show one source. `to` is infinite for the source in effect. */
 export interface ShownStretch {
   readonly from: FrameIndex;
-  readonly to: number;
+  readonly to: FrameIndex;
   readonly source: Source;
 }
 
@@ -18,7 +18,7 @@ export interface ShownStretch {
 export function shownStretches({ pictures }: AirState): readonly ShownStretch[] {
   return pictures.map(({ from, source }, at) => ({
     from,
-    to: pictures[at + 1]?.from ?? Number.POSITIVE_INFINITY,
+    to: pictures[at + 1]?.from ?? frameIndex(Number.POSITIVE_INFINITY),
     source,
   }));
 }
@@ -26,7 +26,7 @@ export function shownStretches({ pictures }: AirState): readonly ShownStretch[] 
 /** Samples `[from, to)` are a session's sound, where it has any. `to` is infinite for the session in effect. */
 export interface HeardStretch {
   readonly from: SamplePosition;
-  readonly to: number;
+  readonly to: SamplePosition;
   readonly session: string;
 }
 
@@ -34,7 +34,7 @@ export interface HeardStretch {
 export function heardStretches({ sounds }: AirState): readonly HeardStretch[] {
   return sounds.map(({ from, session }, at) => ({
     from,
-    to: sounds[at + 1]?.from ?? Number.POSITIVE_INFINITY,
+    to: sounds[at + 1]?.from ?? samplePosition(Number.POSITIVE_INFINITY),
     session,
   }));
 }
@@ -69,7 +69,10 @@ export const slateFrom = (grid: Grid, gapFrom: FrameIndex): FrameIndex =>
   frameIndex(gapFrom + Math.ceil((HOLD_SECONDS * grid.num) / grid.den));
 
 /** The marks a segment that begins at `frame` can still need: those in effect from a second before it. */
-export function picturesSince({ fps, pictures }: AirState, frame: number): AirState['pictures'] {
+export function picturesSince(
+  { fps, pictures }: AirState,
+  frame: FrameIndex,
+): AirState['pictures'] {
   const { num, den } = gridOf(fps);
   const since = frame - Math.ceil(num / den);
   let at = Math.max(
@@ -84,7 +87,7 @@ export function picturesSince({ fps, pictures }: AirState, frame: number): AirSt
 }
 
 /** The marks of sound that are in effect from 48 kHz position `sample` on. */
-export const soundsSince = ({ sounds }: AirState, sample: number): AirState['sounds'] =>
+export const soundsSince = ({ sounds }: AirState, sample: SamplePosition): AirState['sounds'] =>
   sounds.slice(
     Math.max(
       0,

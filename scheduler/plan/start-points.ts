@@ -1,6 +1,7 @@
 /** Where decoding may start, and which frames can therefore be shown. */
 import { FRAME_FLAGS } from '#common/contracts/log';
 import type { Grid } from '#common/grid';
+import { frameIndex, type FrameIndex } from '#common/time';
 import type { SessionState, VideoPlace } from './state.ts';
 
 /** A start point further back than this is not used: no task decodes more than that ahead of its segment. */
@@ -26,7 +27,7 @@ export interface Showable {
 export function firstShowable(
   session: SessionState,
   grid: Grid,
-  min: number,
+  min: FrameIndex,
 ): Showable | undefined {
   if (session.highest < min) {
     return undefined;
@@ -37,7 +38,11 @@ export function firstShowable(
 }
 
 /** The last frame, in presentation order, at or before `max` that is not late and can be decoded. */
-export function lastShowable(session: SessionState, grid: Grid, max: number): Showable | undefined {
+export function lastShowable(
+  session: SessionState,
+  grid: Grid,
+  max: FrameIndex,
+): Showable | undefined {
   return best(session, grid, (frame, chosen) => {
     return frame.index <= max && (chosen === undefined || frame.index > chosen.index);
   });
@@ -52,7 +57,9 @@ export function frameBefore(
   grid: Grid,
   frame: VideoPlace,
 ): Showable | undefined {
-  const before = isOfFields(frame) ? lastShowable(session, grid, frame.index - 1) : undefined;
+  const before = isOfFields(frame)
+    ? lastShowable(session, grid, frameIndex(frame.index - 1))
+    : undefined;
   const isNear = before !== undefined && frame.index - before.start.index <= searchFrames(grid);
   return isNear ? before : undefined;
 }
@@ -61,7 +68,7 @@ export function frameBefore(
  * Whether the last picture below `end` is of two fields and the next, which helps to deinterlace it, is still to come: a
  * worker that makes it on time must know whether there is one.
  */
-export function waitsForNeighbour({ video, highest }: SessionState, end: number): boolean {
+export function waitsForNeighbour({ video, highest }: SessionState, end: FrameIndex): boolean {
   const last = video.findLast(({ index, late }) => index < end && !late);
   return highest < end && last !== undefined && isOfFields(last);
 }

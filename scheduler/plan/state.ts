@@ -13,15 +13,15 @@ import {
   samplePositionSchema,
   segmentNumberSchema,
 } from '#common/contracts/units';
-import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
+import { least, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 
 const int = z.int();
 
 /** A coded picture, as the log told it. */
 const videoPlaceSchema = z.strictObject({
   seq: int,
-  index: int,
-  chunk: int,
+  index: frameIndexSchema,
+  chunk: segmentNumberSchema,
   flags: int,
   /** It came after its place was closed: decoded if others need it, never shown. */
   late: z.boolean(),
@@ -32,11 +32,11 @@ export type VideoPlace = z.infer<typeof videoPlaceSchema>;
 /** A coded AAC frame, as the log told it. */
 const soundPlaceSchema = z.strictObject({
   seq: int,
-  origin: int,
+  origin: samplePositionSchema,
   k: int,
   rate: int,
   channels: int,
-  chunk: int,
+  chunk: segmentNumberSchema,
   late: z.boolean(),
 });
 /** See {@link soundPlaceSchema}. */
@@ -57,7 +57,7 @@ const sessionStateSchema = z.strictObject({
   highest: int,
   lastShown: int,
   /** 48 kHz position where its sound ends; 0 before the first. */
-  soundEnd: int,
+  soundEnd: samplePositionSchema,
   /** How far the other track had passed a picture's time, or sound's, when it was told: the most so far, of each. */
   behind: z
     .strictObject({ pictures: millisecondsSchema, sound: millisecondsSchema })
@@ -94,17 +94,18 @@ export const channelStateSchema = z.strictObject({
   sessions: z.array(sessionStateSchema),
   air: airStateSchema.nullable(),
   /** The lowest number the next broadcast may take: numbers never go back. */
-  floor: int,
+  floor: segmentNumberSchema,
 });
 /** See {@link channelStateSchema}. */
 export type ChannelState = z.infer<typeof channelStateSchema>;
 
 /** A channel without any history, or whose past broadcasts end below `floor`. */
-export const emptyChannel = (floor = 0): ChannelState => ({ sessions: [], air: null, floor });
+export const emptyChannel = (floor = segmentNumber(0)): ChannelState => {
+  return { sessions: [], air: null, floor };
+};
 
 /** The next segment of which not both picture and sound are closed. */
-export const nextSegment = ({ next }: AirState): SegmentNumber =>
-  segmentNumber(Math.min(next.picture, next.sound));
+export const nextSegment = ({ next }: AirState): SegmentNumber => least(next.picture, next.sound);
 
 /** A session by its id. */
 export const sessionOf = (state: ChannelState, session: string): SessionState | undefined =>

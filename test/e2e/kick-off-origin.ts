@@ -11,7 +11,7 @@ import type { Timeline } from '../../aggregator/timeline.ts';
 import type { Published } from '#common/contracts/segment';
 import type { Rendition } from '#common/contracts/rendition';
 import { segmentSeconds, timeOfSegment } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type Milliseconds, type SegmentNumber } from '#common/time';
 import { GRID, segmentAt, type WatchMedia } from './watch-media.ts';
 
 /** What a test can do with it. */
@@ -44,7 +44,7 @@ export async function startKickOffOrigin(
   media: WatchMedia,
   latenessMs: number,
 ): Promise<KickOffOrigin> {
-  const broadcasts = new Map<string, number>();
+  const broadcasts = new Map<string, SegmentNumber>();
   const files = new Map<string, { readonly type: string; readonly body: Buffer | string }>();
   const asked: string[] = [];
   const renditions: Rendition[] = media.renditions.map(
@@ -61,10 +61,11 @@ export async function startKickOffOrigin(
             codecs,
           },
   );
-  const publishedAt = (n: number): number => timeOfSegment(GRID, segmentNumber(n + 1)) + latenessMs;
+  const publishedAt = (n: number): Milliseconds =>
+    milliseconds(timeOfSegment(GRID, segmentNumber(n + 1)) + latenessMs);
   const newestAt = (now: number): number => segmentAt(now - latenessMs) - 1;
 
-  const timelineOf = (channel: string, first: number): Timeline => {
+  const timelineOf = (channel: string, first: SegmentNumber): Timeline => {
     const broadcast = {
       channel,
       broadcast: first,
@@ -72,11 +73,11 @@ export async function startKickOffOrigin(
       profile: 'standard' as const,
       renditions,
       dvrSeconds: 600,
-      startedAt: timeOfSegment(GRID, segmentNumber(first)),
+      startedAt: timeOfSegment(GRID, first),
       last: null,
     };
     const segments: Published[] = [];
-    for (let n = first; n <= newestAt(Date.now()); n += 1) {
+    for (let n = first; n <= newestAt(Date.now()); n = segmentNumber(n + 1)) {
       segments.push({
         broadcast: first,
         n,
@@ -168,7 +169,8 @@ export async function startKickOffOrigin(
       const next = segmentAt(Date.now() - latenessMs);
       const place = next % SOUND_MEETS_PICTURE;
       const channel = `k${broadcasts.size}`;
-      broadcasts.set(channel, isSoundAligned ? next - place : place === 0 ? next - 1 : next);
+      const first = isSoundAligned ? next - place : place === 0 ? next - 1 : next;
+      broadcasts.set(channel, segmentNumber(first));
       return channel;
     },
     published: (channel, segments) =>

@@ -29,7 +29,7 @@ export function latenessOf(entries: readonly TimedEntry[], fps: FpsName): Latene
     if (entry.t === 'picture-closed') {
       closed = Math.max(closed, entry.frame);
     } else if (entry.t === 'frames') {
-      for (const [, index] of entry.v) {
+      for (const { index } of entry.v) {
         worstMs = Math.max(worstMs, at - (index * 1000 * grid.den) / grid.num);
         afterClosing += index < closed ? 1 : 0;
       }

@@ -8,7 +8,8 @@ import type { Rendition } from '#common/contracts/rendition';
 import type { Broadcast, Result } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
 import { PipelineError } from '#common/errors';
-import { gridOf, type FpsName, type Grid } from '#common/grid';
+import { firstWholeSegment, gridOf, type FpsName, type Grid } from '#common/grid';
+import { milliseconds, type SegmentNumber } from '#common/time';
 import { verifyResult } from '../../aggregator/verify.ts';
 import { FeedSource } from '../../ingest/feed/feed-source.ts';
 import {
@@ -115,14 +116,14 @@ export async function made(
   frames: readonly CodedFrame[],
   encoder: Encoder,
   fps: FpsName = FPS,
-): Promise<{ n: number; transcoded: Transcoded } | undefined> {
+): Promise<{ n: SegmentNumber; transcoded: Transcoded } | undefined> {
   const grid = gridOf(fps);
   const pictures = frames.flatMap((frame) => (frame.kind === 'video' ? [frame] : []));
   const start = pictures.find(({ flags }) => flags !== 0);
   if (start === undefined) {
     return undefined;
   }
-  const n = Math.ceil(start.index / grid.segmentFrames);
+  const n = firstWholeSegment(grid, start.index);
   const input = {
     pictures: [sessionSource(grid, n, pictures)],
     sounds: soundsOf(grid, n, frames),
@@ -133,7 +134,7 @@ export async function made(
 
 /** Verifies as the origin does. @throws PipelineError BAD_MEDIA */
 export function verify(
-  n: number,
+  n: SegmentNumber,
   { segments }: Transcoded,
   inits: ReadonlyMap<string, string>,
   fps: FpsName = FPS,
@@ -145,7 +146,7 @@ export function verify(
     profile: 'standard',
     renditions: [...RENDITIONS],
     dvrSeconds: 60,
-    startedAt: 0,
+    startedAt: milliseconds(0),
     last: null,
   };
   const result: Result = {

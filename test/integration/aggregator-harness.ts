@@ -106,7 +106,7 @@ export async function openHarness(): Promise<OriginHarness> {
     await queue.add(job.type, job);
   };
   const record = async (broadcast: Broadcast): Promise<void> => {
-    const key = storeKeys.broadcast(broadcast.channel, segmentNumber(broadcast.broadcast));
+    const key = storeKeys.broadcast(broadcast.channel, broadcast.broadcast);
     await store.put(key, Buffer.from(JSON.stringify(broadcast)));
   };
   const stop = async (): Promise<void> => {
@@ -186,8 +186,9 @@ export async function openHarness(): Promise<OriginHarness> {
       await send({ type: 'start', broadcast });
     },
     end: async (broadcast, last) => {
-      await record({ ...broadcast, last });
-      await send({ type: 'end', broadcast: { ...broadcast, last } });
+      const ended = { ...broadcast, last: segmentNumber(last) };
+      await record(ended);
+      await send({ type: 'end', broadcast: ended });
     },
     make: async (broadcast, n, objects = objectsOf(broadcast, n)) => {
       const result = resultOf(broadcast, n, objects);
@@ -196,7 +197,10 @@ export async function openHarness(): Promise<OriginHarness> {
           const bytes = objects.get(item.rendition);
           const hotId =
             bytes &&
-            (await appendHotSegment(redis, broadcast.channel, item.rendition, { n, ...bytes }));
+            (await appendHotSegment(redis, broadcast.channel, item.rendition, {
+              n: result.n,
+              ...bytes,
+            }));
           return { ...item, hotId: hotId ?? '0-1' };
         }),
       );
@@ -209,7 +213,7 @@ export async function openHarness(): Promise<OriginHarness> {
       for (const { rendition, initSha256 } of result.made) {
         const bytes = objects.get(rendition);
         if (bytes !== undefined) {
-          const key = storeKeys.segment(channel, rendition, segmentNumber(result.n));
+          const key = storeKeys.segment(channel, rendition, result.n);
           await store.put(key, bytes.data);
           await store.put(storeKeys.init(channel, rendition, initSha256.slice(0, 16)), bytes.init);
         }

@@ -62,7 +62,7 @@ describe('the origin', () => {
     harness.hangReads(true);
     // Its first segment ends in fifty segments' time.
     const broadcast = harness.newBroadcast();
-    const beginning = { ...broadcast, broadcast: broadcast.broadcast + 60 };
+    const beginning = { ...broadcast, broadcast: segmentNumber(broadcast.broadcast + 60) };
     const n = beginning.broadcast;
     await harness.begin(beginning);
     await harness.make(beginning, n);
@@ -247,7 +247,7 @@ describe('the origin', () => {
     const n = broadcast.broadcast;
     const accepted = `accepted:{${broadcast.channel}}`;
     await harness.begin(broadcast);
-    for (let number = n; number < n + 20; number += 1) {
+    for (let number: number = n; number < n + 20; number += 1) {
       await Promise.all(Array.from({ length: 4 }, () => harness.make(broadcast, number)));
       await listed(url, broadcast, number);
     }

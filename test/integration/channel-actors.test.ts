@@ -7,7 +7,7 @@ import { askForEnd } from '#common/end-requests';
 import { openLogFollower, type LogFollower } from '#common/log-follower';
 import { createLogger } from '#common/logger';
 import { connectRedis, execute, type Redis } from '#common/redis';
-import { milliseconds } from '#common/time';
+import { milliseconds, segmentNumber } from '#common/time';
 import { ChannelActor } from '../../scheduler/leader/channel-actor.ts';
 import { ChannelMemory } from '../../scheduler/leader/channel-memory.ts';
 import type { Effects } from '../../scheduler/leader/channel-runner.ts';
@@ -77,12 +77,15 @@ const quietEffects = (): Effects => ({
   end: done,
   decideFps: done,
   dropFeed: done,
-  settle: () => Promise.resolve(0),
+  settle: () => Promise.resolve(segmentNumber(0)),
   published: () => Promise.resolve(new Set<number>()),
   isOpen: (channel, n) => queue.isOpen(channel, n),
   nextToPublish: (_channel, broadcast) => Promise.resolve(broadcast),
   shown: () => Promise.resolve('0-0'),
-  early: done,
+  lastShown: () => Promise.resolve([]),
+  early: () => Promise.resolve(undefined),
+  lastHeard: () => undefined,
+  progress: () => done,
   giveAgain: done,
 });
 
@@ -188,7 +191,7 @@ describe('a channel that is led', () => {
     const actor = act('ended');
     await new Feed('ended').upTo(2);
     await hasClosed('ended', 2);
-    await askForEnd(redis, { channel: 'ended', broadcast: BEGIN / SEGMENT_MS });
+    await askForEnd(redis, { channel: 'ended', broadcast: segmentNumber(BEGIN / SEGMENT_MS) });
     actor.lookForEnd();
     const last = await eventually('off air', async () =>
       (await entriesOf('ended')).find(({ t }) => t === 'off-air'),
@@ -277,7 +280,7 @@ describe('beside a channel', () => {
     { title: 'that cannot begin', effects: { settle: () => Promise.reject(new Error('seeded')) } },
     {
       title: 'whose beginning hangs',
-      effects: { settle: () => new Promise<number>(() => undefined) },
+      effects: { settle: () => new Promise<never>(() => undefined) },
     },
   ])('$title another one goes on', async ({ effects }) => {
     act('ill', effects);

@@ -1,21 +1,22 @@
 /** A task of real coded frames, and the hot stream that has them, as scheduler and ingest would give them to a worker. */
 import type { CodedFrame } from '#common/contracts/frame';
 import type { Task } from '#common/contracts/task';
-import { firstSample, gridOf } from '#common/grid';
+import { firstFrame, firstSample, gridOf } from '#common/grid';
 import { appendHotFrame } from '#common/hot-frames';
 import { execute, type Redis } from '#common/redis';
-import { segmentNumber } from '#common/time';
+import { frameIndex, milliseconds, samplePosition, segmentNumber } from '#common/time';
 import { codedAudio, codedVideo } from '../helpers/coded-frames.ts';
 import { tone } from '../helpers/sound.ts';
 import { LADDER, SEGMENT, makeSoundFile, makeVideo } from './transcoder-harness.ts';
 
 const grid = gridOf('30');
-const first = SEGMENT * grid.segmentFrames;
+const n = segmentNumber(SEGMENT);
+const first = firstFrame(grid, n);
 
 /** Three seconds of picture and sound around segment {@link SEGMENT}. */
 export async function codedFrames(): Promise<CodedFrame[]> {
   const video = codedVideo(await makeVideo(90, 'keyint=250:bframes=2'), first - 10);
-  const origin = firstSample(grid, segmentNumber(SEGMENT)) - 16_000;
+  const origin = firstSample(grid, n) - 16_000;
   const audio = codedAudio(await makeSoundFile(tone(48_000), 48_000, 2, 3), origin);
   return [...video, ...audio].map((frame, seq) => ({ ...frame, seq }));
 }
@@ -23,17 +24,19 @@ export async function codedFrames(): Promise<CodedFrame[]> {
 /** The task of segment {@link SEGMENT} from them. */
 export function codedTask(channel: string, frames: readonly CodedFrame[]): Task {
   const sound = frames.filter((frame) => frame.kind === 'audio');
-  const { origin = 0 } = sound[0] ?? {};
-  const span = { session: 'one', fromSeq: 0, toSeq: frames.length - 1, fromChunk: 7, toChunk: 8 };
+  const { origin = samplePosition(0) } = sound[0] ?? {};
+  const [fromChunk, toChunk] = [segmentNumber(7), segmentNumber(8)];
+  const span = { session: 'one', fromSeq: 0, toSeq: frames.length - 1, fromChunk, toChunk };
   return {
     channel,
-    broadcast: SEGMENT,
-    n: SEGMENT,
+    broadcast: n,
+    n,
     fps: '30',
+    profile: 'standard',
     hash: 'task-hash',
-    deadline: 0,
+    deadline: milliseconds(0),
     renditions: [...LADDER, { kind: 'audio', id: 'a96', bitrateBps: 96_000, codecs: 'mp4a.40.2' }],
-    video: [{ kind: 'session', ...span, from: first, to: first + 60, late: [] }],
+    video: [{ kind: 'session', ...span, from: first, to: frameIndex(first + 60), late: [] }],
     sound: [
       {
         ...span,
@@ -41,7 +44,7 @@ export function codedTask(channel: string, frames: readonly CodedFrame[]): Task 
         rate: 48_000,
         channels: 2,
         from: origin,
-        to: origin + 140_000,
+        to: samplePosition(origin + 140_000),
         firstK: 0,
         lastK: sound.length - 1,
       },

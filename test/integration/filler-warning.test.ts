@@ -6,6 +6,7 @@ import { createLogger } from '#common/logger';
 import { openWorker } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
 import { noteFiller, readFillers } from '#common/fillers';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { openTranscodeQueue } from '../../scheduler/leader/transcode-queue.ts';
 import { eventually } from '../helpers/poll.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
@@ -24,11 +25,12 @@ afterAll(async () => {
 
 const task: Task = {
   channel: 'final',
-  broadcast: 100,
-  n: 123,
+  broadcast: segmentNumber(100),
+  n: segmentNumber(123),
   fps: '30',
+  profile: 'standard',
   hash: 'h',
-  deadline: 0,
+  deadline: milliseconds(0),
   renditions: [{ kind: 'audio', id: 'a64', bitrateBps: 64_000, codecs: 'mp4a.40.2' }],
   video: [
     {
@@ -36,10 +38,10 @@ const task: Task = {
       session: 's',
       fromSeq: 0,
       toSeq: 9,
-      fromChunk: 1,
-      toChunk: 1,
-      from: 7380,
-      to: 7440,
+      fromChunk: segmentNumber(1),
+      toChunk: segmentNumber(1),
+      from: frameIndex(7380),
+      to: frameIndex(7440),
       late: [],
     },
   ],
@@ -83,7 +85,7 @@ describe('a segment whose media no worker can make', () => {
 
   test('is noted in bounded number, however many there are', async () => {
     for (let n = 0; n < 300; n += 1) {
-      await noteFiller(redis, 'poison', { n, reason: 'x' });
+      await noteFiller(redis, 'poison', { n: segmentNumber(n), reason: 'x' });
     }
     const notes = await readFillers(redis, 'poison');
     expect(notes.map(({ n }) => n)).toEqual(Array.from({ length: 30 }, (_, i) => 299 - i));

@@ -23,7 +23,7 @@ test('a publisher under whom Redis is emptied is announced again, with its last 
     await publisher.stop();
     await ended(harness, 'main');
     const seqs = (await harness.log('main')).flatMap((entry) =>
-      entry.t === 'frames' ? [...entry.v, ...entry.a].map(([seq]) => seq) : [],
+      entry.t === 'frames' ? [...entry.v, ...entry.a].map(({ seq }) => seq) : [],
     );
     const whole = [...new Set(seqs)].toSorted((a, b) => a - b);
     expect(whole).toEqual(Array.from({ length: whole.length }, (_, seq) => seq));

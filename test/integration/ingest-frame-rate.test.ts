@@ -53,7 +53,7 @@ async function published(channel: string, given: Case): Promise<{ fps: string; s
   await ended(harness, channel);
   const log = await harness.log(channel);
   const shown = log
-    .flatMap((entry) => (entry.t === 'frames' ? entry.v.map(([, index]) => index) : []))
+    .flatMap((entry) => (entry.t === 'frames' ? entry.v.map(({ index }) => index) : []))
     .toSorted((a, b) => a - b);
   return {
     fps: log[0]?.t === 'session' ? log[0].fps : '',

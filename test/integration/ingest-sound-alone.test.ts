@@ -41,7 +41,7 @@ test('an encoder that comes back without its camera has its sound carried, and i
   const told = log.flatMap((entry) => (entry.t === 'session' ? [entry.video] : []));
   expect(told).toEqual([null, { width: 320, height: 180 }]);
   const rows = log.flatMap((entry) => (entry.t === 'frames' ? [...entry.v, ...entry.a] : []));
-  const seqs = rows.map(([seq]) => seq).sort((a, b) => a - b);
+  const seqs = rows.map(({ seq }) => seq).sort((a, b) => a - b);
   expect(seqs).toEqual(seqs.map((_, i) => i));
   const again = log.findLastIndex(({ t }) => t === 'session');
   expect(log.slice(0, again).every((entry) => entry.t !== 'frames' || entry.v.length === 0)).toBe(

@@ -64,10 +64,10 @@ describe('a publisher', () => {
     });
     expect(log.at(-1)).toMatchObject({ t: 'end', clean: true });
     const rows = log.flatMap((entry) => (entry.t === 'frames' ? [...entry.v, ...entry.a] : []));
-    const seqs = rows.map(([seq]) => seq).sort((a, b) => a - b);
+    const seqs = rows.map(({ seq }) => seq).sort((a, b) => a - b);
     expect(seqs).toEqual(seqs.map((_, i) => i));
     const indices = log
-      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map((row) => row[1]) : []))
+      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map(({ index }) => index) : []))
       .sort((a, b) => a - b);
     expect(indices).toHaveLength(picturesOf(clip));
     expect(indices).toEqual(indices.map((_, i) => (indices[0] ?? 0) + i));
@@ -83,7 +83,7 @@ describe('a publisher', () => {
     const records = await recordsOf(harness, jobs);
     expect(records.flatMap(({ frames }) => frames.map(({ seq }) => seq))).toEqual(seqs);
     for (const record of records) {
-      const key = storeKeys.rawChunk('whole', session, segmentNumber(record.n));
+      const key = storeKeys.rawChunk('whole', session, record.n);
       const body = (await harness.store.get(key)) ?? Buffer.alloc(0);
       expect(createHash('sha256').update(body).digest('hex')).toBe(record.sha256);
       for (const { seq, offset, size } of record.frames) {
@@ -113,7 +113,7 @@ describe('a publisher', () => {
     expect(log[0]).toMatchObject({ fps: '25', audio: { rate: 44_100 } });
     expect(log.at(-1)).toMatchObject({ t: 'end', clean: true });
     const last = log.flatMap((entry) =>
-      entry.t === 'frames' ? [...entry.v, ...entry.a].map(([seq]) => seq) : [],
+      entry.t === 'frames' ? [...entry.v, ...entry.a].map(({ seq }) => seq) : [],
     );
     const jobs = await eventually('the raw chunks', async () => {
       const found = harness.jobs.slice(before);
@@ -157,12 +157,44 @@ describe('a publisher', () => {
     expect(stderr).not.toContain('Publish.Start');
   });
 
+  test('begins when its first second is over, although it has stalled by then', async () => {
+    await harness.setChannel(testChannel('stalled', 'stalled-key'));
+    const publisher = await RtmpPublisher.publish({ port: harness.port, key: 'stalled-key' });
+    for (const tag of clip.filter(({ timestamp }) => timestamp < 900)) {
+      await publisher.send(tag);
+    }
+    const log = await eventually('the session', async () => {
+      const entries = await harness.log('stalled');
+      return entries.length > 1 ? entries : undefined;
+    });
+    expect(log.map(({ t }) => t)).toEqual(['session', 'frames']);
+    expect(publisher.isClosed).toBe(false);
+    await publisher.stop();
+    await ended(harness, 'stalled');
+  });
+
   test('is not disturbed by a second one, which may take over once it has been silent', async () => {
     await harness.setChannel(testChannel('rivals', 'rivals-key'));
     const target = { port: harness.port, key: 'rivals-key' };
     const first = await RtmpPublisher.publish(target);
     await play(first, clip, 4);
-    await expect(RtmpPublisher.publish(target)).rejects.toThrow('NetStream.Publish.BadName');
+    let answer: unknown;
+    RtmpPublisher.publish(target).catch((error: unknown) => {
+      answer = error;
+    });
+    // The first sends on until the second is told: silence, of whatever cause, would make room for it.
+    const later = clip.map((tag) => ({ ...tag, timestamp: tag.timestamp + 4000 }));
+    const told = await eventually(
+      'the second to be refused',
+      async () => {
+        for (const tag of later.splice(0, 1)) {
+          await first.send(tag);
+        }
+        return answer;
+      },
+      { everyMs: 20 },
+    );
+    expect(told).toMatchObject({ message: expect.stringContaining('NetStream.Publish.BadName') });
     expect(first.isClosed).toBe(false);
     const second = await eventually('the second to be taken', () => RtmpPublisher.publish(target));
     await eventually('the first to be closed', () =>
@@ -180,7 +212,7 @@ describe('a publisher', () => {
     ]);
     const indices = (session: string | undefined): number[] =>
       log.flatMap((entry) =>
-        entry.t === 'frames' && entry.session === session ? entry.v.map((row) => row[1]) : [],
+        entry.t === 'frames' && entry.session === session ? entry.v.map(({ index }) => index) : [],
       );
     expect(Math.min(...indices(sessions[1]))).toBeGreaterThanOrEqual(
       Math.max(...indices(sessions[0])),
@@ -226,7 +258,7 @@ describe('a publisher', () => {
     await publisher.stop();
     await ended(harness, 'wrap');
     const indices = (await harness.log('wrap'))
-      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map((row) => row[1]) : []))
+      .flatMap((entry) => (entry.t === 'frames' ? entry.v.map(({ index }) => index) : []))
       .sort((a, b) => a - b);
     expect(indices).toEqual(
       Array.from({ length: picturesOf(clip) }, (_, i) => (indices[0] ?? 0) + i),

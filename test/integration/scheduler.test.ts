@@ -139,7 +139,11 @@ describe('a scheduler', () => {
       const checkpoint = (await bench.redis.get(`plan:{${id}}`)) ?? '';
       return checkpoint.includes('"next"') ? true : undefined;
     });
-    const published = { broadcast: broadcast.broadcast, n: broadcast.broadcast, at: 0 };
+    const published = {
+      broadcast: broadcast.broadcast,
+      n: broadcast.broadcast,
+      at: milliseconds(0),
+    };
     const entry = { ...published, fingerprint: 'f', taskHash: 't', renditions: [] };
     const noting = bench.redis.pipeline();
     appendPublished(noting, id, entry, 10);
@@ -175,12 +179,14 @@ describe('a scheduler', () => {
     await hasTasks(id, 3);
     await first.close();
     await bench.redis.flushall();
-    const entry = { broadcast, n: broadcast + 1, at: 0, fingerprint: 'f', taskHash: 't' };
+    const n = segmentNumber(broadcast + 1);
+    const at = milliseconds(0);
+    const entry = { broadcast, n, at, fingerprint: 'f', taskHash: 't' };
     const noting = bench.redis.pipeline();
     appendPublished(noting, id, { ...entry, renditions: [] }, 10);
     await execute(noting);
     await start();
-    const key = storeKeys.broadcast(id, segmentNumber(broadcast));
+    const key = storeKeys.broadcast(id, broadcast);
     const last = await eventually(async () => {
       const body = await bench.store.get(key);
       const record = body && broadcastSchema.parse(JSON.parse(body.toString('utf8')));
@@ -209,7 +215,7 @@ describe('a scheduler', () => {
     subscriber.on('message', (_topic: string, channel: string) => dropped.push(channel));
     await subscriber.subscribe('feeds:drop');
     await start();
-    const key = storeKeys.broadcast(id, segmentNumber(broadcast));
+    const key = storeKeys.broadcast(id, broadcast);
     await eventually(async () => {
       const body = await bench.store.get(key);
       const record = body && broadcastSchema.parse(JSON.parse(body.toString('utf8')));

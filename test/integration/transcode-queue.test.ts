@@ -12,6 +12,7 @@ import { PipelineError } from '#common/errors';
 import { createLogger } from '#common/logger';
 import { openQueue, openWorker } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { openTranscodeQueue } from '../../scheduler/leader/transcode-queue.ts';
 import { planFiller } from '../../scheduler/plan/plan.ts';
 import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
@@ -42,13 +43,14 @@ afterEach(async () => {
 function slateTask(channel: string, n: number): Task {
   return planFiller({
     channel,
-    broadcast: SEGMENT,
-    n,
+    broadcast: segmentNumber(SEGMENT),
+    n: segmentNumber(n),
     fps: '30',
+    profile: 'standard',
     hash: '',
-    deadline: 0,
+    deadline: milliseconds(0),
     renditions: [...LADDER],
-    video: [{ kind: 'slate', from: 0 }],
+    video: [{ kind: 'slate', from: frameIndex(0) }],
     sound: [],
   });
 }

@@ -23,7 +23,7 @@ const RENDITION: AudioRendition = {
   codecs: 'mp4a.40.2',
 };
 /** Where the run begins: a second before the segment. */
-const ORIGIN = 1024 * (first - 47);
+const ORIGIN = samplePosition(1024 * (first - 47));
 
 type Sound = Extract<ShownEntry, { t: 'sound' }>;
 
@@ -44,11 +44,11 @@ function told(frames: readonly AudioFrame[], before: number, upTo: number): Soun
     firstK: Math.max(0, before - 7),
     lastK: upTo - 1,
     fromSeq: 0,
-    fromChunk: 0,
+    fromChunk: segmentNumber(0),
     from: samplePosition(from),
     to: samplePosition(to),
   };
-  return { t: 'sound', broadcast: SEGMENT, from: span.from, to: span.to, spans: [span] };
+  return { t: 'sound', broadcast: N, from: span.from, to: span.to, spans: [span] };
 }
 
 function never(): never {

@@ -20,7 +20,7 @@ import { openQueue, type Queue } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
 import { openFolderStore } from '#common/store/folder';
 import type { ObjectStore } from '#common/store/store';
-import { frameIndex, samplePosition, segmentNumber } from '#common/time';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { transcoderSettings } from '../../transcoder/config.ts';
 import { startTranscoder } from '../../transcoder/start.ts';
 import { eventually } from '../helpers/poll.ts';
@@ -101,13 +101,13 @@ async function withWorker<T>(id: string, use: () => Promise<T>): Promise<T> {
 const isVideo = (frame: CodedFrame): frame is Extract<CodedFrame, { kind: 'video' }> =>
   frame.kind === 'video';
 
-const decode = { session: 'one', fromSeq: 0, fromChunk: 7 };
+const decode = { session: 'one', fromSeq: 0, fromChunk: segmentNumber(7) };
 
 function taskOf(channel: string): EarlyTask {
   const opening = frames.filter(isVideo).find(({ index }) => index === FIRST - 1);
   return {
     channel,
-    broadcast: SEGMENT,
+    broadcast: N,
     n: N,
     fps: '30',
     profile: PROFILE,
@@ -115,7 +115,7 @@ function taskOf(channel: string): EarlyTask {
     decode,
     opening: { kind: 'frame', place: frameIndex(FIRST - 1), seq: opening?.seq ?? 0 },
     after: '0',
-    deadline: Date.now() + 60_000,
+    deadline: milliseconds(Date.now() + 60_000),
   };
 }
 
@@ -123,7 +123,7 @@ function taskOf(channel: string): EarlyTask {
 function pictures(from: number, to: number): ShownEntry {
   return {
     t: 'pictures',
-    broadcast: SEGMENT,
+    broadcast: N,
     from: frameIndex(from),
     to: frameIndex(to),
     decode,
@@ -139,20 +139,19 @@ function sound(channel: string): ShownEntry {
   if (span === undefined) {
     throw new Error('the task has no sound');
   }
-  const { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk } = span;
-  const from = samplePosition(span.from);
-  const to = samplePosition(span.to);
+  const { session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk, from, to } = span;
   return {
     t: 'sound',
-    broadcast: SEGMENT,
+    broadcast: N,
     from,
     to,
     spans: [{ session, origin, rate, channels, firstK, lastK, fromSeq, fromChunk, from, to }],
   };
 }
 
-const tell = (channel: string, entry: ShownEntry): Promise<unknown> =>
-  redis.xadd(redisKeys.shown(channel), '*', 'e', JSON.stringify(entry));
+/** Resolves to the entry's id. */
+const tell = async (channel: string, entry: ShownEntry): Promise<string> =>
+  (await redis.xadd(redisKeys.shown(channel), '*', 'e', JSON.stringify(entry))) ?? '';
 
 const place = (worker: string, task: EarlyTask): Promise<unknown> =>
   redis.xadd(redisKeys.earlyTasks(worker), '*', 'e', JSON.stringify(task));
@@ -226,12 +225,54 @@ describe('an early task', () => {
     expect(late.made).toEqual(early.made);
   });
 
+  test('is the same bytes by a worker that was given the segment after it before', async () => {
+    const channel = 'taken-over';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    const after = await tell(channel, pictures(FIRST - 10, FIRST + 20));
+    await tell(channel, pictures(FIRST + 20, FIRST + GRID.segmentFrames));
+    await place('w-next', { ...taskOf(channel), n: segmentNumber(N + 1), after });
+    await place('w-next', taskOf(channel));
+    const late = await withWorker('w-next', () => resultOf(channel));
+    const early = await resultOf('on-time');
+    expect(late.made).toEqual(early.made);
+  });
+
+  test('is the same bytes made from its frames alone, by the task that the log leads to', async () => {
+    const channel = 'cold';
+    await putHot(redis, channel, frames);
+    const tasks = openQueue(QUEUES.transcode, redis, logger);
+    await tasks.add('task', { ...codedTask(channel, frames), profile: PROFILE });
+    const cold = await withWorker('w-cold', () => resultOf(channel));
+    await tasks.close();
+    const early = await resultOf('on-time');
+    const bytesOf = ({ made }: Result): unknown =>
+      made.map(({ rendition, sha256: hash, initSha256 }) => ({ rendition, hash, initSha256 }));
+    expect(bytesOf(cold)).toEqual(bytesOf(early));
+  });
+
+  test('is the same bytes again by a worker that has let its pictures go', async () => {
+    const channel = 'again';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    await tell(channel, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
+    const { fragments: count } = divisionOf(GRID, PROFILE);
+    await withWorker('w-again', async () => {
+      await place('w-again', taskOf(channel));
+      await resultOf(channel);
+      await place('w-again', taskOf(channel));
+      const both = await fragments(channel, 'v180', 2 * count);
+      const hashes = both.map(({ bytes }) => sha256(bytes));
+      expect(hashes.slice(count)).toEqual(hashes.slice(0, count));
+    });
+  });
+
   test('beyond the end of its broadcast is dropped', async () => {
     const channel = 'ended';
     await withWorker('w-ended', async () => {
       await place('w-ended', taskOf(channel));
       await putHot(redis, channel, frames);
-      await tell(channel, { t: 'end', broadcast: SEGMENT, last: segmentNumber(SEGMENT - 1) });
+      await tell(channel, { t: 'end', broadcast: N, last: segmentNumber(SEGMENT - 1) });
       // A second one, of which all is told, ends after it.
       const other = 'ended-too';
       await putHot(redis, other, frames);

@@ -7,7 +7,7 @@ import { FRAME_FLAGS } from '#common/contracts/log';
 import type { VideoRendition } from '#common/contracts/rendition';
 import { aacFramesOf, type Grid } from '#common/grid';
 import { readFragment } from '#common/mp4/read';
-import { segmentNumber } from '#common/time';
+import { greatest, samplePosition, segmentNumber } from '#common/time';
 import type { MadeSegment } from '../../transcoder/made-segment.ts';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
 import type { SoundSource } from '../../transcoder/sound-plan.ts';
@@ -106,19 +106,19 @@ export function sessionSource(
 
 /** The sound of one run that segment `n` needs. */
 export function runSource(grid: Grid, n: number, frames: readonly AudioFrame[]): SoundSource {
-  const { origin = 0, rate = 48_000, channels = 2 } = frames[0] ?? {};
+  const { origin = samplePosition(0), rate = 48_000, channels = 2 } = frames[0] ?? {};
   const { first, end } = aacFramesOf(grid, segmentNumber(n));
   const frameAt = (position: number): number =>
     Math.floor(((position - origin) * rate) / 48_000 / 1024);
-  const from = Math.max(origin, 1024 * (first - 3));
-  const to = 1024 * (end + 3);
+  const from = greatest(origin, samplePosition(1024 * (first - 3)));
+  const to = samplePosition(1024 * (end + 3));
   return {
     span: {
       session: 's',
       fromSeq: 0,
       toSeq: 0,
-      fromChunk: 0,
-      toChunk: 0,
+      fromChunk: segmentNumber(0),
+      toChunk: segmentNumber(0),
       origin,
       rate,
       channels,

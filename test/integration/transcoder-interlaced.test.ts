@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
-import { frameIndex } from '#common/time';
+import { frameIndex, segmentNumber } from '#common/time';
 import { gridOf, type FpsName, type Grid } from '#common/grid';
 import type { MadeSegment } from '../../transcoder/made-segment.ts';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
@@ -78,8 +78,13 @@ const make = async (
   n: number,
   pictures: readonly PictureSource[],
 ): Promise<readonly MadeSegment[]> =>
-  (await transcode({ n, fps, renditions: [...RENDITIONS] }, { pictures, sounds: [] }, ENCODER))
-    .segments;
+  (
+    await transcode(
+      { n: segmentNumber(n), fps, renditions: [...RENDITIONS] },
+      { pictures, sounds: [] },
+      ENCODER,
+    )
+  ).segments;
 
 async function makeAll(
   grid: Grid,

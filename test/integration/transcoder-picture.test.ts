@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { VideoFrame } from '#common/contracts/frame';
 import { gridOf, type FpsName } from '#common/grid';
+import { segmentNumber } from '#common/time';
 import type { MadeSegment } from '../../transcoder/made-segment.ts';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
 import { openSlate } from '../../transcoder/slate.ts';
@@ -25,7 +26,7 @@ async function make(
   n: number,
   pictures: readonly PictureSource[],
 ): Promise<readonly MadeSegment[]> {
-  const task = { n, fps, renditions: [...LADDER] };
+  const task = { n: segmentNumber(n), fps, renditions: [...LADDER] };
   return (await transcode(task, { pictures, sounds: [] }, ENCODER)).segments;
 }
 

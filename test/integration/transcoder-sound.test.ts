@@ -1,9 +1,14 @@
+/**
+ * Sound of separately made segments: clean where they join, in its place, silent where nothing came.
+ *
+ * @takes-seconds 30
+ */
 import { describe, expect, test } from '@jest/globals';
 import type { AudioFrame } from '#common/contracts/frame';
 import type { AudioRendition } from '#common/contracts/rendition';
 import { aacFramesOf, firstSample, gridOf } from '#common/grid';
 import { readFragment } from '#common/mp4/read';
-import { segmentNumber } from '#common/time';
+import { greatest, least, samplePosition, segmentNumber } from '#common/time';
 import type { SoundSource } from '../../transcoder/sound-plan.ts';
 import { transcode } from '../../transcoder/transcode.ts';
 import { codedAudio } from '../helpers/coded-frames.ts';
@@ -40,7 +45,7 @@ async function makeSound(
     const made = await Promise.all(
       pair.map((n) =>
         transcode(
-          { n, fps: '30', renditions: [A96] },
+          { n: segmentNumber(n), fps: '30', renditions: [A96] },
           { pictures: [], sounds: sourcesOf(n) },
           ENCODER,
         ),
@@ -123,7 +128,11 @@ describe('sound of separately made segments', () => {
     const spanned = (from: number, to: number): SoundSource => {
       const { span, frames: all } = runSource(grid, SEGMENT, frames);
       return {
-        span: { ...span, from: Math.max(from, span.from), to: Math.min(to, span.to) },
+        span: {
+          ...span,
+          from: greatest(samplePosition(from), span.from),
+          to: least(samplePosition(to), span.to),
+        },
         frames: all,
       };
     };

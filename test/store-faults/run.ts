@@ -95,7 +95,7 @@ async function broadcast(): Promise<{ rows: Row[]; problems: string[] }> {
   const { commits, last } = await eventually(
     'every segment to be stored',
     async () => {
-      const ended = await readBroadcast(direct, CHANNEL, number);
+      const ended = await readBroadcast(direct, CHANNEL, segmentNumber(number));
       const found = await readCommits(direct, number);
       const isWhole = typeof ended?.last === 'number' && found.length > ended.last - number;
       return isWhole && (await isSpoolEmpty())

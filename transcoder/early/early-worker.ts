@@ -4,79 +4,41 @@
  */
 import { createHash } from 'node:crypto';
 import { Counter } from 'prom-client';
-import { earlyTaskSchema, type EarlyTask } from '#common/contracts/early-task';
+import { earlyTaskSchema, type EarlyProgress, type EarlyTask } from '#common/contracts/early-task';
 import { redisKeys } from '#common/contracts/names';
-import type { VideoRendition } from '#common/contracts/rendition';
 import type { Made, Result } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
-import { PipelineError, toPipelineError } from '#common/errors';
-import { AAC_FRAME_SAMPLES, aacFramesOf, firstFrame, gridOf, type Grid } from '#common/grid';
+import { toPipelineError } from '#common/errors';
+import { gridOf } from '#common/grid';
 import { appendHotFragment } from '#common/hot-fragments';
 import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import { execute } from '#common/redis';
 import type { ServiceContext } from '#common/service';
 import { openStreamFollower, type StreamEntry } from '#common/stream-follower';
-import type { SegmentNumber } from '#common/time';
 import type { TranscoderConfig } from '../config.ts';
 import type { MadeSegment } from '../made-segment.ts';
 import type { Results } from '../results.ts';
 import type { WorkerTools } from '../worker.ts';
 import { ChannelWork } from './channel-work.ts';
-import type { FrameSize } from './picture-commands.ts';
+import { frameSizeOf, segmentOf } from './low-segment.ts';
+import { PartCount } from './part-count.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { decodeSlate } from './slate-picture.ts';
 
 /** Segments whose fragments a rendition's stream keeps. */
 const KEPT_SEGMENTS = 8;
+/** Entries of a channel's progress: the leader reads them as they come. */
+const KEPT_PROGRESS = 128;
+const PROGRESS_SECONDS = 60;
+/** Real milliseconds from one sign of life to the next. */
+const PULSE_MS = 100;
+/** Signs of life kept: leaders read them as they come. */
+const KEPT_PULSES = 256;
 /** A channel without a task for so long, real milliseconds, is not followed any more. */
 const IDLE_MS = 10_000;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-/** Size of the largest rendition: what pictures are decoded to. */
-function frameSizeOf(task: EarlyTask): FrameSize {
-  const [largest] = task.renditions
-    .filter((rendition): rendition is VideoRendition => rendition.kind === 'video')
-    .toSorted((a, b) => b.height - a.height);
-  if (largest === undefined) {
-    throw new PipelineError('BAD_REQUEST', 'an early task without pictures');
-  }
-  return { width: largest.width, height: largest.height };
-}
-
-/** A rendition's fragments as its whole segment. */
-function segmentOf(
-  grid: Grid,
-  n: SegmentNumber,
-  rendition: EarlyTask['renditions'][number],
-  fragments: readonly RenditionFragment[],
-): MadeSegment {
-  const own = fragments.filter((fragment) => fragment.rendition === rendition.id);
-  const init = own[0]?.init ?? Buffer.alloc(0);
-  const data = Buffer.concat(own.map(({ bytes }) => bytes));
-  if (rendition.kind === 'video') {
-    const first = firstFrame(grid, n) * grid.frameTicks;
-    const frames = grid.segmentFrames;
-    return {
-      rendition: rendition.id,
-      init,
-      data,
-      frames,
-      first,
-      end: first + frames * grid.frameTicks,
-    };
-  }
-  const { first, end } = aacFramesOf(grid, n);
-  return {
-    rendition: rendition.id,
-    init,
-    data,
-    frames: end - first,
-    first: first * AAC_FRAME_SAMPLES,
-    end: end * AAC_FRAME_SAMPLES,
-  };
-}
 
 const madeOf = ({ rendition, init, data, frames, first, end }: MadeSegment): Made => ({
   rendition,
@@ -120,10 +82,10 @@ export function startEarlyWorker(
     logger,
   });
   const channels = new Map<string, Worked>();
-  const running = new Set<Promise<void>>();
+  const running = new Map<string, Promise<void>>();
 
   const workOf = (task: EarlyTask): Worked => {
-    const size = frameSizeOf(task);
+    const size = frameSizeOf(task.renditions);
     const key = `${task.channel}/${task.broadcast}/${size.width}x${size.height}`;
     const known = channels.get(key);
     if (known !== undefined) {
@@ -159,12 +121,25 @@ export function startEarlyWorker(
     worked.idle.unref();
   };
 
+  const tellProgress = async (
+    { channel, broadcast, n }: EarlyTask,
+    how: Pick<EarlyProgress, 'parts' | 'hasFailed'>,
+  ): Promise<void> => {
+    const progress: EarlyProgress = { broadcast, n, worker: context.id, ...how };
+    const key = redisKeys.earlyProgress(channel);
+    const pipeline = redis.pipeline();
+    pipeline.xadd(key, 'MAXLEN', '~', KEPT_PROGRESS, '*', 'e', JSON.stringify(progress));
+    pipeline.expire(key, PROGRESS_SECONDS);
+    await execute(pipeline);
+  };
+
   const make = async (task: EarlyTask): Promise<void> => {
     const { channel, broadcast, n, profile } = task;
     const grid = gridOf(task.fps);
     const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
     const made: RenditionFragment[] = [];
     const sent: Promise<unknown>[] = [];
+    const handedOut = new PartCount(task.renditions.length, divisionOf(grid, profile));
     const worked = workOf(task);
     try {
       const preview = await worked.work.make(task, (fragment) => {
@@ -174,9 +149,14 @@ export function startEarlyWorker(
         const hot = { n, k, bytes, init, fingerprint, worker: context.id };
         appendHotFragment(pipeline, { channel, rendition }, hot, kept);
         sent.push(
-          execute(pipeline).catch((error: unknown) => {
-            logger.warn({ channel, n, k, error }, 'fragment not handed out');
-          }),
+          execute(pipeline)
+            .then(() => {
+              const parts = handedOut.add(k);
+              return parts === undefined ? undefined : tellProgress(task, { parts });
+            })
+            .catch((error: unknown) => {
+              logger.warn({ channel, n, k, error }, 'fragment not handed out');
+            }),
         );
       });
       const segments = task.renditions.map((rendition) => segmentOf(grid, n, rendition, made));
@@ -208,7 +188,13 @@ export function startEarlyWorker(
     if (clock.now() > task.deadline) {
       return;
     }
-    const log = logger.child({ channel: task.channel, n: task.n });
+    const { channel, broadcast, n, renditions } = task;
+    // A new leader does not know what the one before has placed.
+    const key = JSON.stringify([channel, broadcast, n, renditions.map(({ id }) => id)]);
+    if (running.has(key)) {
+      return;
+    }
+    const log = logger.child({ channel, n });
     const run = make(task)
       .catch((error: unknown) => {
         const { code, message } = toPipelineError(error);
@@ -216,12 +202,32 @@ export function startEarlyWorker(
         if (!closing.signal.aborted) {
           log.warn({ code, reason: message }, 'early task failed');
         }
+        return code === 'ABORTED' ? undefined : tellProgress(task, { parts: 0, hasFailed: true });
+      })
+      .catch((error: unknown) => {
+        log.warn({ error }, 'failure not told');
       })
       .finally(() => {
-        running.delete(run);
+        running.delete(key);
       });
-    running.add(run);
+    running.set(key, run);
   };
+
+  let isPulsing = false;
+  const pulse = setInterval(() => {
+    if (channels.size > 0 && !isPulsing) {
+      isPulsing = true;
+      redis
+        .xadd(redisKeys.workerPulses, 'MAXLEN', '~', KEPT_PULSES, '*', 'w', context.id)
+        .catch((error: unknown) => {
+          logger.debug({ error }, 'no sign of life given');
+        })
+        .finally(() => {
+          isPulsing = false;
+        });
+    }
+  }, PULSE_MS / clock.rate);
+  pulse.unref();
 
   // What was placed with an earlier life of this worker has been placed elsewhere since.
   const stopFollowing = orders.follow(redisKeys.earlyTasks(context.id), '0', (entries) => {
@@ -233,12 +239,13 @@ export function startEarlyWorker(
   return {
     close: async () => {
       stopFollowing();
+      clearInterval(pulse);
       closing.abort();
       for (const { idle } of channels.values()) {
         clearTimeout(idle);
       }
       await Promise.all([...channels.values()].map(({ work }) => work.close()));
-      await Promise.all(running);
+      await Promise.all(running.values());
       await orders.close();
       await frames.close();
     },

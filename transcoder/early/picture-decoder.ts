@@ -6,6 +6,7 @@
 import type { VideoFrame } from '#common/contracts/frame';
 import { PipelineError } from '#common/errors';
 import { avcDecoderConfiguration, initSegment, mediaFragment } from '#common/mp4/write';
+import type { FrameIndex } from '#common/time';
 import { startFfmpeg, type FfmpegProcess, type ProcessLimits } from '../ffmpeg/process.ts';
 import type { SourcePicture } from '../source-picture.ts';
 import { DECODER_PIPES, decodeArguments, frameBytes, type FrameSize } from './picture-commands.ts';
@@ -48,7 +49,7 @@ export class PictureDecoder {
   #line = '';
   #frame: Buffer | undefined;
   #filled = 0;
-  #first: number | undefined;
+  #first: FrameIndex | undefined;
   #decodeTime = -1;
   #fed = 0;
   /** The last timestamp given in a place, so that two pictures of one place keep their order. */
@@ -79,6 +80,7 @@ export class PictureDecoder {
     onPicture: (seq: number, picture: Buffer) => void,
   ): PictureDecoder {
     const ffmpeg = startFfmpeg({
+      isOnTime: true,
       program,
       args: decodeArguments(source, size, arch),
       inputs: [DECODER_PIPES.input],

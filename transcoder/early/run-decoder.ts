@@ -3,6 +3,7 @@ import type { AudioFrame } from '#common/contracts/frame';
 import type { ShownSound } from '#common/contracts/early-task';
 import { AAC_FRAME_SAMPLES } from '#common/grid';
 import { initSegment, mediaFragment } from '#common/mp4/write';
+import { greatest, type SamplePosition } from '#common/time';
 import { startFfmpeg, type FfmpegProcess } from '../ffmpeg/process.ts';
 import { beginningOf } from '../sound-plan.ts';
 import type { Encoder } from '../transcode.ts';
@@ -21,7 +22,7 @@ export class RunDecoder {
   readonly #ffmpeg: FfmpegProcess;
   readonly #onChange: () => void;
   /** Where its samples begin: at the position asked for, or after it where nothing comes out so early. */
-  readonly from: number;
+  readonly from: SamplePosition;
   #skipBytes: number;
   #pieces: Buffer[] = [];
   #bytes = 0;
@@ -32,13 +33,14 @@ export class RunDecoder {
    * @param first the stretch's first frame
    * @param position 48 kHz position from which samples are wanted
    */
-  constructor(span: ShownSound, first: AudioFrame, position: number, deps: RunDecoderDeps) {
+  constructor(span: ShownSound, first: AudioFrame, position: SamplePosition, deps: RunDecoderDeps) {
     const { encoder, signal, onChange } = deps;
     const { resampledFrom, ...decoding } = beginningOf(span, first.config, position);
-    this.from = Math.max(position, resampledFrom);
+    this.from = greatest(position, resampledFrom);
     this.#skipBytes = (this.from - resampledFrom) * SAMPLE_BYTES;
     this.#onChange = onChange;
     this.#ffmpeg = startFfmpeg({
+      isOnTime: true,
       program: encoder.program,
       args: decodeSoundArguments(decoding, encoder.arch),
       inputs: [SOUND_PIPES.input],

@@ -2,6 +2,7 @@
 import type { ShownEntry } from '#common/contracts/early-task';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
+import type { FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
 import {
@@ -39,7 +40,7 @@ export class SegmentPicturesRun {
   }
 
   /** Pictures of places before this one are not wanted here any more. */
-  get wantedFrom(): number {
+  get wantedFrom(): FrameIndex {
     return this.#line.wantedFrom;
   }
 
@@ -63,7 +64,7 @@ export class SegmentPicturesRun {
    * @throws PipelineError as an encoder that failed does
    */
   async finished(): Promise<Buffer> {
-    const early = this.#encoder.done.then(
+    const early = this.#encoder.done().then(
       () => {
         throw new PipelineError('ENCODER_FAILED', 'the encoder ended before its input');
       },
@@ -77,9 +78,9 @@ export class SegmentPicturesRun {
     return this.#encoder.finish();
   }
 
-  /** Resolves when its process has ended, well or not. */
-  async ended(): Promise<void> {
-    await Promise.allSettled([this.#encoder.done]);
+  /** Resolves when its processes have ended, well or not. */
+  ended(): Promise<void> {
+    return this.#encoder.ended();
   }
 
   async #pump(): Promise<void> {

@@ -11,7 +11,7 @@ import { aacFramesOfFragment, divisionOf } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, aacFramesOf, SAMPLE_RATE, type Grid } from '#common/grid';
 import { CONTEXT_FRAMES } from '#common/sound-grid';
-import type { SegmentNumber } from '#common/time';
+import { least, samplePosition, type SamplePosition, type SegmentNumber } from '#common/time';
 import { startFfmpeg, type FfmpegProcess } from '../ffmpeg/process.ts';
 import { soundInit } from '../made-segment.ts';
 import type { Encoder } from '../transcode.ts';
@@ -34,7 +34,7 @@ export interface SegmentSoundDeps {
   readonly encoder: Encoder;
   readonly signal: AbortSignal;
   /** The frame of a session's run; undefined while it has not come. */
-  readonly frameOf: (session: string, origin: number, k: number) => AudioFrame | undefined;
+  readonly frameOf: (session: string, origin: SamplePosition, k: number) => AudioFrame | undefined;
   readonly onFragment: (fragment: RenditionFragment) => void;
 }
 
@@ -64,8 +64,8 @@ export class SegmentSoundRun {
   readonly #init: Buffer;
   readonly #ffmpeg: FfmpegProcess;
   /** Position of the next sample that the encoder is given, and of the end of its input. */
-  #at: number;
-  readonly #stop: number;
+  #at: SamplePosition;
+  readonly #stop: SamplePosition;
   #decoding: Decoding | undefined;
   #adts: Buffer = Buffer.alloc(0);
   /** Frames of the encoder's output that are none of the segment's yet. */
@@ -80,9 +80,9 @@ export class SegmentSoundRun {
     const { program, arch, limits } = deps.encoder;
     this.#deps = deps;
     this.#rendition = rendition.id;
-    this.#at = AAC_FRAME_SAMPLES * (first - CONTEXT_FRAMES);
-    this.#stop = AAC_FRAME_SAMPLES * (end + LOOK_AHEAD_FRAMES);
-    this.#line = new SoundLine(this.#at, this.#stop + TOLD_BEYOND);
+    this.#at = samplePosition(AAC_FRAME_SAMPLES * (first - CONTEXT_FRAMES));
+    this.#stop = samplePosition(AAC_FRAME_SAMPLES * (end + LOOK_AHEAD_FRAMES));
+    this.#line = new SoundLine(this.#at, samplePosition(this.#stop + TOLD_BEYOND));
     this.#init = soundInit(rendition);
     this.#fragments = new FragmentWriter(
       AAC_FRAME_SAMPLES * first,
@@ -92,6 +92,7 @@ export class SegmentSoundRun {
       }),
     );
     this.#ffmpeg = startFfmpeg({
+      isOnTime: true,
       program,
       args: encodeSoundArguments(rendition, arch),
       inputs: [SOUND_PIPES.input],
@@ -152,16 +153,16 @@ export class SegmentSoundRun {
     if (piece === undefined) {
       return false;
     }
-    const to = Math.min(piece.to, this.#stop);
+    const to = least(piece.to, this.#stop);
     return piece.kind === 'silence' ? this.#giveSilence(to) : this.#giveRun(piece, to);
   }
 
-  #giveSilence(to: number): boolean {
+  #giveSilence(to: SamplePosition): boolean {
     this.#give(Buffer.alloc((to - this.#at) * SAMPLE_BYTES));
     return true;
   }
 
-  #giveRun(piece: RunPiece, to: number): boolean {
+  #giveRun(piece: RunPiece, to: SamplePosition): boolean {
     const decoding = this.#decodingOf(piece);
     if (decoding === undefined) {
       return false;
@@ -169,7 +170,7 @@ export class SegmentSoundRun {
     this.#feed(decoding, to);
     const { decoder } = decoding;
     if (this.#at < decoder.from) {
-      return this.#giveSilence(Math.min(decoder.from, to));
+      return this.#giveSilence(least(decoder.from, to));
     }
     const samples = decoder.take(to - this.#at);
     if (samples.byteLength > 0) {
@@ -204,7 +205,7 @@ export class SegmentSoundRun {
     return this.#decoding;
   }
 
-  #feed(decoding: Decoding, to: number): void {
+  #feed(decoding: Decoding, to: SamplePosition): void {
     const { piece, decoder } = decoding;
     const { session, origin, rate } = piece.span;
     const lastNeeded =
@@ -232,7 +233,7 @@ export class SegmentSoundRun {
 
   #give(samples: Buffer): void {
     this.#ffmpeg.input(SOUND_PIPES.input).write(samples);
-    this.#at += samples.byteLength / SAMPLE_BYTES;
+    this.#at = samplePosition(this.#at + samples.byteLength / SAMPLE_BYTES);
   }
 
   #takeCoded(piece: Buffer): void {

@@ -5,6 +5,7 @@ import { toPipelineError } from '#common/errors';
 import { hotFrameOf, hotIdBefore } from '#common/hot-frames';
 import type { Logger } from '#common/logger';
 import type { StreamEntry, StreamFollower } from '#common/stream-follower';
+import type { SamplePosition } from '#common/time';
 import { SessionPictures, type SessionPicturesDeps } from './session-pictures.ts';
 
 /** What following needs. */
@@ -18,18 +19,20 @@ const MOST_SOUND = 600;
 /** Sound that is decoded with the first picture may have come so many frames before it. */
 const SOUND_BEFORE = 150;
 
-const keyOf = (origin: number, k: number): string => `${origin}/${k}`;
+const keyOf = (origin: SamplePosition, k: number): string => `${origin}/${k}`;
 
 /** See the head of this file. */
 export class SessionFeed {
   readonly #pictures: SessionPictures;
   readonly #sound = new Map<string, AudioFrame>();
   readonly #deps: SessionFeedDeps;
+  readonly #fromSeq: number;
   readonly #stopFollowing: () => void;
 
   /** @param fromSeq the start point that decoding begins with, or before it */
   constructor(channel: string, session: string, fromSeq: number, deps: SessionFeedDeps) {
     this.#deps = deps;
+    this.#fromSeq = fromSeq;
     this.#pictures = new SessionPictures(deps);
     this.#stopFollowing = deps.follower.follow(
       redisKeys.hotFrames(channel, session),
@@ -43,13 +46,18 @@ export class SessionFeed {
     );
   }
 
+  /** Whether it has all from a start point on that is shown from a place on. */
+  covers(fromSeq: number, place: number): boolean {
+    return this.#fromSeq <= fromSeq && this.#pictures.floor <= place;
+  }
+
   /** Its decoded pictures. */
   get pictures(): SessionPictures {
     return this.#pictures;
   }
 
   /** A frame of a run, if it has come and is not long past. */
-  sound(origin: number, k: number): AudioFrame | undefined {
+  sound(origin: SamplePosition, k: number): AudioFrame | undefined {
     return this.#sound.get(keyOf(origin, k));
   }
 

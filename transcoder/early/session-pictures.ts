@@ -2,6 +2,7 @@
 import type { VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError, toPipelineError } from '#common/errors';
+import { frameIndex, greatest, type FrameIndex } from '#common/time';
 import { parameterSets } from '../picture-input.ts';
 import { readSourcePicture } from '../source-picture.ts';
 import type { Encoder } from '../transcode.ts';
@@ -20,7 +21,7 @@ export interface SessionPicturesDeps {
 
 /** A coded picture that was fed. */
 interface Fed {
-  readonly index: number;
+  readonly index: FrameIndex;
   readonly decoder: PictureDecoder;
   picture: Buffer | undefined;
   /** It came, or one after it, or its decoder has ended. */
@@ -37,7 +38,7 @@ export class SessionPictures {
   #decoder: PictureDecoder | undefined;
   #parameters: ParameterSets | undefined;
   #kept = 0;
-  #floor = 0;
+  #floor = frameIndex(0);
   #failure: PipelineError | undefined;
   readonly #processes = new Set<Promise<void>>();
 
@@ -79,9 +80,14 @@ export class SessionPictures {
     return { state: fed?.isSettled === true || this.#failure !== undefined ? 'lost' : 'coming' };
   }
 
+  /** Pictures of places before this one are not kept. */
+  get floor(): number {
+    return this.#floor;
+  }
+
   /** Pictures of places before this one are not asked for any more. */
-  forgetBefore(index: number): void {
-    this.#floor = Math.max(this.#floor, index);
+  forgetBefore(index: FrameIndex): void {
+    this.#floor = greatest(this.#floor, index);
     for (const [seq, fed] of this.#fed) {
       if (fed.index < this.#floor && fed.isSettled) {
         this.#kept -= fed.picture === undefined ? 0 : 1;
@@ -155,9 +161,13 @@ export class SessionPictures {
     if (fed.index >= this.#floor) {
       fed.picture = picture;
       this.#kept += 1;
+    } else {
+      // Nobody asks for it: whoever does all the same must not take it for one that cannot be decoded.
+      this.#fed.delete(seq);
     }
     for (const earlier of this.#fed.values()) {
-      if (earlier.index <= fed.index) {
+      // A decoder before this one may still give out what it holds.
+      if (earlier.index <= fed.index && earlier.decoder === fed.decoder) {
         earlier.isSettled = true;
       }
     }

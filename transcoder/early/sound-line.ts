@@ -3,14 +3,15 @@
  * from the first sample that the encoder is fed to the last. Pure.
  */
 import type { ShownEntry, ShownSound } from '#common/contracts/early-task';
+import { greatest, least, type SamplePosition } from '#common/time';
 
 /** A stretch of one unbroken run of AAC frames. It grows for as long as it is the last piece. */
 export interface RunPiece {
   readonly kind: 'run';
   /** As it was first told: from where, and the first AAC frame needed. */
   readonly span: ShownSound;
-  readonly from: number;
-  to: number;
+  readonly from: SamplePosition;
+  to: SamplePosition;
   /** The last AAC frame told for it. */
   lastK: number;
 }
@@ -18,8 +19,8 @@ export interface RunPiece {
 /** Nothing was heard here. */
 export interface SilencePiece {
   readonly kind: 'silence';
-  readonly from: number;
-  to: number;
+  readonly from: SamplePosition;
+  to: SamplePosition;
 }
 
 /** A stretch of the encoder's input, 48 kHz positions. */
@@ -27,12 +28,12 @@ export type LinePiece = RunPiece | SilencePiece;
 
 /** See the head of this file. */
 export class SoundLine {
-  readonly #stop: number;
+  readonly #stop: SamplePosition;
   readonly #pieces: LinePiece[] = [];
-  #at: number;
+  #at: SamplePosition;
 
   /** Of samples `[from, stop)`. */
-  constructor(from: number, stop: number) {
+  constructor(from: SamplePosition, stop: SamplePosition) {
     this.#at = from;
     this.#stop = stop;
   }
@@ -50,8 +51,8 @@ export class SoundLine {
   /** Takes an entry about sound. */
   tell({ to, spans }: Extract<ShownEntry, { t: 'sound' }>): void {
     for (const span of spans) {
-      const end = Math.min(span.to, this.#stop);
-      if (end > Math.max(this.#at, span.from)) {
+      const end = least(span.to, this.#stop);
+      if (end > greatest(this.#at, span.from)) {
         this.#silenceUpTo(span.from);
         this.#add(span, end);
       }
@@ -59,7 +60,7 @@ export class SoundLine {
     this.#silenceUpTo(to);
   }
 
-  #add(span: ShownSound, to: number): void {
+  #add(span: ShownSound, to: SamplePosition): void {
     const last = this.#pieces.at(-1);
     if (last?.kind === 'run' && goesOn(last, span)) {
       last.to = to;
@@ -70,8 +71,8 @@ export class SoundLine {
     this.#at = to;
   }
 
-  #silenceUpTo(position: number): void {
-    const to = Math.min(position, this.#stop);
+  #silenceUpTo(position: SamplePosition): void {
+    const to = least(position, this.#stop);
     if (to <= this.#at) {
       return;
     }

@@ -93,7 +93,7 @@ function setUp(maxBytes = 64 * 1024 ** 2) {
     },
     publish: (n: number, sampleBytes = 200): void => {
       const made = objectsOf(broadcast, n, { v720: { sampleBytes } });
-      const published = publishedOf(resultOf(broadcast, n, made), now);
+      const published = publishedOf(resultOf(broadcast, n, made), milliseconds(now));
       memory.pin(broadcast.channel, n, made);
       committer.add(broadcast.channel, published);
     },
@@ -101,7 +101,7 @@ function setUp(maxBytes = 64 * 1024 ** 2) {
 }
 
 const commitKey = (n: number): string =>
-  storeKeys.commit(broadcast.channel, segmentNumber(first), segmentNumber(n));
+  storeKeys.commit(broadcast.channel, first, segmentNumber(n));
 
 describe('the committer', () => {
   test('writes the record when the worker says it has stored, and puts nothing itself', async () => {
@@ -131,7 +131,7 @@ describe('the committer', () => {
     advance(10_000);
     await settle();
     expect(committed).toEqual([first]);
-    const key = storeKeys.segment(broadcast.channel, 'v360', segmentNumber(first));
+    const key = storeKeys.segment(broadcast.channel, 'v360', first);
     expect(
       objects.get(key)?.equals(objectsOf(broadcast, first).get('v360')?.data ?? Buffer.alloc(0)),
     ).toBe(true);
@@ -140,7 +140,7 @@ describe('the committer', () => {
   test('keeps what it published through a store that is away, and commits it all afterwards', async () => {
     const { publish, settle, committed, lost, advance, setAway, memory } = setUp();
     setAway(true);
-    for (let n = first; n < first + 30; n += 1) {
+    for (let n: number = first; n < first + 30; n += 1) {
       publish(n);
     }
     for (let second = 0; second < 60; second += 1) {
@@ -182,7 +182,7 @@ describe('the committer', () => {
     const { publish, settle, lost, setAway, memory } = setUp(maxBytes);
     setAway(true);
     // Some 330 kB each: forty megabytes.
-    for (let n = first; n < first + 120; n += 1) {
+    for (let n: number = first; n < first + 120; n += 1) {
       publish(n, 5_000);
       expect(memory.bytes).toBeLessThanOrEqual(maxBytes);
     }

@@ -4,15 +4,15 @@ import { startTimeline, withSegment, type Timeline } from '../../../aggregator/t
 import { publishedOf } from '../../../aggregator/verify.ts';
 import { divisionOf } from '#common/division';
 import { FPS_NAMES, gridOf, timeOfSegment } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type Milliseconds } from '#common/time';
 import type { Broadcast } from '#common/contracts/segment';
 import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 
 function timelineOf(broadcast: Broadcast, count = 2, lateness = 1_000): Timeline {
-  const at = (n: number): number =>
-    timeOfSegment(gridOf(broadcast.fps), segmentNumber(n + 1)) + lateness;
+  const at = (n: number): Milliseconds =>
+    milliseconds(timeOfSegment(gridOf(broadcast.fps), segmentNumber(n + 1)) + lateness);
   let timeline = startTimeline(broadcast);
-  for (let n = broadcast.broadcast; n < broadcast.broadcast + count; n += 1) {
+  for (let n: number = broadcast.broadcast; n < broadcast.broadcast + count; n += 1) {
     timeline = withSegment(
       timeline,
       publishedOf(resultOf(broadcast, n, objectsOf(broadcast, n)), at(n)),
@@ -124,7 +124,7 @@ describe('the live manifest', () => {
 
   test('gets its duration when the end is known, and is static at last, on the same timeline', () => {
     const broadcast = broadcastOf();
-    const ended = timelineOf({ ...broadcast, last: broadcast.broadcast + 1 });
+    const ended = timelineOf({ ...broadcast, last: segmentNumber(broadcast.broadcast + 1) });
     const known = liveManifest(ended);
     expect(attribute(known, 'MPD', 'type')).toBe('dynamic');
     expect(attribute(known, 'Period', 'duration')).toBe('PT4.001S');
@@ -143,8 +143,9 @@ describe("a recording's manifest", () => {
   test('begins at zero and lasts as long as its segments', () => {
     const broadcast = broadcastOf({ fps: '30000/1001' });
     const first = broadcast.broadcast;
-    const timeline = timelineOf({ ...broadcast, last: first + 2 }, 3);
-    const text = recordingManifest(timeline, '../../../live/final/', [{ first, last: first + 2 }]);
+    const last = segmentNumber(first + 2);
+    const timeline = timelineOf({ ...broadcast, last }, 3);
+    const text = recordingManifest(timeline, '../../../live/final/', [{ first, last }]);
     expect(attribute(text, 'MPD', 'type')).toBe('static');
     expect(attribute(text, 'MPD', 'mediaPresentationDuration')).toBe('PT6.006S');
     expect(attribute(text, 'Period', 'start')).toBe('PT0S');
@@ -165,8 +166,8 @@ describe("a recording's manifest", () => {
     const broadcast = broadcastOf();
     const first = broadcast.broadcast;
     const text = recordingManifest(timelineOf(broadcast), 'x/', [
-      { first, last: first + 4 },
-      { first: first + 7, last: first + 9 },
+      { first, last: segmentNumber(first + 4) },
+      { first: segmentNumber(first + 7), last: segmentNumber(first + 9) },
     ]);
     expect(attribute(text, 'MPD', 'mediaPresentationDuration')).toBe('PT16S');
     expect(attribute(text, 'Period', 'start', 1)).toBe('PT10S');
@@ -197,7 +198,7 @@ describe.each(['low', 'instant'] as const)('the live manifest in %s', (profile) 
 
   test('is without all that once it is static', () => {
     const broadcast = broadcastOf({ profile });
-    const ended = timelineOf({ ...broadcast, last: broadcast.broadcast + 1 });
+    const ended = timelineOf({ ...broadcast, last: segmentNumber(broadcast.broadcast + 1) });
     const text = liveManifest({ ...ended, isStatic: true });
     expect(text).not.toMatch(/availabilityTime(Offset|Complete)|ServiceDescription|ProducerRef/);
   });

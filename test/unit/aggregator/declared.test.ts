@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { boundOf, declare, firstDeclared, raise } from '../../../aggregator/declared.ts';
 import type { Published } from '#common/contracts/segment';
 import { gridOf, timeOfSegment } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber } from '#common/time';
 import { seeded } from '../../helpers/seeded.ts';
 import { broadcastOf } from './segments-made.ts';
 
@@ -13,8 +13,8 @@ const grid = gridOf(broadcast.fps);
 function published(n: number, bytes: number, lagMs = 1_000): Published {
   return {
     broadcast: broadcast.broadcast,
-    n,
-    at: timeOfSegment(grid, segmentNumber(n + 1)) + lagMs,
+    n: segmentNumber(n),
+    at: milliseconds(timeOfSegment(grid, segmentNumber(n + 1)) + lagMs),
     fingerprint: '',
     taskHash: '',
     renditions: broadcast.renditions.map(({ id }) => ({

@@ -6,16 +6,16 @@ import { startTimeline, withSegment, type Timeline } from '../../../aggregator/t
 import { publishedOf } from '../../../aggregator/verify.ts';
 import type { Broadcast } from '#common/contracts/segment';
 import { FPS_NAMES, gridOf, timeOfSegment } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber } from '#common/time';
 import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 
 setOptions({ strictMode: true });
 
 function timelineOf(broadcast: Broadcast, count: number): Timeline {
   let timeline = startTimeline(broadcast);
-  for (let n = broadcast.broadcast; n < broadcast.broadcast + count; n += 1) {
+  for (let n: number = broadcast.broadcast; n < broadcast.broadcast + count; n += 1) {
     const result = resultOf(broadcast, n, objectsOf(broadcast, n, {}));
-    timeline = withSegment(timeline, publishedOf(result, 0));
+    timeline = withSegment(timeline, publishedOf(result, milliseconds(0)));
   }
   return timeline;
 }
@@ -60,10 +60,10 @@ describe('a media playlist', () => {
   test.each(FPS_NAMES)(
     'at %s numbers segments as the grid does and keeps sound beside picture',
     (fps) => {
-      const broadcast = broadcastOf({ fps, broadcast: 896_999_999 });
+      const broadcast = broadcastOf({ fps, broadcast: segmentNumber(896_999_999) });
       const timeline = timelineOf(broadcast, 20);
       const grid = gridOf(fps);
-      const start = timeOfSegment(grid, segmentNumber(broadcast.broadcast));
+      const start = timeOfSegment(grid, broadcast.broadcast);
       const picture = read(media(timeline, 'v720'));
       const sound = read(media(timeline, 'a128'));
       for (const { strict, parsed } of [picture, sound]) {

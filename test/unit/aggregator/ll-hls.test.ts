@@ -5,7 +5,7 @@ import { growingPlaylist, type GrowingPlaylistOptions } from '../../../aggregato
 import { reloadState } from '../../../aggregator/reload.ts';
 import { divisionOf } from '#common/division';
 import { FPS_NAMES, gridOf, segmentSeconds } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import { greatest, segmentNumber } from '#common/time';
 import { changesAgainstRules, problemsOf } from '../../helpers/ll-hls-rules.ts';
 import { RENDITIONS, broadcastOf } from './segments-made.ts';
 
@@ -30,8 +30,8 @@ function optionsAt(
   if (rendition === undefined) {
     throw new Error(`no rendition ${id}`);
   }
-  const next = broadcast + Math.floor(total / division.parts);
-  const first = Math.max(broadcast, next - 31);
+  const next = segmentNumber(broadcast + Math.floor(total / division.parts));
+  const first = greatest(broadcast, segmentNumber(next - 31));
   return {
     grid,
     division,
@@ -40,7 +40,7 @@ function optionsAt(
     init: HASH,
     first,
     next,
-    partsFrom: Math.max(first, next - 12),
+    partsFrom: greatest(first, segmentNumber(next - 12)),
     parts: total % division.parts,
     isEnded: false,
     reports: RENDITIONS.filter((other) => other.id !== id).map((other) => ({
@@ -179,10 +179,10 @@ describe('the rules find a seeded fault', () => {
 describe('blocking reload', () => {
   const grid = gridOf('30');
   const division = divisionOf(grid, 'instant');
-  const at = { next: 100, parts: 3, msn: 100, part: 2 };
+  const at = { next: segmentNumber(100), parts: 3 };
   const state = (msn: number, part?: number): string =>
     reloadState(grid, division, at, {
-      msn: msn as NonNullable<Parameters<typeof reloadState>[3]['msn']>,
+      msn: segmentNumber(msn),
       ...(part === undefined ? {} : { part }),
     });
 
@@ -216,7 +216,7 @@ describe('blocking reload', () => {
       reloadState(
         grid,
         divisionOf(grid, 'standard'),
-        { next: 100, parts: 0 },
+        { next: segmentNumber(100), parts: 0 },
         { msn: segmentNumber(msn), ...(part === undefined ? {} : { part }) },
       ),
     ).toBe(expected);

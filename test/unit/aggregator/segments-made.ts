@@ -5,6 +5,7 @@ import type { Broadcast, Made, Result } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
 import { gridOf, type FpsName } from '#common/grid';
 import { initSegment, mediaFragment } from '#common/mp4/write';
+import { milliseconds, segmentNumber } from '#common/time';
 import { expectedOfFragment } from '../../../aggregator/fragment.ts';
 import { expectedOf, type SegmentBytes } from '../../../aggregator/verify.ts';
 import { seeded } from '../../helpers/seeded.ts';
@@ -36,12 +37,12 @@ export const RENDITIONS: readonly Rendition[] = [
 export function broadcastOf(changes: Partial<Broadcast> = {}): Broadcast {
   return {
     channel: 'final',
-    broadcast: 897_000_000,
+    broadcast: segmentNumber(897_000_000),
     fps: '30',
     profile: 'standard',
     renditions: [...RENDITIONS],
     dvrSeconds: 60,
-    startedAt: 1_794_000_000_000,
+    startedAt: milliseconds(1_794_000_000_000),
     last: null,
     ...changes,
   };
@@ -89,7 +90,7 @@ export function bytesOf(
   flaws: Flaws = {},
 ): SegmentBytes {
   const grid = gridOf(broadcast.fps);
-  const expected = expectedOf(grid, rendition.kind, n);
+  const expected = expectedOf(grid, rendition.kind, segmentNumber(n));
   const random = seeded(n + rendition.id.length + (flaws.salt ?? 0));
   const samples = Array.from({ length: expected.samples + (flaws.samples ?? 0) }, (_, i) => ({
     duration: expected.sampleDuration + (i === 3 ? (flaws.duration ?? 0) : 0),
@@ -124,7 +125,7 @@ export function resultOf(
   changes: Partial<Result> = {},
 ): Result {
   const made = broadcast.renditions.map((rendition): Made => {
-    const expected = expectedOf(gridOf(broadcast.fps), rendition.kind, n);
+    const expected = expectedOf(gridOf(broadcast.fps), rendition.kind, segmentNumber(n));
     const bytes = objects.get(rendition.id) ?? { init: Buffer.alloc(0), data: Buffer.alloc(0) };
     return {
       rendition: rendition.id,
@@ -140,7 +141,7 @@ export function resultOf(
   return {
     channel: broadcast.channel,
     broadcast: broadcast.broadcast,
-    n,
+    n: segmentNumber(n),
     taskHash: `task-${n}`,
     fingerprint: 'test',
     worker: 'w1',
@@ -160,7 +161,7 @@ export function fragmentsOf(
   const division = divisionOf(grid, broadcast.profile);
   const random = seeded(n + rendition.id.length + salt);
   const fragments = Array.from({ length: division.fragments }, (_, k) => {
-    const expected = expectedOfFragment(grid, division, rendition.kind, n, k);
+    const expected = expectedOfFragment(grid, division, rendition.kind, segmentNumber(n), k);
     const samples = Array.from({ length: expected.samples }, (__, i) => ({
       duration: expected.sampleDuration,
       isSync: k === 0 && i === 0,

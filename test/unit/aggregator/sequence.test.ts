@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { MAX_WAITING, Sequence } from '../../../aggregator/sequence.ts';
 import type { Result } from '#common/contracts/segment';
+import { segmentNumber } from '#common/time';
 import { seeded } from '../../helpers/seeded.ts';
 
 const result = (n: number, hash = 'a', worker = 'w'): Result => ({
   channel: 'final',
-  broadcast: 100,
-  n,
+  broadcast: segmentNumber(100),
+  n: segmentNumber(n),
   taskHash: '',
   fingerprint: '',
   worker,

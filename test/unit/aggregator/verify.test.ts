@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { differencesFrom, publishedOf, verifyResult } from '../../../aggregator/verify.ts';
 import { FPS_NAMES } from '#common/grid';
+import { milliseconds } from '#common/time';
 import { broadcastOf, objectsOf, resultOf, type Flaws } from './segments-made.ts';
 
 const n = 897_000_007;
@@ -87,7 +88,7 @@ describe('a result', () => {
   test('made again is the same when its bytes are, whoever made it, and differs by rendition', () => {
     const broadcast = broadcastOf();
     const objects = objectsOf(broadcast, n);
-    const published = publishedOf(resultOf(broadcast, n, objects), 1);
+    const published = publishedOf(resultOf(broadcast, n, objects), milliseconds(1));
     expect(differencesFrom(published, resultOf(broadcast, n, objects, { worker: 'w2' }))).toEqual(
       [],
     );

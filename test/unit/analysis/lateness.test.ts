@@ -1,4 +1,4 @@
-import { frameIndex } from '#common/time';
+import { frameIndex, segmentNumber } from '#common/time';
 import { expect, test } from '@jest/globals';
 import type { LogEntry } from '#common/contracts/log';
 import { latenessOf, type TimedEntry } from '../../helpers/lateness.ts';
@@ -7,7 +7,9 @@ const second = 30 * 1_795_000_000;
 const placeMs = (index: number): number => (index * 1000) / 30;
 
 function frames(at: number, ...indices: number[]): TimedEntry {
-  const v = indices.map((index): [number, number, number, number, number] => [0, index, 0, 9, 0]);
+  const v = indices.map((index) => {
+    return { seq: 0, index: frameIndex(index), chunk: segmentNumber(0), bytes: 9, flags: 0 };
+  });
   return { at, entry: { t: 'frames', session: 's', v, a: [] } };
 }
 

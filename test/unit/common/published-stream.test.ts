@@ -9,6 +9,7 @@ import {
   REMEMBERED_SECONDS,
 } from '#common/published-stream';
 import { connectRedis, execute, type Redis } from '#common/redis';
+import { milliseconds, segmentNumber } from '#common/time';
 import { startRedis } from '../../helpers/redis-server.ts';
 
 let redis: Redis;
@@ -26,9 +27,9 @@ afterAll(async () => {
 });
 
 const segment = (n: number): Published => ({
-  broadcast: 1,
-  n,
-  at: n,
+  broadcast: segmentNumber(1),
+  n: segmentNumber(n),
+  at: milliseconds(n),
   fingerprint: 'f',
   taskHash: 't',
   renditions: [],

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { appendMarks, appendToLog, leaseValue, readLog } from '#common/channel-log';
 import type { CodedFrame } from '#common/contracts/frame';
+import type { IngestEntry } from '#common/contracts/log';
 import { redisKeys } from '#common/contracts/names';
 import { appendHotFrame, readHotFrames, trimHotFrames } from '#common/hot-frames';
 import { appendHotSegment, readHotSegment } from '#common/hot-segments';
 import { createLogger } from '#common/logger';
 import { connectRedis, execute, type Redis } from '#common/redis';
-import { frameIndex, samplePosition } from '#common/time';
+import { frameIndex, samplePosition, segmentNumber } from '#common/time';
 import { startRedis, type TestRedis } from '../../helpers/redis-server.ts';
 
 let server: TestRedis;
@@ -53,6 +54,28 @@ describe('the channel log', () => {
     expect(news.get('a')?.map(({ entry }) => entry)).toMatchObject([{ at: 1 }, { at: 2 }]);
     expect(news.get('b')).toHaveLength(1);
     expect(news.has('c')).toBe(false);
+  });
+
+  test('keeps coded frames as rows of numbers, which are read with their names', async () => {
+    const place = frameIndex(53_850_007_380);
+    const origin = samplePosition(86_160_011_808_123);
+    const chunk = segmentNumber(897_500_123);
+    const entry: IngestEntry = {
+      t: 'frames',
+      session: 's1',
+      v: [{ seq: 4, index: place, chunk, bytes: 900, flags: 3 }],
+      a: [{ seq: 5, origin, k: 7, rate: 44_100, channels: 1, chunk, bytes: 300 }],
+    };
+    const pipeline = redis.pipeline();
+    appendToLog(pipeline, 'a', entry);
+    await execute(pipeline);
+    const entries = await redis.xrange(redisKeys.log('a'), '-', '+');
+    expect(entries.flatMap(([, fields]) => fields)).toEqual([
+      'e',
+      '{"t":"frames","session":"s1","v":[[4,53850007380,897500123,900,3]],"a":[[5,86160011808123,7,44100,1,897500123,300]]}',
+    ]);
+    const news = await readLog(redis, new Map([['a', '0']]), { blockMs: 10, count: 1 });
+    expect(news.get('a')?.map((record) => record.entry)).toEqual([entry]);
   });
 
   test('takes marks from the leader only', async () => {
@@ -102,7 +125,11 @@ describe('hot frames', () => {
 });
 
 test('an init segment that is kept does not keep the segment that came with it', async () => {
-  const segment = { n: 1, init: Buffer.alloc(600, 1), data: Buffer.alloc(40_000, 2) };
+  const segment = {
+    n: segmentNumber(1),
+    init: Buffer.alloc(600, 1),
+    data: Buffer.alloc(40_000, 2),
+  };
   const id = await appendHotSegment(redis, 'a', 'a128', segment);
   const read = await readHotSegment(redis, 'a', 'a128', id);
   expect(read?.init.equals(segment.init)).toBe(true);
@@ -112,7 +139,11 @@ test('an init segment that is kept does not keep the segment that came with it',
 test('hot segments are found by their entry and bounded in number', async () => {
   const ids: string[] = [];
   for (let n = 0; n < 80; n += 1) {
-    const segment = { n, init: Buffer.from('init'), data: Buffer.from(`data ${n}`) };
+    const segment = {
+      n: segmentNumber(n),
+      init: Buffer.from('init'),
+      data: Buffer.from(`data ${n}`),
+    };
     ids.push(await appendHotSegment(redis, 'a', 'v360', segment));
   }
   expect(await readHotSegment(redis, 'a', 'v360', ids[0] ?? '')).toBeUndefined();

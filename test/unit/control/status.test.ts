@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DEFAULT_LADDER, type Channel } from '#common/contracts/channel';
 import type { Broadcast } from '#common/contracts/segment';
 import { FEED_REFUSED, type FeedStatus } from '#common/contracts/status';
+import { milliseconds, segmentNumber } from '#common/time';
 import { statusOf, type Known } from '../../../control/api/status.ts';
 
 const N = 897_500_000;
@@ -21,12 +22,12 @@ const channel: Channel = {
 };
 const air: Broadcast = {
   channel: 'final',
-  broadcast: N - 100,
+  broadcast: segmentNumber(N - 100),
   fps: '30',
   profile: 'standard',
   renditions: [],
   dvrSeconds: 60,
-  startedAt: 0,
+  startedAt: milliseconds(0),
   last: null,
 };
 const feed: FeedStatus = {
@@ -64,12 +65,12 @@ describe('the status of a channel', () => {
 
   test('tells for a minute which segments became filler, and why', () => {
     const fillers = [
-      { n: N - 3, reason: 'ffmpeg ended with 1' },
-      { n: N - 4, reason: 'x' },
+      { n: segmentNumber(N - 3), reason: 'ffmpeg ended with 1' },
+      { n: segmentNumber(N - 4), reason: 'x' },
       // A second note of the same, one of long ago, and one of the broadcast before.
-      { n: N - 4, reason: 'y' },
-      { n: N - 60, reason: 'z' },
-      { n: N - 200, reason: 'z' },
+      { n: segmentNumber(N - 4), reason: 'y' },
+      { n: segmentNumber(N - 60), reason: 'z' },
+      { n: segmentNumber(N - 200), reason: 'z' },
     ];
     expect(warningsOf({ fillers })).toEqual([
       {

@@ -6,6 +6,7 @@ import { createClock } from '#common/clock';
 import type { ChunkJob } from '#common/contracts/raw-chunk';
 import { PipelineError } from '#common/errors';
 import { createLogger } from '#common/logger';
+import { frameIndex, segmentNumber } from '#common/time';
 import { ChunkUploader } from '../../../ingest/raw/chunk-uploader.ts';
 import { Spool, type ChunkName } from '../../../ingest/raw/spool.ts';
 import { eventually } from '../../helpers/poll.ts';
@@ -18,11 +19,16 @@ let isAway: boolean;
 let isSlow: boolean;
 let begun: (() => void)[];
 
-const name = (n: number): ChunkName => ({ channel: 'main', session: 's', n });
+const name = (n: number): ChunkName => ({
+  channel: 'main',
+  session: 's',
+  n: segmentNumber(n),
+});
 
 async function spoolChunk(n: number, bytes = 100): Promise<void> {
   const file = await spool.create(name(n), '30');
-  const row = { kind: 'video', offset: 0, size: bytes, index: n, dts: n, flags: 3 } as const;
+  const index = frameIndex(n);
+  const row = { kind: 'video', offset: 0, size: bytes, index, dts: n, flags: 3 } as const;
   const source = { dts: 0, pts: 0, arrival: 0 };
   await file.append(Buffer.alloc(bytes, n), [{ ...row, seq: n, source }]);
   await file.close();

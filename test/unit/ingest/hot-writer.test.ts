@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { createClock } from '#common/clock';
 import { createLogger } from '#common/logger';
 import { connectRedis } from '#common/redis';
-import { frameIndex } from '#common/time';
+import { frameIndex, segmentNumber } from '#common/time';
 import { HotWriter } from '../../../ingest/feed/hot-writer.ts';
 
 const MIB = 1 << 20;
@@ -54,7 +54,7 @@ describe('frames on their way to a Redis that does not answer', () => {
           flags: 0,
           data,
         } as const;
-        writer.frames([{ frame, chunk: 0 }]);
+        writer.frames([{ frame, chunk: segmentNumber(0) }]);
       }
       expect((heldBytes() - before) / MIB).toBeLessThan(40);
     } finally {

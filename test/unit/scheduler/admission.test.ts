@@ -6,6 +6,7 @@ import { transcodeCores } from '#common/transcode-cost';
 import { admit, costSourceOf } from '../../../scheduler/plan/admission.ts';
 import { renditionsOf } from '../../../scheduler/plan/ladder.ts';
 import { loadWarning } from '#common/load-warning';
+import { frameIndex, segmentNumber } from '#common/time';
 import type { SessionState } from '../../../scheduler/plan/state.ts';
 
 const grid = gridOf('30');
@@ -61,8 +62,8 @@ test('the distance of key frames is that seen, and until a second one comes that
   const session = (starts: readonly number[]): Pick<SessionState, 'video'> => ({
     video: Array.from({ length: 100 }, (_, seq) => ({
       seq,
-      index: 1000 + seq,
-      chunk: 1,
+      index: frameIndex(1000 + seq),
+      chunk: segmentNumber(1),
       late: false,
       flags: starts.includes(seq) ? FRAME_FLAGS.start : 0,
     })),

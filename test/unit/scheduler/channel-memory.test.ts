@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { gridOf, timeOfSegment } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { ChannelMemory } from '../../../scheduler/leader/channel-memory.ts';
 import { planFiller } from '../../../scheduler/plan/plan.ts';
 import { emptyChannel } from '../../../scheduler/plan/state.ts';
@@ -8,13 +8,14 @@ import { emptyChannel } from '../../../scheduler/plan/state.ts';
 const taskOf = (n: number): ReturnType<typeof planFiller> =>
   planFiller({
     channel: 'final',
-    broadcast: 0,
-    n,
+    broadcast: segmentNumber(0),
+    n: segmentNumber(n),
     fps: '30',
+    profile: 'standard',
     hash: '',
-    deadline: 0,
+    deadline: milliseconds(0),
     renditions: [],
-    video: [{ kind: 'slate', from: 0 }],
+    video: [{ kind: 'slate', from: frameIndex(0) }],
     sound: [],
   });
 const after = (n: number): number => timeOfSegment(gridOf('30'), segmentNumber(n + 1));
@@ -22,7 +23,7 @@ const after = (n: number): number => timeOfSegment(gridOf('30'), segmentNumber(n
 test('recalls the state and the tasks that are open or new, and nothing once it is old', () => {
   let now = 0;
   const memory = new ChannelMemory(() => now);
-  const state = emptyChannel(7);
+  const state = emptyChannel(segmentNumber(7));
   memory.keep('final', state);
   for (let n = 1; n <= 40; n += 1) {
     memory.gave(taskOf(n), after(n), (other) => other === 3);

@@ -65,7 +65,7 @@ describe('early tasks', () => {
     const { sessions, air } = log.state;
     const up = sessions[0]?.video.find(({ index }) => index === (air?.closed.frame ?? 0) - 1);
     expect(task).toMatchObject({
-      opening: { kind: 'frame', place: (N + 1) * 60, seq: up?.seq },
+      opening: { kind: 'frame', place: up?.index, seq: up?.seq },
       decode: { session: 's1' },
       deadline: BEGIN + 4_000 + 1_500,
     });
@@ -140,15 +140,18 @@ const worker = (id: string, part: Partial<WorkerCapacity> = {}): Worker => ({
   },
 });
 
-const task = (part: Partial<Placing> = {}): Placing => ({
+/** What a placing differs in, its numbers as they are read. */
+type Part = Partial<Omit<Placing, 'broadcast' | 'n'> & { broadcast: number; n: number }>;
+
+const task = ({ broadcast = 1, n = 10, ...part }: Part = {}): Placing => ({
   channel: 'a',
-  broadcast: 1,
-  n: 10,
+  broadcast: segmentNumber(broadcast),
+  n: segmentNumber(n),
   renditions: ['720p', '360p'],
   cores: 1,
   ...part,
 });
-const has = (id: string, part: Partial<Placing> = {}): Carried => ({ ...task(part), worker: id });
+const has = (id: string, part: Part = {}): Carried => ({ ...task(part), worker: id });
 
 describe('an early task is placed', () => {
   test('nowhere without a worker', () => {

@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import type { LogEntry } from '#common/contracts/log';
 import { taskSchema, type Task } from '#common/contracts/task';
 import { aacFramesOf, firstFrame, gridOf, type Grid } from '#common/grid';
-import { segmentNumber } from '#common/time';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planSegment } from '../../../scheduler/plan/plan.ts';
 import { channelStateSchema, emptyChannel, nextSegment } from '../../../scheduler/plan/state.ts';
@@ -47,8 +46,8 @@ function soundInTime(entries: readonly LogEntry[]): InTime[] {
         break;
       case 'frames': {
         const middles = entry.a
-          .filter(([, origin, k, rate]) => origin + (1024 * k * 48_000) / rate >= closed)
-          .map(([, origin, k, rate]) => origin + Math.round(((k + 0.5) * 1024 * 48_000) / rate));
+          .filter(({ origin, k, rate }) => origin + (1024 * k * 48_000) / rate >= closed)
+          .map(({ origin, k, rate }) => origin + Math.round(((k + 0.5) * 1024 * 48_000) / rate));
         if (mark?.session === entry.session) {
           const { from } = mark;
           found.at(-1)?.positions.push(...middles.filter((position) => position >= from));
@@ -116,11 +115,11 @@ describe.each(seeds)('a channel life from seed %i', (seed) => {
     for (const task of tasks) {
       taskSchema.parse(task);
       const grid = gridOf(task.fps);
-      const first = firstFrame(grid, segmentNumber(task.n));
+      const first = firstFrame(grid, task.n);
       expect(task.video[0]?.from).toBeLessThanOrEqual(first);
       const starts = task.video.map(({ from }) => from);
       expect(starts).toEqual(starts.toSorted((a, b) => a - b));
-      const { first: aac, end } = aacFramesOf(grid, segmentNumber(task.n));
+      const { first: aac, end } = aacFramesOf(grid, task.n);
       let cursor = 1024 * (aac - 3);
       for (const span of task.sound) {
         expect(span.from).toBeGreaterThanOrEqual(cursor);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { FRAME_FLAGS, type IngestEntry } from '#common/contracts/log';
 import type { Task } from '#common/contracts/task';
 import { aacFramesOf, gridOf } from '#common/grid';
-import { segmentNumber } from '#common/time';
+import { frameIndex, samplePosition, segmentNumber } from '#common/time';
 import { canonicalJson } from '../../../scheduler/plan/canonical-json.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { planFiller, planSegment } from '../../../scheduler/plan/plan.ts';
@@ -21,14 +21,31 @@ const pictures = (frames: readonly Frame[]): IngestEntry[] =>
   frames.map(([seq, offset, kind]) => {
     const idr = kind === 'idr' ? FRAME_FLAGS.idr : 0;
     const flags = kind === undefined ? 0 : FRAME_FLAGS.start | idr;
-    return { t: 'frames', session: 's1', v: [[seq, FIRST + offset, N, 9, flags]], a: [] };
+    const row = {
+      seq,
+      index: frameIndex(FIRST + offset),
+      chunk: segmentNumber(N),
+      bytes: 9,
+      flags,
+    };
+    return { t: 'frames', session: 's1', v: [row], a: [] };
   });
 
 const aac = (seq: number, origin: number, k: number, rate = 48_000): IngestEntry => ({
   t: 'frames',
   session: 's1',
   v: [],
-  a: [[seq, origin, k, rate, 2, N, 9]],
+  a: [
+    {
+      seq,
+      origin: samplePosition(origin),
+      k,
+      rate,
+      channels: 2,
+      chunk: segmentNumber(N),
+      bytes: 9,
+    },
+  ],
 });
 
 const SESSION: IngestEntry = {
@@ -117,10 +134,7 @@ describe('pictures', () => {
         entry.t === 'frames'
           ? {
               ...entry,
-              v: entry.v.map(([seq, index, chunk, bytes, flags]) => [
-                ...[seq, index, chunk, bytes],
-                flags | FRAME_FLAGS.fields,
-              ]) as typeof entry.v,
+              v: entry.v.map((row) => ({ ...row, flags: row.flags | FRAME_FLAGS.fields })),
             }
           : entry,
       );

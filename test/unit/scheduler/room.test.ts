@@ -1,9 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { milliseconds } from '#common/time';
+import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { roomWith, type Room } from '../../../scheduler/plan/room.ts';
 import { EPOCH } from './simulated-feed.ts';
 
-const FIRST = { seq: 0, index: (EPOCH / 1000) * 30, chunk: 1, flags: 1, late: false };
+const FIRST = {
+  seq: 0,
+  index: frameIndex((EPOCH / 1000) * 30),
+  chunk: segmentNumber(1),
+  flags: 1,
+  late: false,
+};
 const SESSION = { session: 's1', fps: '30' as const, video: [FIRST] };
 
 /** What is said to be free, each time so long after the feed's first frame. */

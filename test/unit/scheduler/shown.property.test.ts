@@ -135,7 +135,7 @@ function framesOf(entries: readonly LogEntry[]): Map<string, VideoFrame[]> {
     if (entry.t === 'frames') {
       const known = frames.get(entry.session) ?? [];
       known.push(
-        ...entry.v.map(([seq, index, , , flags]): VideoFrame => {
+        ...entry.v.map(({ seq, index, flags }): VideoFrame => {
           // One NAL unit of a slice that others refer to.
           const data = Buffer.from([0, 0, 0, 2, 0x61, 0x80]);
           return { kind: 'video', seq, index, flags, data } as unknown as VideoFrame;

@@ -1,8 +1,14 @@
 /** A channel's life, made from a seed: publishers that come, stall, reorder pictures, vanish and come back, and the leader's marks among them. */
-import type { IngestEntry, LogEntry } from '#common/contracts/log';
+import type { IngestEntry, LogEntry, SoundRow, VideoRow } from '#common/contracts/log';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { SAMPLE_RATE, gridOf, placeOfTime, segmentOfFrame, type FpsName } from '#common/grid';
-import { frameIndex, milliseconds } from '#common/time';
+import {
+  frameIndex,
+  milliseconds,
+  samplePosition,
+  segmentNumber,
+  type SamplePosition,
+} from '#common/time';
 import {
   WHATEVER_THE_TIME,
   decide,
@@ -42,7 +48,7 @@ export class SimulatedSession {
   readonly #rate: number;
   readonly #reorder: boolean;
   readonly #behind: { readonly pictures?: number; readonly sound?: number };
-  readonly #origin: number;
+  readonly #origin: SamplePosition;
   readonly #hasFields: boolean;
   readonly #shake: () => number;
   #seq = 0;
@@ -75,7 +81,7 @@ export class SimulatedSession {
     this.#hasFields = options.hasFields ?? false;
     this.#shake = options.shake ?? (() => 1);
     this.#index = Math.floor(placeOfTime(gridOf(options.fps), milliseconds(options.at)));
-    this.#origin = Math.round((options.at * SAMPLE_RATE) / 1000);
+    this.#origin = samplePosition(Math.round((options.at * SAMPLE_RATE) / 1000));
   }
 
   begin(at: number): IngestEntry {
@@ -108,10 +114,11 @@ export class SimulatedSession {
         const places =
           isKey || !this.#reorder ? [this.#index] : [this.#index + stride, this.#index];
         this.#index += this.#shake() < 0.05 ? 0 : places.length * stride;
-        const v = places.map((index): [number, number, number, number, number] => {
+        const v = places.map((place): VideoRow => {
+          const index = frameIndex(place);
           const start = isKey ? FRAME_FLAGS.start | FRAME_FLAGS.idr : 0;
           const flags = start | (this.#hasFields ? FRAME_FLAGS.fields : 0);
-          return [this.#next(), index, segmentOfFrame(grid, frameIndex(index)), 9, flags];
+          return { seq: this.#next(), index, chunk: segmentOfFrame(grid, index), bytes: 9, flags };
         });
         this.#sinceKey += 1;
         entries.push({ t: 'frames', session: this.#name, v, a: [] });
@@ -125,12 +132,19 @@ export class SimulatedSession {
     return this.#seq - 1;
   }
 
-  #soundUpTo(at: number): [number, number, number, number, number, number, number][] {
-    const frames: [number, number, number, number, number, number, number][] = [];
+  #soundUpTo(at: number): SoundRow[] {
+    const frames: SoundRow[] = [];
     const place = (k: number): number => this.#origin + (1024 * k * SAMPLE_RATE) / this.#rate;
     while (this.#rate > 0 && place(this.#k + 1) <= (at * SAMPLE_RATE) / 1000) {
-      const chunk = Math.floor(place(this.#k) / gridOf(this.#fps).segmentSamples);
-      frames.push([this.#next(), this.#origin, this.#k, this.#rate, 2, chunk, 9]);
+      frames.push({
+        seq: this.#next(),
+        origin: this.#origin,
+        k: this.#k,
+        rate: this.#rate,
+        channels: 2,
+        chunk: segmentNumber(Math.floor(place(this.#k) / gridOf(this.#fps).segmentSamples)),
+        bytes: 9,
+      });
       this.#k += 1;
     }
     return frames;

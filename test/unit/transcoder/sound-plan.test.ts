@@ -30,8 +30,21 @@ function source(
     origin: samplePosition(origin),
     data: new Uint8Array(1),
   }));
-  const span = { session: 's', fromSeq: 0, toSeq: 9, fromChunk: 0, toChunk: 0 };
-  return { span: { ...span, origin, rate, channels: 2, firstK, lastK, from, to }, frames };
+  const span = {
+    session: 's',
+    fromSeq: 0,
+    toSeq: 9,
+    fromChunk: segmentNumber(0),
+    toChunk: segmentNumber(0),
+    origin: samplePosition(origin),
+    rate,
+    channels: 2,
+    firstK,
+    lastK,
+    from: samplePosition(from),
+    to: samplePosition(to),
+  };
+  return { span, frames };
 }
 
 const lengths = (sources: readonly SoundSource[]): [string, number][] =>

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { segmentNumber } from '#common/time';
 import { Tally } from '../../../transcoder/tally.ts';
 
 test('a worker tells what it does, what it has done and how fast', () => {
@@ -8,7 +9,7 @@ test('a worker tells what it does, what it has done and how fast', () => {
   tally.done({ fps: '25' }, 1_000);
   tally.done({ fps: '25' }, 4_000);
   tally.failed();
-  expect(tally.detail({ channel: 'cup-2', n: 7 })).toEqual({
+  expect(tally.detail({ channel: 'cup-2', n: segmentNumber(7) })).toEqual({
     task: 'cup-2-7',
     done: 3,
     failed: 1,

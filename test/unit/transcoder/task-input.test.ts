@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CodedFrame } from '#common/contracts/frame';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
-import { frameIndex, samplePosition } from '#common/time';
+import { frameIndex, milliseconds, samplePosition, segmentNumber } from '#common/time';
 import { readTaskInput, type InputSources } from '../../../transcoder/task-input.ts';
 
 const picture = (seq: number): CodedFrame => ({
@@ -32,10 +32,10 @@ const pictures = (fromSeq: number, toSeq: number): VideoSpan => ({
   session: 's1',
   fromSeq,
   toSeq,
-  fromChunk: 0,
-  toChunk: 0,
-  from: fromSeq,
-  to: toSeq + 1,
+  fromChunk: segmentNumber(0),
+  toChunk: segmentNumber(0),
+  from: frameIndex(fromSeq),
+  to: frameIndex(toSeq + 1),
   late: [],
 });
 
@@ -43,15 +43,15 @@ const heard = (fromSeq: number, toSeq: number): SoundSpan => ({
   session: 's1',
   fromSeq,
   toSeq,
-  fromChunk: 0,
-  toChunk: 0,
-  origin: 0,
+  fromChunk: segmentNumber(0),
+  toChunk: segmentNumber(0),
+  origin: samplePosition(0),
   rate: 48_000,
   channels: 2,
   firstK: fromSeq,
   lastK: toSeq,
-  from: 1024 * fromSeq,
-  to: 1024 * (toSeq + 1),
+  from: samplePosition(1024 * fromSeq),
+  to: samplePosition(1024 * (toSeq + 1)),
 });
 
 /** Sources whose hot stream has exactly these frames; what was asked of it is noted. */
@@ -73,14 +73,15 @@ function sourcesWith(frames: readonly CodedFrame[]): {
 
 const task = (video: VideoSpan[], spans: SoundSpan[]): Task => ({
   channel: 'final',
-  broadcast: 1,
-  n: 1,
+  broadcast: segmentNumber(1),
+  n: segmentNumber(1),
   fps: '30',
+  profile: 'standard',
   renditions: [],
   video,
   sound: spans,
   hash: '',
-  deadline: 0,
+  deadline: milliseconds(0),
 });
 
 describe('the input of a task', () => {
@@ -97,7 +98,7 @@ describe('the input of a task', () => {
 
   test('whose picture is the slate has the sound of its session', async () => {
     const { sources } = sourcesWith(range(500, 590, sound));
-    const slate: VideoSpan = { kind: 'slate', from: 60 };
+    const slate: VideoSpan = { kind: 'slate', from: frameIndex(60) };
     const input = await readTaskInput(task([slate], [heard(500, 590)]), sources);
     expect(input.pictures).toEqual([{ kind: 'slate', from: 60, data: Buffer.from('slate') }]);
     expect(input.sounds[0]?.frames).toHaveLength(91);

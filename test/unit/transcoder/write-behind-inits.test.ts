@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createLogger } from '#common/logger';
 import type { Result } from '#common/contracts/segment';
+import { segmentNumber } from '#common/time';
 import { openWriteBehind } from '../../../transcoder/write-behind.ts';
 
 const logger = createLogger('test', 'silent');
@@ -9,8 +10,8 @@ const init = Buffer.from('init');
 const delivery = (channel: string, n: number) => ({
   result: {
     channel,
-    broadcast: 1,
-    n,
+    broadcast: segmentNumber(1),
+    n: segmentNumber(n),
     taskHash: '',
     fingerprint: '',
     worker: 'w',

@@ -3,6 +3,7 @@ import type { Result } from '#common/contracts/segment';
 import { PipelineError } from '#common/errors';
 import { createLogger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
+import { segmentNumber } from '#common/time';
 import { openWriteBehind, type Delivery } from '../../../transcoder/write-behind.ts';
 import { eventually } from '../../helpers/poll.ts';
 import { seeded } from '../../helpers/seeded.ts';
@@ -20,8 +21,8 @@ function delivery(n: number, bytes: number): Delivery {
   }));
   const result: Result = {
     channel: 'main',
-    broadcast: 1,
-    n,
+    broadcast: segmentNumber(1),
+    n: segmentNumber(n),
     taskHash: '',
     fingerprint: '',
     worker: 'w',

@@ -1,0 +1,253 @@
+/**
+ * A low-latency channel's work ahead of its log: workers are told what is shown, segments are given out before they begin,
+ * and the task of each from raw chunks is kept until it must be finished.
+ */
+import type { Clock } from '#common/clock';
+import type { EarlyProgress, EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import type { Task } from '#common/contracts/task';
+import { gridOf } from '#common/grid';
+import type { Logger } from '#common/logger';
+import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
+import {
+  deadlineOf,
+  dueEarlyTasks,
+  earlyTaskOf,
+  isOfSegment,
+  nextEarlyTaskDue,
+  type DueEarlyTask,
+} from '../plan/early.ts';
+import { PartWatch } from '../plan/part-watch.ts';
+import type { AirState, ChannelState } from '../plan/state.ts';
+import type { PlacingWishes } from './early-tasks.ts';
+
+/** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
+const MOST_TOLD = 512;
+/** A segment without a new part for so long is not under way any more. */
+const STANDSTILL_MS = 2_000;
+const BEFORE_ALL_ENTRIES = '0';
+
+/** What early work leads to. */
+export interface EarlyEffects {
+  /** Tells workers what is shown and heard, in order; resolves to the id of the last entry. */
+  shown(channel: string, entries: readonly ShownEntry[]): Promise<string>;
+  /** The last entries that workers were told, by whoever led, oldest first. */
+  lastShown(channel: string): Promise<readonly ShownEntry[]>;
+  /**
+   * Places an early task with a worker.
+   * @param cores what its renditions take
+   * @returns the worker; undefined when there is none
+   */
+  early(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
+  /** When a worker last gave a sign of life, by the clock. */
+  lastHeard(worker: string): number | undefined;
+  /**
+   * Follows how far workers are with a channel's segments.
+   * @returns stops following
+   */
+  progress(channel: string, onProgress: (progress: EarlyProgress) => void): () => void;
+}
+
+/** What it works with. */
+export interface EarlyWorkDeps {
+  readonly effects: EarlyEffects;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Something may be due earlier than it was. */
+  readonly onChange: () => void;
+}
+
+/** The broadcast on air. */
+interface OnAir {
+  readonly broadcast: number;
+  readonly watch: PartWatch;
+  readonly stopFollowing: () => void;
+  /** The last segment given out. */
+  placed: SegmentNumber | undefined;
+}
+
+interface Told {
+  /** Of the last of them. */
+  readonly id: string;
+  readonly entries: readonly ShownEntry[];
+}
+
+interface Cold {
+  readonly task: Task;
+  dueAt: number;
+}
+
+/** See the head of this file. */
+export class EarlyWork {
+  readonly #channel: string;
+  readonly #deps: EarlyWorkDeps;
+  /** The last entries that workers were told. */
+  #told: Told[] = [];
+  /** How far whoever led before has told of each kind, in the broadcast that it told of last. */
+  #toldBefore: { readonly broadcast: number; pictures: number; sound: number } | undefined;
+  #onAir: OnAir | undefined;
+  /** Tasks of closed segments, in order. */
+  #cold: Cold[] = [];
+
+  constructor(channel: string, deps: EarlyWorkDeps) {
+    this.#channel = channel;
+    this.#deps = deps;
+  }
+
+  /** Takes up where the last leader has stopped telling: what it told is not told again when its marks are folded again. */
+  async recall(): Promise<void> {
+    const entries = await this.#deps.effects.lastShown(this.#channel);
+    for (const entry of entries) {
+      if (this.#toldBefore?.broadcast !== entry.broadcast) {
+        this.#toldBefore = { broadcast: entry.broadcast, pictures: 0, sound: 0 };
+      }
+      if (entry.t !== 'end') {
+        this.#toldBefore[entry.t] = Math.max(this.#toldBefore[entry.t], entry.to);
+      }
+    }
+  }
+
+  /** Tells workers what a mark has decided: beside the leader's other effects, for nothing that hangs may be on the way of a frame. */
+  tell(decided: readonly ShownEntry[]): void {
+    const entries = decided.filter((entry) => !this.#wasTold(entry));
+    if (entries.length === 0) {
+      return;
+    }
+    const { clock, effects, logger } = this.#deps;
+    for (const entry of entries) {
+      if (entry.broadcast === this.#onAir?.broadcast) {
+        this.#onAir.watch.told(entry, clock.now());
+      }
+    }
+    effects.shown(this.#channel, entries).then(
+      (id) => {
+        this.#told.push({ id, entries });
+        this.#told = this.#told.slice(-MOST_TOLD);
+      },
+      (error: unknown) => {
+        logger.warn({ error }, 'workers not told what is shown');
+      },
+    );
+  }
+
+  /** Gives out the segments that are due, and again those that are late. */
+  place(state: ChannelState): void {
+    const { clock, logger } = this.#deps;
+    const { air } = state;
+    if (air === null || air.profile === 'standard') {
+      this.stop();
+      return;
+    }
+    const now = clock.now();
+    const onAir = this.#follow(air);
+    for (const task of dueEarlyTasks(this.#channel, state, now, onAir.placed)) {
+      onAir.placed = task.n;
+      this.#give(task, air, onAir, false);
+    }
+    for (const { n, isLost } of onAir.watch.late(now)) {
+      logger.warn({ n, isLost }, 'to be made by another worker too');
+      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, !isLost);
+    }
+  }
+
+  /** A segment is closed: its task is kept until the segment must be finished. */
+  closed(task: Task, { profile }: AirState): void {
+    const dueAt = deadlineOf(profile, gridOf(task.fps), task.n);
+    this.#cold.push({ task, dueAt });
+  }
+
+  /**
+   * Tasks whose segments had to be finished by now, and that nobody goes on with: they are the caller's. Where workers are
+   * slow, making the same again would make all of them slower.
+   */
+  overdue(): readonly Task[] {
+    const now = this.#deps.clock.now();
+    for (const cold of this.#cold) {
+      const since = this.#onAir?.watch.standsStillSince(cold.task.n) ?? 0;
+      cold.dueAt = Math.max(cold.dueAt, since + STANDSTILL_MS);
+    }
+    const due = this.#cold.filter(({ dueAt }) => dueAt <= now);
+    this.#cold = this.#cold.filter(({ dueAt }) => dueAt > now);
+    for (const { task } of due) {
+      this.#onAir?.watch.forgetUpTo(task.n);
+    }
+    return due.map(({ task }) => task);
+  }
+
+  /** When {@link place} or {@link overdue} has something to do next. */
+  nextDue(state: ChannelState): Milliseconds {
+    return milliseconds(
+      Math.min(
+        nextEarlyTaskDue(state, this.#onAir?.placed),
+        this.#onAir?.watch.dueAt ?? Number.POSITIVE_INFINITY,
+        ...this.#cold.map(({ dueAt }) => dueAt),
+      ),
+    );
+  }
+
+  /** Watches nothing any more. */
+  stop(): void {
+    this.#onAir?.stopFollowing();
+    this.#onAir = undefined;
+  }
+
+  #wasTold(entry: ShownEntry): boolean {
+    const before = this.#toldBefore;
+    return (
+      before?.broadcast === entry.broadcast && entry.t !== 'end' && entry.to <= before[entry.t]
+    );
+  }
+
+  #give(
+    task: DueEarlyTask,
+    { fps, admission }: AirState,
+    { watch }: OnAir,
+    mustFit: boolean,
+  ): void {
+    const { clock, effects, logger, onChange } = this.#deps;
+    const grid = gridOf(fps);
+    // Pictures run ahead of sound: what comes after the first that is of the segment may be of one before.
+    const first = this.#told.findIndex(({ entries }) =>
+      entries.some(
+        (entry) => entry.broadcast === task.broadcast && isOfSegment(grid, task.n, entry),
+      ),
+    );
+    const before = first === -1 ? this.#told.at(-1) : this.#told[first - 1];
+    const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
+    const cores = admission?.takenCores ?? 0;
+    const wishes = { avoided: watch.silent(clock.now()), failed: watch.failed(task.n), mustFit };
+    effects.early(placed, cores, wishes).then(
+      (worker) => {
+        if (worker !== undefined) {
+          watch.placed(task.n, worker, clock.now());
+          onChange();
+        }
+      },
+      (error: unknown) => {
+        logger.warn({ n: task.n, error }, 'early task not placed');
+      },
+    );
+  }
+
+  #follow({ broadcast, fps, profile }: AirState): OnAir {
+    if (this.#onAir?.broadcast === broadcast) {
+      return this.#onAir;
+    }
+    this.stop();
+    const { clock, effects, onChange } = this.#deps;
+    const watch = new PartWatch(gridOf(fps), profile, (worker) => effects.lastHeard(worker));
+    const stopFollowing = effects.progress(this.#channel, (progress) => {
+      if (progress.broadcast !== broadcast) {
+        return;
+      }
+      const { n, parts, worker, hasFailed } = progress;
+      if (hasFailed === true) {
+        watch.gaveUp(n, worker);
+        onChange();
+      } else {
+        watch.made(n, parts, clock.now());
+      }
+    });
+    this.#onAir = { broadcast, watch, stopFollowing, placed: undefined };
+    return this.#onAir;
+  }
+}
