@@ -89,7 +89,7 @@ export interface FastPathOptions {
   readonly pace: Pace;
   readonly held: Held;
   /** Takes a connection that begins with a TLS handshake, put back into it. */
-  readonly onTls?: (socket: Socket) => void;
+  readonly onTls?: ((socket: Socket) => void) | undefined;
   /** Real milliseconds that answers under way get on `close`. */
   readonly drainMs?: number;
 }

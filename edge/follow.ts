@@ -25,6 +25,8 @@ export interface Following {
   readonly end: number | undefined;
   /** As chunks of a chunked body, its last one included (RFC 9112 §7.1); otherwise the bytes alone. */
   readonly isChunked: boolean;
+  /** What the viewer's stream takes at a time at most; undefined: whatever there is. */
+  readonly pieceBytes?: number;
   /** All of it is written; never called when the object breaks off. */
   readonly onWhole: () => void;
   /** Ends the connection, so that the viewer sees a body that is not whole. */
@@ -34,7 +36,15 @@ export interface Following {
 /** Writes what has arrived, and whatever more arrives, until the end or until the viewer is gone. */
 export function follow(
   viewer: Writable,
-  { object, start, end, isChunked, onWhole, onBroken }: Following,
+  {
+    object,
+    start,
+    end,
+    isChunked,
+    pieceBytes = Number.POSITIVE_INFINITY,
+    onWhole,
+    onBroken,
+  }: Following,
   now: () => number = () => performance.now(),
 ): void {
   let sent = start;
@@ -52,7 +62,12 @@ export function follow(
 
   function write(available: number): void {
     if (!isChunked) {
-      viewer.write(object.slice(sent, available));
+      // A stream that counts what waits in it is not given all at once, though no byte is copied.
+      while (sent < available && viewer.writableLength <= UNSENT_BYTES) {
+        const until = Math.min(available, sent + pieceBytes);
+        viewer.write(object.slice(sent, until));
+        sent = until;
+      }
       return;
     }
     const buffers = object.chunk(sent, available);
@@ -65,6 +80,7 @@ export function follow(
     if (buffers.length > 1) {
       viewer.uncork();
     }
+    sent = available;
   }
 
   /** Of what grows only; who reads what has an end may take his time for it. */
@@ -95,7 +111,6 @@ export function follow(
     due = undefined;
     if (available > sent) {
       write(available);
-      sent = available;
     }
     if (sent === end || (object.state === 'complete' && sent === object.received)) {
       finish();

@@ -20,7 +20,7 @@ export class Held {
 
   /**
    * Takes a place.
-   * @returns gives it back, to be called once; undefined: there is none, and the request is to be answered with 503
+   * @returns gives it back, once however often it is called; undefined: there is none, and the request is to be answered with 503
    */
   enter(address = ''): (() => void) | undefined {
     const others = this.#ofAddress.get(address) ?? 0;
@@ -29,7 +29,12 @@ export class Held {
     }
     this.#count += 1;
     this.#ofAddress.set(address, others + 1);
+    let hasLeft = false;
     return () => {
+      if (hasLeft) {
+        return;
+      }
+      hasLeft = true;
       this.#count -= 1;
       const left = (this.#ofAddress.get(address) ?? 1) - 1;
       if (left === 0) {

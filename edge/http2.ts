@@ -1,12 +1,14 @@
 /**
  * HTTP/2 (RFC 9113): all of a player's requests on one connection, however many are held. Media is written to streams from
- * memory, as it arrives; everything else, ranges and pages, is answered by the handler of HTTP/1.1 behind it.
+ * memory, as it arrives; everything else, pages for one, is answered by the handler of HTTP/1.1 behind it.
  */
+import { once } from 'node:events';
 import {
   createServer,
   request as askWithin,
   type ClientRequest,
   type RequestListener,
+  type Server,
 } from 'node:http';
 import {
   constants,
@@ -18,26 +20,23 @@ import {
 } from 'node:http2';
 import { duplexPair } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { DRAIN_MS } from '#common/drain';
+import { DRAIN_MS, LEAVING_HEADERS } from '#common/drain';
+import { PipelineError } from '#common/errors';
 import type { Closable } from '#common/lifecycle';
-import { follow, patienceFor } from './follow.ts';
-import type { Held } from './held.ts';
-import type { MediaAnswer, MediaCache } from './media-cache.ts';
-import type { EdgeMetrics } from './metrics.ts';
+import { answerMedia, type AnswerOptions } from './answer.ts';
+import type { Exchange } from './exchange.ts';
 import { afterPause, type Pace } from './pace.ts';
-import { MAX_TARGET_LENGTH, parseRoute, type MediaRoute } from './paths.ts';
-import { gzipHeaders, mediaHeaders, statusAnswer } from './send.ts';
+import { MAX_TARGET_LENGTH, parseRoute } from './paths.ts';
 
 /** What serving needs. */
-export interface Http2Options {
-  readonly cache: MediaCache;
-  readonly metrics: EdgeMetrics;
+export interface Http2Options extends AnswerOptions {
   readonly pace: Pace;
-  readonly held: Held;
-  /** Answers what is not plainly media. */
+  /** Answers what is not media. */
   readonly handler: RequestListener;
   /** A connection without any traffic for so long ends, real milliseconds. */
   readonly idleMs: number;
+  /** Real milliseconds that answers under way get on `close`. */
+  readonly drainMs?: number;
 }
 
 /** Serves connections that speak HTTP/2. */
@@ -46,207 +45,173 @@ export interface Http2Server extends Closable {
 }
 
 /** Streams of one connection at a time: four channels, each with all of its renditions held two ahead. */
-const MAX_STREAMS = 64;
+export const MAX_STREAMS = 64;
+/** What waits in a stream is a few of these, with no copy made of them. */
+const PIECE_BYTES = 32 * 1024;
+/** Of the same bytes nghttp2 counts those that wait in any of the streams, with its own memory; beyond, it refuses streams. */
+const MAX_SESSION_MB = 16;
+/** A browser has six connections to a host where it has no HTTP/2. */
+const CONNECTIONS_EACH = 6;
+/** Requests that a client may take back at once: a player does with what is held, when its viewer seeks or leaves a channel. */
+export const RESETS_FREE = 200;
+const RESETS_PER_SECOND = 20;
+/** For the last bytes of what was ended at the deadline. */
+const LAST_BYTES_MS = 250;
 const MAX_HEADER_PAIRS = 64;
 const MAX_HEADER_BYTES = 8 * 1024;
-/** Megabytes that nghttp2 may take for one connection. */
-const MAX_SESSION_MB = 4;
-
 /** Of a connection, not of an answer (RFC 9113 §8.2.2). */
 const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
 const OF_BODY = new Set(['host', 'content-length', 'expect', 'te', 'trailer']);
-/** What these ask for is the handler's work. */
-const NOT_PLAIN = [
-  'range',
-  'if-range',
-  'if-none-match',
-  'if-match',
-  'if-modified-since',
-  'if-unmodified-since',
-] as const;
-
 /** See the head of this file. */
 export function createHttp2(options: Http2Options): Http2Server {
+  const { pace, drainMs = DRAIN_MS } = options;
   const sessions = new Set<ServerHttp2Session>();
+  const streams = new Set<ServerHttp2Stream>();
   // Listens nowhere: requests are put into it.
   const within = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, options.handler);
   let isDraining = false;
-  return {
-    serve: (socket) => {
-      const session = performServerHandshake(socket, {
-        maxHeaderListPairs: MAX_HEADER_PAIRS,
-        maxSessionMemory: MAX_SESSION_MB,
-        settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES },
-      });
-      sessions.add(session);
-      session.once('close', () => {
-        sessions.delete(session);
-      });
-      session.on('error', () => undefined);
-      session.setTimeout(options.idleMs, () => {
-        session.destroy();
-      });
-      session.on('stream', (stream, headers) => {
-        stream.on('error', () => undefined);
-        if (isDraining) {
-          stream.close(constants.NGHTTP2_REFUSED_STREAM);
-          return;
-        }
-        const ready = (): void => {
-          if (!stream.destroyed) {
-            answer(options, within, socket, stream, headers);
-          }
-        };
-        const { ':path': target = '/', ...others } = headers;
-        const visitor = options.pace.visitorOn(socket);
-        const pause = options.pace.pauseFor(visitor, JSON.stringify(others), target);
-        if (pause === 0) {
-          ready();
-        } else {
-          afterPause(socket, pause, ready);
+  const serve = (socket: TLSSocket): void => {
+    const session = performServerHandshake(socket, {
+      maxHeaderListPairs: MAX_HEADER_PAIRS,
+      maxSessionMemory: MAX_SESSION_MB,
+      settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES },
+    });
+    const visitor = pace.visitorOn(socket, CONNECTIONS_EACH);
+    const takeBack = countResets(session);
+    sessions.add(session);
+    session.once('close', () => {
+      sessions.delete(session);
+    });
+    session.on('error', () => undefined);
+    session.setTimeout(options.idleMs, () => {
+      session.destroy();
+    });
+    session.on('stream', (stream, headers) => {
+      streams.add(stream);
+      stream.on('error', () => undefined);
+      stream.once('close', () => {
+        streams.delete(stream);
+        if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
+          takeBack();
         }
       });
-      if (isDraining) {
-        session.close();
+      if (!stream.endAfterHeaders) {
+        dropBody(stream);
       }
-    },
-    close: async () => {
-      isDraining = true;
-      const closed = Promise.all(
-        [...sessions].map(
-          (session) =>
-            new Promise<void>((resolve) => {
-              session.once('close', () => {
-                resolve();
-              });
-              // No new streams; those that are open go on.
-              session.close();
-            }),
-        ),
-      );
-      const end = setTimeout(() => {
-        for (const session of sessions) {
-          session.destroy();
-        }
-      }, DRAIN_MS);
-      await closed;
-      clearTimeout(end);
-      within.close();
-    },
+      const { ':path': target = '/', ...others } = headers;
+      const pause = pace.pauseFor(visitor, JSON.stringify(others), target);
+      if (pause === 0) {
+        answer(options, within, socket, stream, headers);
+      } else {
+        afterPause(stream, pause, () => {
+          answer(options, within, socket, stream, headers);
+        });
+      }
+    });
+    if (isDraining) {
+      session.close();
+    }
   };
+  const close = async (): Promise<void> => {
+    isDraining = true;
+    const closed = Promise.all(
+      [...sessions].map(async (session) => {
+        const ended = once(session, 'close');
+        // No new streams; those that are open go on.
+        session.close();
+        await ended;
+      }),
+    );
+    const deadline = setTimeout(() => {
+      for (const stream of streams) {
+        if (!stream.headersSent && !stream.destroyed && !stream.closed) {
+          const { connection: _, ...headers } = LEAVING_HEADERS;
+          stream.respond({ ...headers, ':status': 503 }, { endStream: true });
+        }
+      }
+    }, drainMs);
+    const end = setTimeout(() => {
+      for (const session of sessions) {
+        session.destroy();
+      }
+    }, drainMs + LAST_BYTES_MS);
+    await closed;
+    clearTimeout(deadline);
+    clearTimeout(end);
+    within.close();
+  };
+  return { serve, close };
+}
+
+/** Ends a connection that asks and takes back what it asked for on and on: each time is work, and no stream counts as open. */
+function countResets(session: ServerHttp2Session): () => void {
+  let left = RESETS_FREE;
+  let at = performance.now();
+  return () => {
+    const now = performance.now();
+    left = Math.min(RESETS_FREE, left + ((now - at) / 1000) * RESETS_PER_SECOND) - 1;
+    at = now;
+    if (left < 0) {
+      session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+  };
+}
+
+/** Nothing here takes a body: it is not kept, and not read to its end (RFC 9113 §8.1). */
+function dropBody(stream: ServerHttp2Stream): void {
+  stream.resume();
+  stream.once('finish', () => {
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 function answer(
   options: Http2Options,
-  within: ReturnType<typeof createServer>,
+  within: Server,
   socket: TLSSocket,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
 ): void {
-  const target = headers[':path'] ?? '';
-  const isPlain =
-    headers[':method'] === 'GET' &&
-    target.length <= MAX_TARGET_LENGTH &&
-    NOT_PLAIN.every((name) => headers[name] === undefined);
-  const route = isPlain ? parseRoute(target) : undefined;
-  if (route?.kind !== 'media') {
+  const { ':path': target = '', ':method': method } = headers;
+  const isForMedia = (method === 'GET' || method === 'HEAD') && target.length <= MAX_TARGET_LENGTH;
+  const route = isForMedia ? parseRoute(target) : undefined;
+  const exchange = http2Exchange(socket, stream, headers);
+  if (route?.kind === 'media') {
+    answerMedia(options, exchange, route);
+  } else {
     askHandler(within, stream, headers);
-    return;
   }
-  const acceptsGzip = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''));
-  const send = (found: MediaAnswer): void => {
-    if (!stream.destroyed) {
-      options.metrics.onAnswer(route.media, sendMedia(stream, route, found, acceptsGzip));
-    }
-  };
-  const found = options.cache.get(route);
-  if (!(found instanceof Promise)) {
-    send(found);
-    return;
-  }
-  const leave = options.held.enter(socket.remoteAddress);
-  if (leave === undefined) {
-    stream.respond(
-      { ':status': 503, 'retry-after': '1', 'access-control-allow-origin': '*' },
-      { endStream: true },
-    );
-    return;
-  }
-  let hasPlace = true;
-  const leaveOnce = (): void => {
-    if (hasPlace) {
-      hasPlace = false;
-      leave();
-    }
-  };
-  stream.once('close', leaveOnce);
-  void found.then((late) => {
-    leaveOnce();
-    send(late);
-  });
 }
 
-/** Writes an answer; returns the status sent. */
-function sendMedia(
+/** Ends a stream so that nobody takes what it carried for the whole (RFC 9113 §8.1): `close` would end its body first. */
+function reset(stream: ServerHttp2Stream): void {
+  stream.destroy(new PipelineError('UNAVAILABLE', 'answer broke off'));
+}
+
+/** An exchange of HTTP/2. */
+function http2Exchange(
+  socket: TLSSocket,
   stream: ServerHttp2Stream,
-  route: MediaRoute,
-  found: MediaAnswer,
-  acceptsGzip: boolean,
-): number {
-  const { object } = found;
-  if (object === undefined || object.state === 'broken') {
-    const { status, headers, text } = statusAnswer(found);
-    stream.respond({ ...headers, ':status': status, 'content-length': text.length });
-    stream.end(text);
-    return status;
-  }
-  const headers = { ...mediaHeaders(route, found), ':status': 200 };
-  limitDuration(stream, object.length ?? 0);
-  const { gzipped } = object;
-  if (gzipped !== undefined && acceptsGzip) {
-    stream.respond({ ...gzipHeaders(headers, object), 'content-length': gzipped.length });
-    stream.end(gzipped);
-    return 200;
-  }
-  const { length } = object;
-  stream.respond({ ...headers, ...(length === undefined ? {} : { 'content-length': length }) });
-  if (object.state === 'complete') {
-    stream.end(object.slice(0, object.received));
-    return 200;
-  }
-  follow(stream, {
-    object,
-    start: 0,
-    end: length,
-    isChunked: false,
-    onWhole: () => {
-      stream.end();
+  headers: IncomingHttpHeaders,
+): Exchange {
+  return {
+    method: headers[':method'],
+    headers,
+    address: socket.remoteAddress,
+    body: stream,
+    pieceBytes: PIECE_BYTES,
+    isSettled: () => stream.headersSent || stream.closed || stream.destroyed,
+    respond: (status, answered) => {
+      stream.respond({ ...answered, ':status': status });
     },
-    // RFC 9113 §8.1: a stream that is reset is no whole answer.
-    onBroken: () => {
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    breakOff: () => {
+      reset(stream);
     },
-  });
-  return 200;
-}
-
-/** Ends the answer to a viewer who takes far longer than its bytes could need. */
-function limitDuration(stream: ServerHttp2Stream, bytes: number): void {
-  const timer = setTimeout(() => {
-    stream.close(constants.NGHTTP2_CANCEL);
-  }, patienceFor(bytes));
-  timer.unref();
-  stream.once('close', () => {
-    clearTimeout(timer);
-  });
+  };
 }
 
 /** Has the handler of HTTP/1.1 answer. No body is passed on, for nothing here takes one. */
-function askHandler(
-  within: ReturnType<typeof createServer>,
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-): void {
+function askHandler(within: Server, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const [client, inner] = duplexPair();
   stream.once('close', () => {
     client.destroy();
@@ -270,11 +235,11 @@ function askHandler(
     return;
   }
   const giveUp = (): void => {
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    reset(stream);
   };
   request.once('error', giveUp);
   request.once('response', (response) => {
-    if (stream.destroyed) {
+    if (stream.destroyed || stream.closed || stream.headersSent) {
       response.destroy();
       return;
     }

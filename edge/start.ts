@@ -21,7 +21,7 @@ import { createPages } from './pages.ts';
 import { readPlayerFiles, type PlayerFiles } from './player-files.ts';
 import { createEdgeServer } from './server.ts';
 import { readServices } from './services.ts';
-import { openSecureDoor, type SecureDoor } from './tls.ts';
+import { openCertificate } from './tls.ts';
 import { countTraffic } from './traffic.ts';
 import { openUpstream, type Upstream } from './upstream.ts';
 
@@ -73,33 +73,27 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     directory: createDirectory(context),
     hasChannel: createChannelNames(context),
   });
-  let door: SecureDoor | undefined;
-  const { server, fastPath, secure, http2 } = createEdgeServer({
+  const { EDGE_TLS_CERT: cert, EDGE_TLS_KEY: key } = config;
+  const certificate =
+    cert === undefined || key === undefined
+      ? undefined
+      : lifecycle.own('certificate', await openCertificate({ cert, key }, logger));
+  const { server, fastPath, secure } = createEdgeServer({
     cache,
     clock,
     health: context.health,
     metrics,
     held,
+    certificate,
     pages,
     repeatPauseMs: config.REPEAT_PAUSE_MS,
-    onTls: (socket) => {
-      if (door === undefined) {
-        socket.destroy();
-      } else {
-        door.accept(socket);
-      }
-    },
   });
-  const { EDGE_TLS_CERT: cert, EDGE_TLS_KEY: key } = config;
-  if (cert !== undefined && key !== undefined) {
-    door = lifecycle.own('tls', await openSecureDoor({ cert, key }, secure, logger));
-  }
   metrics.count(countTraffic(server));
   const draining = drainsServer(server);
   await listen(server, config.HTTP_PORT, config.BIND_HOST, 'HTTP_PORT');
   lifecycle.own('server', {
     close: async () => {
-      await Promise.all([draining.close(), fastPath.close(), http2.close()]);
+      await Promise.all([draining.close(), fastPath.close(), secure.close()]);
     },
   });
   const { port } = server.address() as AddressInfo;
@@ -117,7 +111,8 @@ function tellDetail(
   port: number,
   metrics: EdgeMetrics,
 ): Closable {
-  const url = config.EDGE_PUBLIC_URL ?? `http://${publicHost(config.BIND_HOST)}:${port}`;
+  const scheme = config.EDGE_TLS_CERT === undefined ? 'http' : 'https';
+  const url = config.EDGE_PUBLIC_URL ?? `${scheme}://${publicHost(config.BIND_HOST)}:${port}`;
   const who = {
     edge: config.EDGE_ID,
     url: new URL(url).origin,

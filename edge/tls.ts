@@ -4,8 +4,9 @@
  * when its files change, for those that last weeks.
  */
 import { readFile } from 'node:fs/promises';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { createServer, createSecureContext, type TLSSocket } from 'node:tls';
+import { DRAIN_MS } from '#common/drain';
 import { PipelineError, toPipelineError } from '#common/errors';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
@@ -16,26 +17,24 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** What takes secure connections. */
-export interface SecureProtocols {
-  readonly http2: (socket: TLSSocket) => void;
-  readonly http1: (socket: TLSSocket) => void;
-}
-
-/** TLS for connections that others have accepted. */
-export interface SecureDoor extends Closable {
-  /** Takes over a connection with what has been read of it put back. */
-  readonly accept: (socket: Duplex) => void;
-}
-
 /** ContentType `handshake`: no request of HTTP begins so. */
 export const HANDSHAKE_BYTE = 0x16;
 const HANDSHAKE_MS = 10_000;
 const LOOK_MS = 60_000;
+/** For the last bytes of what was ended at the deadline. */
+const LAST_BYTES_MS = 250;
 
-interface Pair {
+/** Contents of the files. */
+export interface Pair {
   readonly cert: Buffer;
   readonly key: Buffer;
+}
+
+/** A certificate and its key, as new as their files. */
+export interface Certificate extends Closable {
+  readonly pair: Pair;
+  /** Calls back with each new one. */
+  readonly onChange: (listener: (pair: Pair) => void) => void;
 }
 
 async function readPair({ cert, key }: CertificateFiles): Promise<Pair> {
@@ -47,14 +46,13 @@ async function readPair({ cert, key }: CertificateFiles): Promise<Pair> {
 }
 
 /**
- * Reads the certificate.
+ * Reads a certificate and its key, and looks once a minute whether there are new ones.
  * @throws PipelineError `BAD_CONFIG` when there is none, or its key is not the one
  */
-export async function openSecureDoor(
+export async function openCertificate(
   files: CertificateFiles,
-  protocols: SecureProtocols,
   logger: Logger,
-): Promise<SecureDoor> {
+): Promise<Certificate> {
   let pair: Pair;
   try {
     pair = await readPair(files);
@@ -66,25 +64,15 @@ export async function openSecureDoor(
       { cause: error },
     );
   }
-  const server = createServer({
-    ...pair,
-    ALPNProtocols: ['h2', 'http/1.1'],
-    minVersion: 'TLSv1.2',
-    handshakeTimeout: HANDSHAKE_MS,
-  });
-  server.on('secureConnection', (socket) => {
-    socket.on('error', () => undefined);
-    protocols[socket.alpnProtocol === 'h2' ? 'http2' : 'http1'](socket);
-  });
-  server.on('tlsClientError', (_error, socket) => {
-    socket.destroy();
-  });
+  const listeners: ((pair: Pair) => void)[] = [];
   const look = async (): Promise<void> => {
     try {
       const found = await readPair(files);
       if (!found.cert.equals(pair.cert) || !found.key.equals(pair.key)) {
         pair = found;
-        server.setSecureContext(pair);
+        for (const listener of listeners) {
+          listener(pair);
+        }
         logger.info('certificate changed');
       }
     } catch (error) {
@@ -97,12 +85,79 @@ export async function openSecureDoor(
   const timer = setInterval(() => void look(), LOOK_MS);
   timer.unref();
   return {
-    accept: (socket) => {
-      server.emit('connection', socket);
+    get pair() {
+      return pair;
+    },
+    onChange: (listener) => {
+      listeners.push(listener);
     },
     close: () => {
       clearInterval(timer);
       return Promise.resolve();
+    },
+  };
+}
+
+/** What takes secure connections. */
+export interface SecureProtocols {
+  readonly http2: (socket: TLSSocket) => void;
+  readonly http1: (socket: TLSSocket) => void;
+}
+
+/** TLS for connections that others have accepted. */
+export interface SecureDoor extends Closable {
+  /** Takes over a connection with what has been read of it put back. */
+  readonly accept: (socket: Socket) => void;
+}
+
+/** Opens the door; on `close` its connections have until `drainMs`, real milliseconds, to be ended by those they were given to. */
+export function openSecureDoor(
+  certificate: Certificate,
+  protocols: SecureProtocols,
+  drainMs = DRAIN_MS + LAST_BYTES_MS,
+): SecureDoor {
+  const server = createServer({
+    ...certificate.pair,
+    ALPNProtocols: ['h2', 'http/1.1'],
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: HANDSHAKE_MS,
+  });
+  certificate.onChange((pair) => {
+    server.setSecureContext(pair);
+  });
+  const open = new Set<Socket>();
+  let onEmpty = (): void => undefined;
+  server.on('secureConnection', (socket) => {
+    socket.on('error', () => undefined);
+    protocols[socket.alpnProtocol === 'h2' ? 'http2' : 'http1'](socket);
+  });
+  server.on('tlsClientError', (_error, socket) => {
+    socket.destroy();
+  });
+  return {
+    accept: (socket) => {
+      open.add(socket);
+      socket.once('close', () => {
+        open.delete(socket);
+        if (open.size === 0) {
+          onEmpty();
+        }
+      });
+      server.emit('connection', socket);
+    },
+    close: async () => {
+      if (open.size === 0) {
+        return;
+      }
+      const end = setTimeout(() => {
+        for (const socket of open) {
+          socket.destroy();
+        }
+      }, drainMs);
+      await new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
+      clearTimeout(end);
     },
   };
 }
