@@ -14,6 +14,7 @@ const HEAD: UpstreamHead = {
   etag: undefined,
   cacheControl: undefined,
   retryAfter: undefined,
+  contentRange: undefined,
   length: undefined,
   isFramed: true,
 };
@@ -29,7 +30,7 @@ function mediaRoute(path: string): MediaRoute {
 /** An upstream of prepared answers. */
 function upstreamOf(answer: (path: string, etag: string | undefined) => UpstreamAnswer): Upstream {
   return {
-    fetch: (path, etag) => Promise.resolve(answer(path, etag)),
+    fetch: (path, known) => Promise.resolve(answer(path, known?.etag)),
     isHealthy: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
@@ -110,7 +111,10 @@ describe('MediaCache', () => {
     const cache = new MediaCache({
       upstream: upstreamOf(() => ({
         head: { ...HEAD, length: 600_000 },
-        readInto: () => new Promise(() => undefined),
+        readInto: (object) => {
+          object.append(new Uint8Array(1));
+          return new Promise(() => undefined);
+        },
         discard: () => Promise.resolve(),
       })),
       clock: steppedClock().clock,
