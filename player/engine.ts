@@ -1,8 +1,8 @@
-/** What the page needs of whatever plays: hls.js, dash.js or the browser itself. */
+/** What the page needs of whatever plays: our own engine, hls.js, dash.js or the browser itself. */
 import type { EdgeRoute } from './edges.ts';
 
 /** Names of the engines, as in `?player=` and in the settings menu. */
-export type EngineName = 'hls' | 'dash' | 'native';
+export type EngineName = 'engine' | 'hls' | 'dash' | 'native';
 
 /** One picture quality that can be chosen. */
 export interface Quality {

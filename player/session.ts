@@ -6,7 +6,7 @@ import { deliveryPath, presentationPath } from '#common/contracts/delivery';
 import { lookForBroadcast, readFrom } from './broadcast.ts';
 import type { Edges } from './edges.ts';
 import type { Engine, EngineName } from './engine.ts';
-import { UnsupportedError, startEngine } from './engines.ts';
+import { UnsupportedError, automaticEngine, startEngine } from './engines.ts';
 import { createWatchdog } from './watchdog.ts';
 
 /** See {@link Session}. */
@@ -17,7 +17,8 @@ export type SessionState =
 export interface SessionOptions {
   readonly video: HTMLVideoElement;
   readonly channel: string;
-  readonly engine: EngineName;
+  /** Undefined: whichever suits the channel. */
+  readonly engine: EngineName | undefined;
   readonly edges: Edges;
   readonly now: () => number;
   /** State, engine or qualities changed. */
@@ -29,6 +30,8 @@ const WAITING_POLL_MS = 2_500;
 const OVER_POLL_MS = 4_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
+/** After so many another engine is given the channel. */
+const OWN_FAILURES = 3;
 /** Thousands wait for one kick-off: they must not all ask in the same moment. */
 const POLL_SPREAD = 0.25;
 
@@ -36,7 +39,10 @@ const POLL_SPREAD = 0.25;
 export class Session {
   readonly #options: SessionOptions;
   #state: SessionState = 'looking';
-  #engineName: EngineName;
+  #wish: EngineName | undefined;
+  #isLowLatency = false;
+  /** Times that our own engine could not go on. */
+  #ownFailures = 0;
   #engine: Engine | undefined;
   #broadcast: number | undefined;
   /** Its playlist does not grow any more. */
@@ -51,7 +57,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#engineName = options.engine;
+    this.#wish = options.engine;
     const { video } = options;
     video.addEventListener('playing', () => {
       this.#onPlaying();
@@ -78,8 +84,9 @@ export class Session {
     return this.#engine;
   }
 
-  get engineName(): EngineName {
-    return this.#engineName;
+  /** What the viewer wants to be played by; undefined: whichever suits. */
+  get wish(): EngineName | undefined {
+    return this.#wish;
   }
 
   get broadcast(): number | undefined {
@@ -126,9 +133,10 @@ export class Session {
     void this.#look();
   }
 
-  /** Plays on with another engine. */
-  useEngine(name: EngineName): void {
-    this.#engineName = name;
+  /** Plays on with another engine, or with whichever suits. */
+  useEngine(name: EngineName | undefined): void {
+    this.#wish = name;
+    this.#ownFailures = 0;
     if (this.#state === 'recording') {
       this.watchRecording();
     } else if (this.#engine !== undefined) {
@@ -162,6 +170,7 @@ export class Session {
           return;
         }
         this.#broadcast = onAir.broadcast;
+        this.#isLowLatency = onAir.isLowLatency;
         await this.#play(presentationPath(this.#options.channel), 'starting');
         return;
       case 'ended':
@@ -217,7 +226,7 @@ export class Session {
         }
       };
     try {
-      const engine = await startEngine(this.#engineName, this.#options.edges.forCode(), {
+      const engine = await startEngine(this.#suitable(), this.#options.edges.forCode(), {
         video: this.#options.video,
         presentation,
         isLive: state === 'starting',
@@ -281,8 +290,14 @@ export class Session {
     }
   }
 
+  #suitable(): EngineName {
+    const isLowLatency = this.#isLowLatency && this.#ownFailures < OWN_FAILURES;
+    return this.#wish ?? automaticEngine(isLowLatency);
+  }
+
   #onFailed(reason: string): void {
     this.#lastError = reason;
+    this.#ownFailures += this.#engine?.name === 'engine' ? 1 : 0;
     this.#failures += 1;
     this.#giveUpEngine();
     this.#set('trouble');
