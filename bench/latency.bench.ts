@@ -11,7 +11,8 @@ import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { DEFAULT_LADDER, ladderSchema } from '#common/contracts/channel';
+import { DEFAULT_LADDER, ladderSchema, profileSchema } from '#common/contracts/channel';
+import { divisionOf } from '#common/division';
 import { firstFrame, gridOf } from '#common/grid';
 import { segmentNumber } from '#common/time';
 import { waitForAir } from '../test/helpers/broadcast-run.ts';
@@ -24,7 +25,12 @@ import { startRedis } from '../test/helpers/redis-server.ts';
 import { markdownTable, type Row } from '../test/helpers/report-table.ts';
 import { makeClip } from '../test/helpers/sources.ts';
 import { loopOf, type Loop } from '../test/soak/loop.ts';
-import { budgetOf, type SegmentMoments } from './latency/budget.ts';
+import {
+  budgetOf,
+  fragmentBudgetOf,
+  type FragmentMoments,
+  type SegmentMoments,
+} from './latency/budget.ts';
 import { percentile } from './latency/percentiles.ts';
 import { PipelineTimes } from './latency/pipeline-times.ts';
 import type { Recorded } from './latency/recorder.ts';
@@ -50,7 +56,9 @@ const SETTLE_MS: Readonly<Record<string, number>> = {
   low: 10_000,
   instant: 5_000,
 };
-const LOOK_MS = 20_000;
+const LOOK_MS = 8_000;
+/** The rendition whose way is told: what the browser shows where it can. */
+const RENDITION = 'v720';
 
 const { values } = parseArgs({
   options: {
@@ -64,6 +72,8 @@ const { values } = parseArgs({
     log: { type: 'string', default: 'warn' },
   },
 });
+const profile = profileSchema.parse(values.profile);
+const isFragmented = profile !== 'standard';
 const minutes = Number(values.minutes);
 const starts = Number(values.starts);
 const ladder = ladderSchema.parse(ladderOf(values.preset));
@@ -152,6 +162,31 @@ function momentsOf(
   });
 }
 
+/** The moments of every fragment whose last frame the viewer saw. */
+function fragmentMomentsOf(
+  { presented }: Recorded,
+  timetable: Timetable,
+  times: PipelineTimes,
+  from: number,
+): FragmentMoments[] {
+  const origin = times.firstFrame;
+  const shown = firstShown(presented, timetable);
+  return times.fragmentPassages(divisionOf(GRID, profile)).flatMap(({ frame, ...passage }) => {
+    const own = frame - (origin ?? frame);
+    const shownAt = shown.get(own);
+    return shownAt === undefined || shownAt < from
+      ? []
+      : [
+          {
+            taken: timetable.takenAt(own),
+            sent: timetable.sentAt(own),
+            ...passage,
+            shown: shownAt,
+          },
+        ];
+  });
+}
+
 const seconds = (ms: number): string => (Number.isNaN(ms) ? '–' : (ms / 1000).toFixed(3));
 
 const settleMs = SETTLE_MS[values.profile] ?? 10_000;
@@ -187,7 +222,7 @@ try {
       const end = Date.now() + minutes * 60_000;
       while (Date.now() < end) {
         await delay(Math.min(LOOK_MS, Math.max(0, end - Date.now())));
-        await times.look();
+        await (isFragmented ? times.lookAtFragments(RENDITION) : times.look());
       }
       const recorded = await viewer.read();
       await viewer.close();
@@ -203,7 +238,7 @@ try {
         const again = await openViewer(chromium.context, pipeline.edge, CHANNEL, player);
         firsts.push((await again.read()).firstPictureMs);
         await again.close();
-        await times.look();
+        await (isFragmented ? times.lookAtFragments(RENDITION) : times.look());
       }
       viewings.push({
         player,
@@ -221,11 +256,17 @@ try {
         'cores busy': cores.toFixed(2),
       });
       const from = (recorded.presented[0]?.at ?? 0) + settleMs;
-      const moments = momentsOf(recorded, timetable, times, from);
-      console.log(`\n## ${player}: ${moments.length} segments, from their first frame on\n`);
+      const fragments = isFragmented ? fragmentMomentsOf(recorded, timetable, times, from) : [];
+      const segments = isFragmented ? [] : momentsOf(recorded, timetable, times, from);
+      console.log(
+        isFragmented
+          ? `\n## ${player}: ${fragments.length} fragments of ${RENDITION}, by their last frame\n`
+          : `\n## ${player}: ${segments.length} segments, from their first frame on\n`,
+      );
+      const budget = isFragmented ? fragmentBudgetOf(fragments) : budgetOf(segments);
       console.log(
         markdownTable(
-          budgetOf(moments).map(({ name, p50, p95, mean }) => ({
+          budget.map(({ name, p50, p95, mean }) => ({
             hop: name,
             'p50 (s)': seconds(p50),
             'p95 (s)': seconds(p95),

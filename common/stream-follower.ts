@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { forgetWake, wakeReader } from './channel-log.ts';
+import { forgetWake, isBefore, wakeReader } from './channel-log.ts';
 import { redisKeys } from './contracts/names.ts';
 import type { Closable } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
@@ -90,6 +90,12 @@ export function openStreamFollower({
       });
       return;
     }
+    // A stream that several follow is read once, from where the one furthest behind is.
+    const firsts = new Map<string, string>();
+    for (const { key, after } of wanted) {
+      const first = firsts.get(key);
+      firsts.set(key, first === undefined || isBefore(after, first) ? after : first);
+    }
     isReading = true;
     try {
       const answer = (await readRedis.xreadBuffer(
@@ -98,19 +104,18 @@ export function openStreamFollower({
         'BLOCK',
         BLOCK_MS,
         'STREAMS',
-        ...wanted.map(({ key }) => key),
+        ...firsts.keys(),
         wakeKey,
-        ...wanted.map(({ after }) => after),
+        ...firsts.values(),
         '0',
       )) as Answer | null;
       const byKey = new Map(
         (answer ?? []).map(([key, entries]) => [key.toString('utf8'), entries]),
       );
       for (const one of wanted) {
-        const entries = (byKey.get(one.key) ?? []).map(([id, fields]) => ({
-          id: id.toString('latin1'),
-          fields,
-        }));
+        const entries = (byKey.get(one.key) ?? [])
+          .map(([id, fields]) => ({ id: id.toString('latin1'), fields }))
+          .filter(({ id }) => isBefore(one.after, id));
         if (entries.length > 0 && followed.has(one)) {
           one.after = entries.at(-1)?.id ?? one.after;
           one.onEntries(entries);

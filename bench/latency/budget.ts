@@ -31,12 +31,40 @@ export interface SegmentMoments extends Passage {
   readonly shown: number;
 }
 
-/** The hops, in their order: what each begins and ends with. */
-const HOPS: readonly (readonly [
+/** Moments of one fragment's last frame in low latency, milliseconds of the wall clock. */
+export interface FragmentPassage {
+  /** Ingest had told it in the log, the leader had closed its place. */
+  readonly logged: number;
+  readonly closed: number;
+  /** The fragment was in the hot stream, and published. */
+  readonly made: number;
+  readonly published: number;
+}
+
+/** See {@link FragmentPassage}: from the camera to the screen. */
+export interface FragmentMoments extends FragmentPassage {
+  readonly taken: number;
+  readonly sent: number;
+  readonly shown: number;
+}
+
+type Hops<Moments> = readonly (readonly [
   name: string,
-  from: (moments: SegmentMoments) => number,
-  to: (moments: SegmentMoments) => number,
-])[] = [
+  from: (moments: Moments) => number,
+  to: (moments: Moments) => number,
+])[];
+
+const FRAGMENT_HOPS: Hops<FragmentMoments> = [
+  ['encoder: its order of frames', ({ taken }) => taken, ({ sent }) => sent],
+  ['ingest: sent to told in the log', ({ sent }) => sent, ({ logged }) => logged],
+  ['scheduler: place closed', ({ logged }) => logged, ({ closed }) => closed],
+  ['worker: decoded, encoded', ({ closed }) => closed, ({ made }) => made],
+  ['origin: verified and published', ({ made }) => made, ({ published }) => published],
+  ['edge and player', ({ published }) => published, ({ shown }) => shown],
+];
+
+/** The hops, in their order: what each begins and ends with. */
+const SEGMENT_HOPS: Hops<SegmentMoments> = [
   ['the segment fills', ({ taken }) => taken, ({ takenLast }) => takenLast],
   ['encoder: its order of frames', ({ takenLast }) => takenLast, ({ sent }) => sent],
   ['ingest: sent to told in the log', ({ sent }) => sent, ({ logged }) => logged],
@@ -63,8 +91,18 @@ export interface Hop {
   readonly mean: number;
 }
 
-/** The hops, and their sum last. */
-export function budgetOf(segments: readonly SegmentMoments[]): Hop[] {
+/** The hops of whole segments, and their sum last. */
+export const budgetOf = (segments: readonly SegmentMoments[]): Hop[] =>
+  hopsOf(segments, SEGMENT_HOPS);
+
+/** The hops of fragments, and their sum last. */
+export const fragmentBudgetOf = (fragments: readonly FragmentMoments[]): Hop[] =>
+  hopsOf(fragments, FRAGMENT_HOPS);
+
+function hopsOf<Moments extends { readonly taken: number; readonly shown: number }>(
+  all: readonly Moments[],
+  hops: Hops<Moments>,
+): Hop[] {
   const hop = (name: string, values: readonly number[]): Hop => ({
     name,
     p50: percentile(values, 50),
@@ -72,15 +110,15 @@ export function budgetOf(segments: readonly SegmentMoments[]): Hop[] {
     mean: values.reduce((sum, value) => sum + value, 0) / values.length,
   });
   return [
-    ...HOPS.map(([name, from, to]) =>
+    ...hops.map(([name, from, to]) =>
       hop(
         name,
-        segments.map((moments) => to(moments) - from(moments)),
+        all.map((moments) => to(moments) - from(moments)),
       ),
     ),
     hop(
       'glass to glass',
-      segments.map(({ taken, shown }) => shown - taken),
+      all.map(({ taken, shown }) => shown - taken),
     ),
   ];
 }

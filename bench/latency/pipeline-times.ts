@@ -3,13 +3,15 @@ import { z } from 'zod';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import { logEntrySchema } from '#common/contracts/log';
 import { segmentJobSchema } from '#common/contracts/segment';
+import { fragmentStart, type Division } from '#common/division';
 import { firstFrame, type Grid } from '#common/grid';
 import { createLogger } from '#common/logger';
+import { readPublishedFragments } from '#common/published-fragments';
 import { readPublished } from '#common/published-stream';
 import { openQueue, type Queue } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
 import { segmentNumber } from '#common/time';
-import type { Passage } from './budget.ts';
+import type { FragmentPassage, Passage } from './budget.ts';
 
 /** Jobs that queues keep when they are done are few: they are looked at more often than they go. */
 const KEPT_JOBS = 200;
@@ -33,6 +35,7 @@ export class PipelineTimes {
   readonly #tasks = new Map<number, { readonly given: number; readonly begun: number }>();
   readonly #made = new Map<number, number>();
   readonly #published = new Map<number, number>();
+  readonly #fragments = new Map<string, { made?: number; published?: number }>();
   #after = '-';
 
   constructor(url: string, channel: string, grid: Grid) {
@@ -93,6 +96,51 @@ export class PipelineTimes {
       !Number.isFinite(logged)
       ? undefined
       : { logged, closed, ...task, made, published };
+  }
+
+  /** Reads what is new of a rendition's fragments; to be repeated before their streams have forgotten it. */
+  async lookAtFragments(rendition: string): Promise<void> {
+    await this.#lookAtLog();
+    const stream = { channel: this.#channel, rendition };
+    for (const [id, fields] of await this.#redis.xrange(
+      redisKeys.hotFragments(stream.channel, rendition),
+      '-',
+      '+',
+    )) {
+      const [n, k] = z
+        .tuple([z.number(), z.number()])
+        .rest(z.unknown())
+        .parse(JSON.parse(fields[1] ?? '[]'));
+      this.#fragment(n, k).made ??= timeOf(id);
+    }
+    for (const fragment of await readPublishedFragments(this.#redis, this.#channel)) {
+      if (fragment.rendition === rendition) {
+        this.#fragment(fragment.n, fragment.k).published ??= fragment.at;
+      }
+    }
+  }
+
+  /** The last frame of every fragment that is known, with its moments. */
+  fragmentPassages(division: Division): readonly (FragmentPassage & { readonly frame: number })[] {
+    return [...this.#fragments].flatMap(([key, { made, published }]) => {
+      const [n = 0, k = 0] = key.split('/').map(Number);
+      const end = fragmentStart(this.#grid, division, segmentNumber(n), k + 1);
+      const logged = this.#logged.get(end - 1);
+      const closed = this.#closed.find(({ frame }) => frame >= end)?.at;
+      return logged === undefined ||
+        closed === undefined ||
+        made === undefined ||
+        published === undefined
+        ? []
+        : [{ frame: end - 1, logged, closed, made, published }];
+    });
+  }
+
+  #fragment(n: number, k: number): { made?: number; published?: number } {
+    const key = `${n}/${k}`;
+    const known = this.#fragments.get(key) ?? {};
+    this.#fragments.set(key, known);
+    return known;
   }
 
   /** Lets go of Redis. */

@@ -114,12 +114,15 @@ export const earlyTaskSchema = z.strictObject({
 /** See {@link earlyTaskSchema}. */
 export type EarlyTask = z.infer<typeof earlyTaskSchema>;
 
-/** A worker's parts of a segment are in the hot streams: so many, of every rendition that it makes. */
+/** How far a worker is with a segment. */
 export const earlyProgressSchema = z.strictObject({
   broadcast: int,
   n: segmentNumberSchema,
-  parts: z.int().positive(),
+  /** Parts that are in the hot streams, of every rendition that it makes. */
+  parts: int,
   worker: z.string(),
+  /** It cannot go on. */
+  hasFailed: z.literal(true).optional(),
 });
 /** See {@link earlyProgressSchema}. */
 export type EarlyProgress = z.infer<typeof earlyProgressSchema>;

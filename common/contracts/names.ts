@@ -26,6 +26,8 @@ export const redisKeys = {
   earlyTasks: (worker: string): string => `early:{${worker}}`,
   /** Stream: how far workers are with a channel's early tasks; field `e`: a JSON {@link EarlyProgress}. */
   earlyProgress: (channel: string): string => `early-progress:{${channel}}`,
+  /** Stream: signs of life of workers that have early tasks, several a second; field `w`: the worker. */
+  workerPulses: 'worker-pulses',
   /** Stream: fragments that the origin has published, of segments that are not whole yet and the last few. */
   publishedFragments: (channel: string): string => `published-fragments:{${channel}}`,
   /** Stream: what the origin has published. */

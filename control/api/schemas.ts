@@ -13,7 +13,9 @@ import { PipelineError } from '#common/errors';
 
 const { name, dvrSeconds, reconnectSeconds } = channelSchema.shape;
 
-const profile = profileSchema;
+const profile = z.enum(profileSchema.options, {
+  error: "must be 'standard', 'low' or 'instant'",
+});
 
 /** Body of `POST /v1/channels`. */
 export const createBodySchema = z.strictObject({

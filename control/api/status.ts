@@ -50,7 +50,7 @@ export function statusOf(known: Known): StatusView {
     onAir: air !== undefined,
     broadcast: air?.broadcast ?? null,
     fps: air?.fps ?? channel.fps,
-    profile: channel.profile,
+    profile: air?.profile ?? channel.profile,
     renditions: (air?.renditions ?? []).map((rendition) => {
       const made = origin?.renditions.find(({ id }) => id === rendition.id);
       return {
@@ -68,6 +68,7 @@ export function statusOf(known: Known): StatusView {
       ...leaderWarnings(known.isLed || (air === undefined && !connected)),
       ...ownWarnings(air, connected, unfinished),
       ...loadWarnings(air),
+      ...profileWarnings(channel, air),
       ...diskWarnings(known.disk),
       ...fillerWarnings(air, known.fillers, known.now),
     ]),
@@ -82,6 +83,15 @@ function lagOf(
 ): number {
   const nextEnds = timeOfSegment(gridOf(fps), segmentNumber(published + 2));
   return Math.max(lagMs, Math.round(now - nextEnds));
+}
+
+/** A broadcast keeps the profile that it began with. */
+function profileWarnings({ profile }: Channel, air: Broadcast | undefined): readonly Warning[] {
+  if (air === undefined || air.profile === profile) {
+    return [];
+  }
+  const message = `On air as '${air.profile}', not '${profile}': interlaced pictures are made as 'standard', and a changed profile counts from the next broadcast on.`;
+  return [{ code: 'PROFILE_NOT_KEPT', message }];
 }
 
 /** Two services may see the same trouble, the full disk for one. */

@@ -1,7 +1,7 @@
 /** Making a channel, and changing one. */
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { PRESETS } from '#common/contracts/channel';
+import { PRESETS, profileSchema, type Profile } from '#common/contracts/channel';
 import type { RoomChannel } from '#common/contracts/control-room';
 import { FPS_NAMES } from '#common/grid';
 import { changeChannel, createChannel } from './api.ts';
@@ -17,6 +17,13 @@ import {
 import { Dialog, DialogActions } from './dialog.tsx';
 import { Field, controlProps } from './field.tsx';
 import { LadderFields } from './ladder-fields.tsx';
+
+/** What each profile means for viewers. */
+const PROFILE_HINTS: Readonly<Record<Profile, string>> = {
+  standard: 'Some eight seconds behind the pitch, on any player.',
+  low: 'Some two seconds behind the pitch, on players that know low latency.',
+  instant: 'Some half a second behind the pitch, on the watch page’s own player.',
+};
 
 interface ChannelDialogProps {
   /** The channel to change; undefined for a new one. */
@@ -130,10 +137,18 @@ export function ChannelDialog(props: ChannelDialogProps): JSX.Element {
           <Field
             id="profile"
             label="Profile"
-            hint="Some ten seconds behind the pitch, on any player."
+            hint={isOnAir ? 'Counts from the next broadcast on.' : PROFILE_HINTS[draft.profile]}
           >
-            <select {...controlProps('profile', undefined)}>
+            <select
+              {...controlProps('profile', undefined)}
+              value={draft.profile}
+              onChange={(event) => {
+                change({ profile: profileSchema.parse(event.currentTarget.value) });
+              }}
+            >
               <option value="standard">Standard</option>
+              <option value="low">Low latency</option>
+              <option value="instant">Instant</option>
             </select>
           </Field>
         </div>

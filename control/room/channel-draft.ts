@@ -5,6 +5,7 @@ import {
   channelSchema,
   ladderSchema,
   type Channel,
+  type Profile,
 } from '#common/contracts/channel';
 
 /** A line of the ladder in the form. */
@@ -21,6 +22,7 @@ export interface ChannelDraft {
   readonly name: string;
   /** Empty: from the first feed. */
   readonly fps: string;
+  readonly profile: Profile;
   readonly rungs: readonly DraftRung[];
   readonly fixedLadder: boolean;
   /** Kilobits a second. */
@@ -67,6 +69,7 @@ export const NEW_DRAFT: ChannelDraft = {
   id: '',
   name: '',
   fps: '',
+  profile: 'standard',
   rungs: rungsOf(DEFAULT_LADDER),
   fixedLadder: false,
   soundRate: String(DEFAULT_LADDER.audio.bitrateBps / 1000),
@@ -80,6 +83,7 @@ export const draftOf = (channel: Omit<Channel, 'streamKeyHash'>): ChannelDraft =
   id: channel.id,
   name: channel.name,
   fps: channel.fps ?? '',
+  profile: channel.profile,
   rungs: rungsOf(channel.ladder),
   fixedLadder: channel.fixedLadder,
   soundRate: String(channel.ladder.audio.bitrateBps / 1000),
@@ -96,6 +100,7 @@ export const requestOf = (draft: ChannelDraft) => ({
   id: draft.id,
   name: draft.name.trim() === '' ? draft.id : draft.name.trim(),
   fps: draft.fps === '' ? null : draft.fps,
+  profile: draft.profile,
   ladder: {
     video: draft.rungs
       .filter(({ isOn }) => isOn)

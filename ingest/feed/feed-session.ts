@@ -138,6 +138,13 @@ export class FeedSession {
     this.#running?.hot.appendAgain();
   }
 
+  /** Begins once the first second is over, whether anything more has come or not; called every now and then. */
+  look(): void {
+    if (!this.#isEnded && this.#running === undefined) {
+      this.#lookAtBeginning(this.#deps.clock.now());
+    }
+  }
+
   /** The feed as an operator sees it. */
   status(): FeedStatus {
     const now = this.#deps.clock.now();
@@ -206,6 +213,10 @@ export class FeedSession {
 
   #hold(packet: MediaPacket | undefined, now: number): void {
     this.#beginning.add(packet, now);
+    this.#lookAtBeginning(now);
+  }
+
+  #lookAtBeginning(now: number): void {
     if (this.#deciding !== undefined) {
       return;
     }

@@ -14,7 +14,8 @@ import { newSessionId } from './session-id.ts';
 
 /** A publisher that has sent nothing for so long may be replaced, clock milliseconds. */
 const TAKEOVER_AFTER = 2000;
-const STATUS_EVERY = 1000;
+/** Clock milliseconds between two looks at each feed, of which each writes its status. */
+const LOOK_EVERY = 1000;
 
 /** What the feeds work with. */
 export interface FeedsDeps extends Omit<FeedSessionDeps, 'onFailure'> {
@@ -41,8 +42,8 @@ export class Feeds implements Publishers {
   constructor(deps: FeedsDeps) {
     this.#deps = deps;
     this.#timer = setInterval(() => {
-      this.#writeStatus();
-    }, STATUS_EVERY / deps.clock.rate);
+      this.#look();
+    }, LOOK_EVERY / deps.clock.rate);
   }
 
   /** Feeds being published. */
@@ -165,8 +166,9 @@ export class Feeds implements Publishers {
     };
   }
 
-  #writeStatus(): void {
+  #look(): void {
     for (const [channel, { session }] of this.#active) {
+      session.look();
       this.#write(channel, session.status());
     }
   }

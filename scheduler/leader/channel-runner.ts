@@ -2,7 +2,7 @@
 import { BEFORE_ALL, appendMarks, isBefore, newestLogId, type Lease } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { Admission } from '#common/contracts/admission';
-import type { Channel } from '#common/contracts/channel';
+import type { Channel, Profile } from '#common/contracts/channel';
 import type { Broadcast } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
@@ -19,6 +19,7 @@ import { fold } from '../plan/fold.ts';
 import { shownBy, shownSoFar } from '../plan/shown.ts';
 import { loadWarning } from '#common/load-warning';
 import { planSegment } from '../plan/plan.ts';
+import { profileFor } from '../plan/profile.ts';
 import { roomWith, type Room } from '../plan/room.ts';
 import {
   emptyChannel,
@@ -142,6 +143,7 @@ export class ChannelRunner {
       runner.#checkpointId = checkpoint.id;
       runner.#checkpointAt = deps.clock.now();
     }
+    await runner.#early.recall();
     const published = await deps.effects.published(channel.id);
     runner.#published = published;
     const { air } = runner.#state;
@@ -360,7 +362,7 @@ export class ChannelRunner {
   #settings(): DecideSettings {
     return {
       ladder: this.#channel.ladder,
-      profile: this.#channel.profile,
+      profile: this.#profile(),
       means: { freeCores: this.#room?.freeCores ?? null, isFixed: this.#channel.fixedLadder },
       reconnectSeconds: this.#channel.reconnectSeconds,
       closeAfter: this.#closeAfter(),
@@ -372,7 +374,11 @@ export class ChannelRunner {
   #closeAfter(): Milliseconds {
     const { air } = this.#state;
     const grid = gridOf(air?.fps ?? this.#channel.fps ?? '30');
-    return this.#deps.closeAfter ?? closingWait(air?.profile ?? this.#channel.profile, grid);
+    return this.#deps.closeAfter ?? closingWait(air?.profile ?? this.#profile(), grid);
+  }
+
+  #profile(): Profile {
+    return profileFor(this.#state, this.#channel.profile);
   }
 
   /**

@@ -12,38 +12,57 @@ import { readWorkers } from './worker-capacities.ts';
 /** Tasks that a worker's stream keeps: it has read them long before. */
 const KEPT = 64;
 const EXPIRY_SECONDS = 120;
+/** A worker tells of its machine each half second: one not heard of for so long is dead, or makes nothing on time. */
+const FRESH_MS = 1_500;
+
+/** Where a task is to go. */
+export interface PlacingWishes {
+  /** Workers that are not to have it, unless there is no other; what they have counts for nothing. */
+  readonly avoided: ReadonlySet<string>;
+  /** Workers that had this task and could not make it: they get it again if there is no other. */
+  readonly failed: ReadonlySet<string>;
+  /** Only where there is room for it: it is made elsewhere already. */
+  readonly mustFit: boolean;
+}
 
 /** See the head of this file. */
 export interface EarlyTasks {
   /**
    * Places a task.
    * @param cores what its renditions take, in cores of `common/transcode-cost.ts`
-   * @param avoided workers that are not to have it, unless there is no other; what they have counts for nothing
    * @returns the worker that has it; undefined when there is none for it
    */
-  place(task: EarlyTask, cores: number, avoided: ReadonlySet<string>): Promise<string | undefined>;
+  place(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
 }
 
 /** Opens the way to the workers. */
 export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
-    place: async (task, cores, avoided) => {
+    place: async (task, cores, { avoided, failed, mustFit }) => {
       const { channel, broadcast, n, deadline } = task;
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
       const now = Date.now();
-      const workers = await readWorkers(redis, now);
+      const workers = await readWorkers(redis, now - FRESH_MS);
       carried = carried.filter(({ until }) => until > now);
       const isUsable = (id: string): boolean => !avoided.has(id);
+      const unfailed = (): Carried[] =>
+        carried.filter(
+          (has) => !(has.n === n && has.channel === channel && failed.has(has.worker)),
+        );
+      const usable = placeEarlyTask(
+        placing,
+        workers.filter(({ id }) => isUsable(id)),
+        carried.filter((has) => isUsable(has.worker)),
+        mustFit,
+      );
       const worker =
-        placeEarlyTask(
-          placing,
-          workers.filter(({ id }) => isUsable(id)),
-          carried.filter((has) => isUsable(has.worker)),
-        ) ?? placeEarlyTask(placing, workers, carried);
+        usable ??
+        (mustFit ? undefined : placeEarlyTask(placing, workers, carried)) ??
+        (failed.size === 0 ? undefined : placeEarlyTask(placing, workers, unfailed()));
       if (worker === undefined) {
-        logger.warn({ channel, n, workers: workers.length }, 'no other worker for an early task');
+        logger.info({ channel, n, workers: workers.length }, 'no worker for an early task');
         return undefined;
       }
       carried.push({ ...placing, worker, until: deadline });

@@ -18,6 +18,7 @@ import {
 } from '../plan/early.ts';
 import { PartWatch } from '../plan/part-watch.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
+import type { PlacingWishes } from './early-tasks.ts';
 
 /** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
 const MOST_TOLD = 512;
@@ -29,13 +30,16 @@ const BEFORE_ALL_ENTRIES = '0';
 export interface EarlyEffects {
   /** Tells workers what is shown and heard, in order; resolves to the id of the last entry. */
   shown(channel: string, entries: readonly ShownEntry[]): Promise<string>;
+  /** The last entries that workers were told, by whoever led, oldest first. */
+  lastShown(channel: string): Promise<readonly ShownEntry[]>;
   /**
    * Places an early task with a worker.
    * @param cores what its renditions take
-   * @param avoided workers that are not to have it
    * @returns the worker; undefined when there is none
    */
-  early(task: EarlyTask, cores: number, avoided: ReadonlySet<string>): Promise<string | undefined>;
+  early(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
+  /** When a worker last gave a sign of life, by the clock. */
+  lastHeard(worker: string): number | undefined;
   /**
    * Follows how far workers are with a channel's segments.
    * @returns stops following
@@ -62,8 +66,9 @@ interface OnAir {
 }
 
 interface Told {
+  /** Of the last of them. */
   readonly id: string;
-  readonly last: ShownEntry;
+  readonly entries: readonly ShownEntry[];
 }
 
 interface Cold {
@@ -77,6 +82,8 @@ export class EarlyWork {
   readonly #deps: EarlyWorkDeps;
   /** The last entries that workers were told. */
   #told: Told[] = [];
+  /** How far whoever led before has told of each kind, in the broadcast that it told of last. */
+  #toldBefore: { readonly broadcast: number; pictures: number; sound: number } | undefined;
   #onAir: OnAir | undefined;
   /** Tasks of closed segments, in order. */
   #cold: Cold[] = [];
@@ -86,10 +93,23 @@ export class EarlyWork {
     this.#deps = deps;
   }
 
+  /** Takes up where the last leader has stopped telling: what it told is not told again when its marks are folded again. */
+  async recall(): Promise<void> {
+    const entries = await this.#deps.effects.lastShown(this.#channel);
+    for (const entry of entries) {
+      if (this.#toldBefore?.broadcast !== entry.broadcast) {
+        this.#toldBefore = { broadcast: entry.broadcast, pictures: 0, sound: 0 };
+      }
+      if (entry.t !== 'end') {
+        this.#toldBefore[entry.t] = Math.max(this.#toldBefore[entry.t], entry.to);
+      }
+    }
+  }
+
   /** Tells workers what a mark has decided: beside the leader's other effects, for nothing that hangs may be on the way of a frame. */
-  tell(entries: readonly ShownEntry[]): void {
-    const last = entries.at(-1);
-    if (last === undefined) {
+  tell(decided: readonly ShownEntry[]): void {
+    const entries = decided.filter((entry) => !this.#wasTold(entry));
+    if (entries.length === 0) {
       return;
     }
     const { clock, effects, logger } = this.#deps;
@@ -100,7 +120,7 @@ export class EarlyWork {
     }
     effects.shown(this.#channel, entries).then(
       (id) => {
-        this.#told.push({ id, last });
+        this.#told.push({ id, entries });
         this.#told = this.#told.slice(-MOST_TOLD);
       },
       (error: unknown) => {
@@ -121,11 +141,11 @@ export class EarlyWork {
     const onAir = this.#follow(air);
     for (const task of dueEarlyTasks(this.#channel, state, now, onAir.placed)) {
       onAir.placed = task.n;
-      this.#give(task, air, onAir);
+      this.#give(task, air, onAir, false);
     }
-    for (const n of onAir.watch.late(now)) {
-      logger.warn({ n }, 'late, made by another worker too');
-      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir);
+    for (const { n, isLost } of onAir.watch.late(now)) {
+      logger.warn({ n, isLost }, 'to be made by another worker too');
+      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, !isLost);
     }
   }
 
@@ -142,8 +162,8 @@ export class EarlyWork {
   overdue(): readonly Task[] {
     const now = this.#deps.clock.now();
     for (const cold of this.#cold) {
-      const madeAt = this.#onAir?.watch.madeAt(cold.task.n) ?? 0;
-      cold.dueAt = Math.max(cold.dueAt, madeAt + STANDSTILL_MS);
+      const since = this.#onAir?.watch.standsStillSince(cold.task.n) ?? 0;
+      cold.dueAt = Math.max(cold.dueAt, since + STANDSTILL_MS);
     }
     const due = this.#cold.filter(({ dueAt }) => dueAt <= now);
     this.#cold = this.#cold.filter(({ dueAt }) => dueAt > now);
@@ -170,15 +190,35 @@ export class EarlyWork {
     this.#onAir = undefined;
   }
 
-  #give(task: DueEarlyTask, { fps, admission }: AirState, { watch }: OnAir): void {
+  #wasTold(entry: ShownEntry): boolean {
+    const before = this.#toldBefore;
+    return (
+      before?.broadcast === entry.broadcast && entry.t !== 'end' && entry.to <= before[entry.t]
+    );
+  }
+
+  #give(
+    task: DueEarlyTask,
+    { fps, admission }: AirState,
+    { watch }: OnAir,
+    mustFit: boolean,
+  ): void {
     const { clock, effects, logger, onChange } = this.#deps;
     const grid = gridOf(fps);
-    const before = this.#told.findLast(({ last }) => !isOfSegment(grid, task.n, last));
+    // Pictures run ahead of sound: what comes after the first that is of the segment may be of one before.
+    const first = this.#told.findIndex(({ entries }) =>
+      entries.some(
+        (entry) => entry.broadcast === task.broadcast && isOfSegment(grid, task.n, entry),
+      ),
+    );
+    const before = first === -1 ? this.#told.at(-1) : this.#told[first - 1];
     const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
-    effects.early(placed, admission?.takenCores ?? 0, watch.silent(clock.now())).then(
+    const cores = admission?.takenCores ?? 0;
+    const wishes = { avoided: watch.silent(clock.now()), failed: watch.failed(task.n), mustFit };
+    effects.early(placed, cores, wishes).then(
       (worker) => {
         if (worker !== undefined) {
-          watch.placed(task.n, worker);
+          watch.placed(task.n, worker, clock.now());
           onChange();
         }
       },
@@ -193,11 +233,18 @@ export class EarlyWork {
       return this.#onAir;
     }
     this.stop();
-    const watch = new PartWatch(gridOf(fps), profile);
-    const stopFollowing = this.#deps.effects.progress(this.#channel, (progress) => {
-      if (progress.broadcast === broadcast) {
-        const { n, parts, worker } = progress;
-        watch.made(n, parts, worker, this.#deps.clock.now());
+    const { clock, effects, onChange } = this.#deps;
+    const watch = new PartWatch(gridOf(fps), profile, (worker) => effects.lastHeard(worker));
+    const stopFollowing = effects.progress(this.#channel, (progress) => {
+      if (progress.broadcast !== broadcast) {
+        return;
+      }
+      const { n, parts, worker, hasFailed } = progress;
+      if (hasFailed === true) {
+        watch.gaveUp(n, worker);
+        onChange();
+      } else {
+        watch.made(n, parts, clock.now());
       }
     });
     this.#onAir = { broadcast, watch, stopFollowing, placed: undefined };

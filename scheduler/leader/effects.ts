@@ -1,7 +1,8 @@
 /** What follows from a channel's log: jobs for workers and the origin, records in the store, word to ingest. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readBroadcasts } from '#common/broadcast-records';
-import { earlyProgressSchema } from '#common/contracts/early-task';
+import type { Clock } from '#common/clock';
+import { earlyProgressSchema, shownEntrySchema } from '#common/contracts/early-task';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import type { Broadcast, SegmentJob } from '#common/contracts/segment';
 import { forgetEndAsked } from '#common/end-requests';
@@ -18,6 +19,7 @@ import { lastCommit, openBroadcastWriter } from './broadcast-records.ts';
 import type { Effects } from './channel-runner.ts';
 import { openEarlyTasks } from './early-tasks.ts';
 import type { TranscodeQueue } from './transcode-queue.ts';
+import { followWorkerPulses } from './worker-pulses.ts';
 
 /** Entries of the published stream that a new leader looks at: more than a log's checkpoint is old. */
 const PUBLISHED_READ = 500;
@@ -25,6 +27,8 @@ const PUBLISHED_READ = 500;
 /** Entries kept of what is shown: some twenty seconds of the fastest profile. */
 const SHOWN_KEPT = 2_000;
 const SHOWN_SECONDS = 120;
+/** Entries among which there are the last of each kind. */
+const SHOWN_RECALLED = 200;
 
 /** How often, and how far apart in real time, an emptied Redis is asked what was published. */
 const NOTED_AGAIN = { looks: 10, apartMs: 200 } as const;
@@ -34,6 +38,7 @@ export interface EffectsDeps {
   readonly redis: Redis;
   readonly store: ObjectStore;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly transcode: Pick<TranscodeQueue, 'add' | 'giveAgain' | 'isOpen'>;
   /** Of the Redis that has the log. */
   readonly streams: StreamFollower;
@@ -41,10 +46,11 @@ export interface EffectsDeps {
 
 /** Opens the effects of one leadership. */
 export function openEffects(deps: EffectsDeps): Effects & Closable {
-  const { redis, store, logger, transcode, streams } = deps;
+  const { redis, store, logger, clock, transcode, streams } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
   const early = openEarlyTasks(redis, logger);
+  const pulses = followWorkerPulses(streams, clock);
 
   const tell = async (type: 'start' | 'end', broadcast: Broadcast): Promise<void> => {
     writer.write(broadcast);
@@ -84,7 +90,20 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       pipeline.expire(key, SHOWN_SECONDS);
       return String((await execute(pipeline)).at(-2));
     },
-    early: (task, cores, avoided) => early.place(task, cores, avoided),
+    lastShown: async (channel) => {
+      const entries = await redis.xrevrange(
+        redisKeys.shown(channel),
+        '+',
+        '-',
+        'COUNT',
+        SHOWN_RECALLED,
+      );
+      return entries
+        .toReversed()
+        .flatMap(([, fields]) => readJson(shownEntrySchema, fields[1] ?? '') ?? []);
+    },
+    early: (task, cores, wishes) => early.place(task, cores, wishes),
+    lastHeard: (worker) => pulses.lastHeard(worker),
     progress: (channel, onProgress) =>
       streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {
         for (const { fields } of entries) {
@@ -136,6 +155,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       }
     },
     close: async () => {
+      await pulses.close();
       await writer.close();
       await segments.close();
     },

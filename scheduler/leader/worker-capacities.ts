@@ -9,22 +9,25 @@ import type { Worker } from '../plan/early.ts';
 /** A worker not heard of for this long is gone. */
 const FRESH_MS = 10_000;
 
-function parse(id: string, text: string, now: number): Worker | undefined {
+function parse(id: string, text: string, since: number): Worker | undefined {
   const record = readJson(serviceRecordSchema, text);
   const capacity =
-    record?.service === 'transcoder' && now - record.at <= FRESH_MS
+    record?.service === 'transcoder' && record.at >= since
       ? workerCapacitySchema.safeParse(record.detail).data
       : undefined;
   return capacity && { id, capacity };
 }
 
-/** Every worker that can be heard of and tells, by its id. */
+/**
+ * Every worker that has told of its machine, by its id.
+ * @param since real time: those that were last heard before are left out
+ */
 export async function readWorkers(
   redis: Pick<Redis, 'hgetall'>,
-  now: number,
+  since: number,
 ): Promise<readonly Worker[]> {
   const records = await redis.hgetall(redisKeys.services);
-  return Object.entries(records).flatMap(([id, text]) => parse(id, text, now) ?? []);
+  return Object.entries(records).flatMap(([id, text]) => parse(id, text, since) ?? []);
 }
 
 /**
@@ -36,6 +39,6 @@ export async function readWorkerCapacities(
   redis: Pick<Redis, 'hgetall'>,
   now: number,
 ): Promise<readonly WorkerCapacity[]> {
-  const workers = await readWorkers(redis, now);
+  const workers = await readWorkers(redis, now - FRESH_MS);
   return workers.map(({ capacity }) => capacity);
 }

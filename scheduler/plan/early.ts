@@ -10,6 +10,7 @@ import {
   milliseconds,
   segmentNumber,
   type Milliseconds,
+  type FrameIndex,
   type SegmentNumber,
 } from '#common/time';
 import { freeCores } from './capacity.ts';
@@ -98,7 +99,7 @@ export function earlyTaskOf(
     profile,
     renditions,
     decode,
-    opening: shownPicture(picture, firstFrame(grid, n)),
+    opening: shownPicture(picture, openingPlace(picture, firstFrame(grid, n))),
     deadline: deadlineOf(profile, grid, n),
   };
 }
@@ -106,6 +107,10 @@ export function earlyTaskOf(
 /** When segment `n` must be finished: after that it is made elsewhere. */
 export const deadlineOf = (profile: Profile, grid: Grid, n: SegmentNumber): Milliseconds =>
   milliseconds(timeOfSegment(grid, segmentNumber(n + 1)) + closingWait(profile, grid) + FINISH_MS);
+
+/** Where a picture that is up when a segment begins went up, for its worker to keep it from there on. */
+const openingPlace = (picture: Picture, first: FrameIndex): FrameIndex =>
+  picture.kind === 'frame' && picture.frame.index < first ? picture.frame.index : first;
 
 interface Opening {
   readonly picture: Picture;
@@ -197,12 +202,14 @@ function coresOf(tasks: readonly Carried[]): number {
  * again goes elsewhere.
  * @param workers those that can be heard of
  * @param carried what workers have, these and others
+ * @param mustFit only where there is room
  * @returns undefined when there is no worker for it; where none has room, that with the least too little
  */
 export function placeEarlyTask(
   task: Placing,
   workers: readonly Worker[],
   carried: readonly Carried[],
+  mustFit = false,
 ): string | undefined {
   const candidates = workers
     .filter(({ id }) => !carried.some((has) => has.worker === id && isSameWork(has, task)))
@@ -233,5 +240,5 @@ export function placeEarlyTask(
       a.count - b.count ||
       (a.id < b.id ? -1 : 1),
   );
-  return best?.id;
+  return best !== undefined && mustFit && best.room < 0 ? undefined : best?.id;
 }

@@ -1,7 +1,8 @@
 /**
- * Parts of segments under way with workers: which segment is late, so that another worker must make it too. A part is late
- * when nobody has made it for half of its length after its places were closed, whatever the feed's own lateness. Pure; times
- * are the clock's.
+ * Parts of segments under way with workers: which segment another worker is to make too. Lost is one whose workers all are
+ * silent (dead, or frozen) or have failed: it is given out again at once. Late is one of which nobody has made a part for
+ * half of its length after its places were closed, whatever the feed's own lateness: another helps, where there is room.
+ * Pure; times are the clock's.
  */
 import type { Profile } from '#common/contracts/channel';
 import type { ShownEntry } from '#common/contracts/early-task';
@@ -10,13 +11,19 @@ import { segmentSeconds, type Grid } from '#common/grid';
 import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
 import { soundOfFragment } from './closings.ts';
 
+/** A worker with segments gives a sign of life every `PULSE_MS`; one without any for so long is silent. */
+const SILENCE_MS = 400;
 /** What a worker that begins in mid-segment needs to start ffmpeg and to catch up. */
-const CATCH_UP_MS = 700;
+const CATCH_UP_MS = 1_200;
+/** A lost segment for which there was no worker is given out again after so long. */
+const RETRY_MS = 300;
+/** A worker that was silent is left out for so long, or until it is heard; one that is gone is not listed any more by then. */
+const LEFT_OUT_MS = 10_000;
 /** Segments made a second time in a while: where more are late it is not a worker that failed, and more work would not help. */
-const MOST_AGAIN = 4;
+const MOST_AGAIN = 12;
 const AGAIN_WHILE_MS = 10_000;
-/** A worker that was late is left out for so long; one that is gone is not heard of any more by then. */
-const SILENCE_MS = 10_000;
+/** Workers that one segment is given to: where so many fail, it is not the workers. */
+const MOST_WORKERS = 4;
 /** Entries remembered of each kind: those of the segments under way. */
 const MOST_TOLD = 400;
 
@@ -26,48 +33,90 @@ interface Told {
 }
 
 interface UnderWay {
-  /** Workers that have it. */
-  readonly workers: Set<string>;
+  /** Workers that have it, and when they were given it. */
+  readonly workers: Map<string, number>;
+  /** Those of them that could not make it. */
+  readonly failed: Set<string>;
+  /** How often it was given out. */
+  given: number;
   /** Parts made, by whomever. */
   parts: number;
-  /** When the last of them was. */
+  /** When the last of them was; before the first, when it was placed. */
   madeAt: number;
-  /** Not late before that. */
+  /** Not late before that, and not lost. */
   patientUntil: number;
+  retryAt: number;
 }
+
+/** A segment that another worker is to make too. */
+export interface LateSegment {
+  readonly n: SegmentNumber;
+  /** Nobody goes on with it: another takes it over. Else another is to help, where there is room. */
+  readonly isLost: boolean;
+}
+
+/** When a worker last gave a sign of life; undefined if it never did. */
+export type LastHeard = (worker: string) => number | undefined;
 
 /** See the head of this file. */
 export class PartWatch {
   readonly #grid: Grid;
   readonly #division: Division;
+  readonly #lastHeard: LastHeard;
   readonly #patience: number;
   readonly #underWay = new Map<SegmentNumber, UnderWay>();
-  readonly #silentUntil = new Map<string, number>();
+  /** Workers that were silent, and when that was seen. */
+  readonly #silentSince = new Map<string, number>();
   /** How far workers were told what is shown and heard, and when. */
   readonly #told: Record<'pictures' | 'sound', readonly Told[]> = { pictures: [], sound: [] };
+  /** When a part of any segment was last made. */
+  #wentOnAt = 0;
   #again: number[] = [];
 
   /** @param patience how late a part may be, in parts */
-  constructor(grid: Grid, profile: Profile, patience = 0.5) {
+  constructor(grid: Grid, profile: Profile, lastHeard: LastHeard, patience = 0.5) {
     this.#grid = grid;
     this.#division = divisionOf(grid, profile);
+    this.#lastHeard = lastHeard;
     this.#patience = (patience * segmentSeconds(grid) * 1000) / this.#division.parts;
   }
 
-  /** Workers that were late a while ago, and have made nothing since: what they have counts for nothing. */
+  /** Workers that were silent a while ago, and were not heard since: what they have counts for nothing. */
   silent(now: Milliseconds): ReadonlySet<string> {
-    return new Set([...this.#silentUntil].filter(([, until]) => until > now).map(([id]) => id));
+    for (const [worker, since] of this.#silentSince) {
+      if (now >= since + LEFT_OUT_MS || (this.#lastHeard(worker) ?? 0) > since) {
+        this.#silentSince.delete(worker);
+      }
+    }
+    return new Set(this.#silentSince.keys());
+  }
+
+  /** Workers that could not make a segment. */
+  failed(n: SegmentNumber): ReadonlySet<string> {
+    return this.#underWay.get(n)?.failed ?? new Set();
   }
 
   /** A worker has a segment. */
-  placed(n: SegmentNumber, worker: string): void {
+  placed(n: SegmentNumber, worker: string, now: Milliseconds): void {
     const known = this.#underWay.get(n);
+    const patientUntil = now + CATCH_UP_MS;
     if (known === undefined) {
-      const workers = new Set([worker]);
-      this.#underWay.set(n, { workers, parts: 0, madeAt: 0, patientUntil: 0 });
+      this.#underWay.set(n, {
+        workers: new Map([[worker, now]]),
+        failed: new Set(),
+        given: 1,
+        parts: 0,
+        madeAt: now,
+        patientUntil,
+        retryAt: now,
+      });
     } else {
-      known.workers.add(worker);
+      known.workers.set(worker, now);
+      known.failed.delete(worker);
+      known.given += 1;
+      known.patientUntil = Math.max(known.patientUntil, patientUntil);
     }
+    this.#wentOnAt = Math.max(this.#wentOnAt, now);
   }
 
   /** Workers were told what is shown, or heard, up to somewhere. */
@@ -79,59 +128,74 @@ export class PartWatch {
   }
 
   /** A worker has made so many parts of a segment. */
-  made(n: SegmentNumber, parts: number, worker: string, now: Milliseconds): void {
-    this.#silentUntil.delete(worker);
+  made(n: SegmentNumber, parts: number, now: Milliseconds): void {
+    this.#wentOnAt = now;
     const known = this.#underWay.get(n);
-    if (known !== undefined) {
-      known.parts = Math.max(known.parts, parts);
+    if (known === undefined) {
+      return;
+    }
+    if (parts > known.parts) {
+      known.parts = parts;
       known.madeAt = now;
-      if (known.parts >= this.#division.parts) {
-        this.#underWay.delete(n);
-      }
+    }
+    if (known.parts >= this.#division.parts) {
+      this.#underWay.delete(n);
     }
   }
 
-  /** Segments to be made by another worker too: those that are late now, and what else those who are late have. */
-  late(now: Milliseconds): readonly SegmentNumber[] {
-    const late = [...this.#underWay].filter(([n, work]) => this.#lateAt(n, work) <= now);
-    if (late.length === 0) {
-      return [];
-    }
-    for (const [, { workers }] of late) {
-      for (const worker of workers) {
-        this.#silentUntil.set(worker, now + SILENCE_MS);
+  /** A worker cannot make a segment. */
+  gaveUp(n: SegmentNumber, worker: string): void {
+    this.#underWay.get(n)?.failed.add(worker);
+  }
+
+  /** Segments to be made by another worker too: those that are lost or late now. */
+  late(now: Milliseconds): readonly LateSegment[] {
+    for (const worker of [...this.#underWay.values()].flatMap((work) => [...work.workers.keys()])) {
+      if (now >= this.#silentAt(worker) && !this.#silentSince.has(worker)) {
+        this.#silentSince.set(worker, now);
       }
     }
     const silent = this.silent(now);
-    const orphans = [...this.#underWay]
-      .filter(
-        ([, { workers, patientUntil }]) =>
-          patientUntil <= now && [...workers].every((worker) => silent.has(worker)),
+    const candidates = [...this.#underWay]
+      .map(([n, work]) => ({ n, work, isLost: isLost(work, silent) }))
+      .filter(({ n, work, isLost: lost }) =>
+        lost ? work.retryAt <= now : this.#lateAt(n, work) <= now,
       )
-      .toSorted(([a], [b]) => a - b);
+      .filter(({ work }) => work.given < MOST_WORKERS)
+      .toSorted((a, b) => a.n - b.n);
     this.#again = this.#again.filter((at) => at > now - AGAIN_WHILE_MS);
-    const again = orphans.slice(0, MOST_AGAIN - this.#again.length);
-    for (const [, work] of orphans) {
-      work.patientUntil = now + AGAIN_WHILE_MS;
+    const again = candidates.slice(0, MOST_AGAIN - this.#again.length);
+    for (const candidate of candidates) {
+      const { work } = candidate;
+      const isGiven = again.includes(candidate);
+      work.retryAt = now + (isGiven ? RETRY_MS : AGAIN_WHILE_MS);
+      work.patientUntil = now + (isGiven ? CATCH_UP_MS : AGAIN_WHILE_MS);
     }
-    for (const [, work] of again) {
-      work.patientUntil = now + CATCH_UP_MS;
-      this.#again.push(now);
-    }
-    return again.map(([n]) => n);
+    this.#again.push(...again.map(() => now));
+    return again.map(({ n, isLost: lost }) => ({ n, isLost: lost }));
   }
 
-  /** When the last part of a segment under way was made; 0 before the first. */
-  madeAt(n: SegmentNumber): number {
-    return this.#underWay.get(n)?.madeAt ?? 0;
+  /**
+   * Since when nobody goes on with a segment: its last part, if a later one has gone on since, else the last part of any.
+   * Where all are slow, each will have its turn.
+   */
+  standsStillSince(n: SegmentNumber): number {
+    const work = this.#underWay.get(n);
+    if (work === undefined) {
+      return 0;
+    }
+    const later = [...this.#underWay].filter(([other, { parts }]) => other > n && parts > 0);
+    const isOvertaken = later.some(([, { madeAt }]) => madeAt > work.madeAt);
+    return isOvertaken ? work.madeAt : this.#wentOnAt;
   }
 
   /** When {@link late} may have something next. */
   get dueAt(): Milliseconds {
+    const open = [...this.#underWay].filter(([, { given }]) => given < MOST_WORKERS);
     return milliseconds(
       Math.min(
         Number.POSITIVE_INFINITY,
-        ...[...this.#underWay].map(([n, work]) => this.#lateAt(n, work)),
+        ...open.flatMap(([n, work]) => [this.#lateAt(n, work), this.#lostAt(work)]),
       ),
     );
   }
@@ -145,6 +209,18 @@ export class PartWatch {
     }
   }
 
+  /** When a worker will have been silent for too long, unless it is heard before. */
+  #silentAt(worker: string): number {
+    const given = [...this.#underWay.values()].map(({ workers }) => workers.get(worker));
+    const first = Math.min(...given.flatMap((at) => at ?? []));
+    return Math.max(first, this.#lastHeard(worker) ?? 0) + SILENCE_MS;
+  }
+
+  #lostAt({ workers, failed, retryAt }: UnderWay): number {
+    const able = [...workers.keys()].filter((worker) => !failed.has(worker));
+    return Math.max(retryAt, ...able.map((worker) => this.#silentAt(worker)));
+  }
+
   #lateAt(n: SegmentNumber, { parts, patientUntil }: UnderWay): number {
     const k = (parts + 1) * this.#division.fragmentsOfPart - 1;
     const pictures = fragmentStart(this.#grid, this.#division, n, k + 1);
@@ -156,3 +232,6 @@ export class PartWatch {
     return Math.max(patientUntil, toldAt + this.#patience);
   }
 }
+
+const isLost = ({ workers, failed }: UnderWay, silent: ReadonlySet<string>): boolean =>
+  [...workers.keys()].every((id) => silent.has(id) || failed.has(id));

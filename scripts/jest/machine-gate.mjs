@@ -1,6 +1,6 @@
 /**
  * Lets work in real time begin one after another, as much of it at once as the machine carries beside whatever else runs
- * on it: the next one begins when enough of the cores has been idle for a while, and one is always let in.
+ * on it: the next one begins when enough of the cores has been idle for a while, and one, or so many, are always let in.
  */
 import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -49,6 +49,7 @@ async function watchIdleCores() {
 export class MachineGate {
   #cores;
   #watchIdle;
+  #always;
   /** @type {{ readonly isAlone: boolean; readonly open: () => void }[]} */
   #waiting = [];
   #inside = 0;
@@ -59,10 +60,12 @@ export class MachineGate {
   /**
    * @param {number} cores idle ones that the next piece of work needs beside those that are in
    * @param {() => Promise<number>} watchIdle resolves to how many are idle, having watched them
+   * @param {number} always so many are let in whatever is idle
    */
-  constructor(cores, watchIdle = watchIdleCores) {
+  constructor(cores, watchIdle = watchIdleCores, always = 1) {
     this.#cores = cores;
     this.#watchIdle = watchIdle;
+    this.#always = always;
   }
 
   /** How many were in at once, at most. */
@@ -73,7 +76,7 @@ export class MachineGate {
   /**
    * Waits until the machine carries one more; whoever asked first is let in first.
    * @param {{ readonly isAlone?: boolean }} [what] alone: only when nobody is in, and nobody else until it has left
-   * @returns {Promise<() => void>} says that it has left
+   * @returns {Promise<() => void>} says that it has left; only once, however often it is called
    */
   async enter({ isAlone = false } = {}) {
     await new Promise((resolve) => {
@@ -81,30 +84,34 @@ export class MachineGate {
       this.#letIn(0);
       void this.#watch();
     });
+    let isInside = true;
     return () => {
-      this.#inside -= 1;
-      this.#isClosed &&= !isAlone;
-      this.#letIn(0);
+      if (isInside) {
+        isInside = false;
+        this.#inside -= 1;
+        this.#isClosed &&= !isAlone;
+        this.#letIn(0);
+      }
     };
   }
 
   /**
    * Does a piece of work inside.
    * @template T
-   * @param {() => Promise<T>} work
+   * @param {(leave: () => void) => Promise<T>} work may leave before it is done
    * @returns {Promise<T>}
    */
   async run(work) {
     const leave = await this.enter();
     try {
-      return await work();
+      return await work(leave);
     } finally {
       leave();
     }
   }
 
   /**
-   * Lets the first of those who wait in, if nobody is in or so many idle cores are enough.
+   * Lets the first of those who wait in, if few are in or so many idle cores are enough.
    * @param {number} idle
    */
   #letIn(idle) {
@@ -112,7 +119,8 @@ export class MachineGate {
     if (next === undefined) {
       return;
     }
-    const isFree = !this.#isClosed && !next.isAlone && idle >= this.#cores;
+    const isFew = this.#inside < this.#always || idle >= this.#cores;
+    const isFree = !this.#isClosed && !next.isAlone && isFew;
     if (this.#inside === 0 || isFree) {
       this.#waiting.shift();
       this.#inside += 1;

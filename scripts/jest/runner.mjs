@@ -1,11 +1,11 @@
 /**
- * Jest's runner with turns: test files that need no real time run side by side, one for each core; after them those
- * that need it, each in a process of its own and only when the machine carries it beside those that are running.
+ * Jest's runner with turns: test files that need no real time run side by side, one for each core and one more while
+ * these leave room; after them those that need it, each in a process of its own and only when the machine carries it beside those that are running.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { MachineGate } from './machine-gate.mjs';
-import { needOf } from './turn.mjs';
+import { needOf, secondsOf } from './turn.mjs';
 
 // Its declarations describe the CommonJS module, so that is what is loaded.
 /** @type {{ default: typeof import('jest-runner', { with: { 'resolution-mode': 'require' } }).default }} */
@@ -13,8 +13,14 @@ const { default: TestRunner } = createRequire(import.meta.url)('jest-runner');
 
 /** At this heap a process of the first group makes way for a fresh one. */
 const LARGEST_HEAP_BYTES = 512 * 1024 ** 2;
-/** What a pipeline with its browser takes, and some to spare for when it and the other are both at their busiest. */
-const TURN_CORES = 1.2;
+/**
+ * What a pipeline with its browser takes: on average those of the tests take 0.8 cores. When two are at their busiest at
+ * the same time each still has what a file that is alone has beside a burnt core.
+ */
+const TURN_CORES = 0.8;
+
+/** What a file that needs no real time takes: many wait for what they started. */
+const FREE_CORES = 0.8;
 
 /** Two of Jest's runners, one after the other. */
 // oxlint-disable-next-line import/no-default-export -- this is what jest's `runner` option asks for
@@ -28,8 +34,9 @@ export default class TurnRunner extends TestRunner {
    */
   constructor(globalConfig, context) {
     super(globalConfig, context);
+    const maxWorkers = globalConfig.maxWorkers + 1;
     this.#free = new TestRunner(
-      { ...globalConfig, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
+      { ...globalConfig, maxWorkers, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
       context,
     );
     // Over one byte every process is too large: each file gets its own.
@@ -46,37 +53,27 @@ export default class TurnRunner extends TestRunner {
     // In this very process only for who says so (`-i`): an open handle would keep it from ending.
     const { runInBand, detectOpenHandles } = this._globalConfig;
     const serial = options.serial && (runInBand || detectOpenHandles);
-    const needs = new Map(
-      tests.map((test) => [test, needOf(test.path, readFileSync(test.path, 'utf8'))]),
-    );
-    const free = tests.filter((test) => needs.get(test) === 'nothing');
-    const isAlone = (/** @type {import('@jest/test-result').Test} */ test) =>
-      needs.get(test) === 'machine';
-    const turns = tests
-      .filter((test) => needs.get(test) !== 'nothing')
-      .toSorted((a, b) => Number(isAlone(a)) - Number(isAlone(b)));
+    const looked = tests
+      .map((test) => {
+        const source = readFileSync(test.path, 'utf8');
+        return { test, need: needOf(test.path, source), seconds: secondsOf(source) };
+      })
+      .toSorted((a, b) => b.seconds - a.seconds);
+    /** @param {(need: ReturnType<typeof needOf>) => boolean} isMeant */
+    const which = (isMeant) => looked.filter(({ need }) => isMeant(need)).map(({ test }) => test);
+    const free = which((need) => need === 'nothing');
+    const alone = which((need) => need === 'machine');
+    const turns = [...which((need) => need === 'turn'), ...alone];
+    const isAlone = (/** @type {import('@jest/test-result').Test} */ test) => alone.includes(test);
     if (free.length > 0) {
+      const gate = new MachineGate(FREE_CORES, undefined, this._globalConfig.maxWorkers);
+      letIn(this.#free, gate, () => false);
       await this.#free.runTests(free, watcher, { ...options, serial });
     }
     if (turns.length > 0) {
-      this.#takeTurns(isAlone);
+      letIn(this.#turns, new MachineGate(TURN_CORES), isAlone);
       await this.#turns.runTests(turns, watcher, { ...options, serial });
     }
-  }
-
-  /**
-   * A file begins when whoever hears of its start is done: one of them waits for the gate.
-   * @param {(test: import('@jest/test-result').Test) => boolean} isAlone
-   */
-  #takeTurns(isAlone) {
-    const gate = new MachineGate(TURN_CORES);
-    /** @type {Map<string, () => void>} */
-    const leaves = new Map();
-    this.#turns.on('test-file-start', async ([test]) => {
-      leaves.set(test.path, await gate.enter({ isAlone: isAlone(test) }));
-    });
-    this.#turns.on('test-file-success', ([{ path }]) => leaves.get(path)?.());
-    this.#turns.on('test-file-failure', ([{ path }]) => leaves.get(path)?.());
   }
 
   /**
@@ -93,4 +90,20 @@ export default class TurnRunner extends TestRunner {
       }
     };
   }
+}
+
+/**
+ * Lets a runner's files in through a gate. A file begins when whoever hears of its start is done: one of them waits.
+ * @param {import('jest-runner').default} runner
+ * @param {MachineGate} gate
+ * @param {(test: import('@jest/test-result').Test) => boolean} isAlone
+ */
+function letIn(runner, gate, isAlone) {
+  /** @type {Map<string, () => void>} */
+  const leaves = new Map();
+  runner.on('test-file-start', async ([test]) => {
+    leaves.set(test.path, await gate.enter({ isAlone: isAlone(test) }));
+  });
+  runner.on('test-file-success', ([{ path }]) => leaves.get(path)?.());
+  runner.on('test-file-failure', ([{ path }]) => leaves.get(path)?.());
 }

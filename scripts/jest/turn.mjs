@@ -18,3 +18,14 @@ export function needOf(path, source) {
   }
   return FOLDERS.test(path) || /@needs-real-time\b/.test(head) ? 'turn' : 'nothing';
 }
+
+/**
+ * How long a test file runs on a quiet machine, as its head says: those that take long are to begin early, so that none of
+ * them is left to run on alone.
+ * @param {string} source
+ * @returns {number} seconds; 0 where it says nothing
+ */
+export function secondsOf(source) {
+  const head = HEAD.exec(source)?.[0] ?? '';
+  return Number(/@takes-seconds (\d+)\b/.exec(head)?.[1] ?? 0);
+}

@@ -1,4 +1,8 @@
-/** `npm start -- --demo` as its first user meets it: the match in Chromium, by both engines, with picture and sound. */
+/**
+ * `npm start -- --demo` as its first user meets it: the match in Chromium, by both engines, with picture and sound.
+ *
+ * @takes-seconds 40
+ */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,4 +1,8 @@
-/** Two edges and a viewer in Chromium: who is asked, who is remembered, and what is seen when the one in use dies. */
+/**
+ * Two edges and a viewer in Chromium: who is asked, who is remembered, and what is seen when the one in use dies.
+ *
+ * @takes-seconds 35
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -11,6 +11,7 @@ import {
   encodeMoments,
   lumaOf,
   recognise,
+  SLATE_DB,
   type MomentClip,
   type Recognised,
 } from '../helpers/moments.ts';
@@ -129,9 +130,6 @@ async function view(
   }
   return { fps, seen };
 }
-
-/** Of a picture against the moment that it is taken for: the slate is like none, and pictures are above 34. */
-const SLATE_DB = 20;
 
 const viewedOf = async (channel: keyof typeof PUBLISHED): Promise<Viewed> =>
   (await viewings.get(channel)) ?? { fps: 'did not run', seen: [] };

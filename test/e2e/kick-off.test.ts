@@ -1,4 +1,8 @@
-/** Thousands wait for one kick-off: whoever joins in a broadcast's first seconds, by whatever player, sees it. */
+/**
+ * Thousands wait for one kick-off: whoever joins in a broadcast's first seconds, by whatever player, sees it.
+ *
+ * @takes-seconds 60
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

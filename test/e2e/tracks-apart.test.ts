@@ -1,4 +1,8 @@
-/** Pictures missing under sound, sound missing under pictures, and a feed that stutters: what viewers get of each. */
+/**
+ * Pictures missing under sound, sound missing under pictures, and a feed that stutters: what viewers get of each.
+ *
+ * @takes-seconds 45
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FeedGate } from '../helpers/feed-gate.ts';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';

@@ -1,4 +1,8 @@
-/** The watch page in Chromium, by both engines: before, during and after a broadcast, and over an outage. */
+/**
+ * The watch page in Chromium, by both engines: before, during and after a broadcast, and over an outage.
+ *
+ * @takes-seconds 110
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

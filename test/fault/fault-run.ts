@@ -2,7 +2,7 @@
 import { gridOf, timeOfSegment } from '#common/grid';
 import type { Published } from '#common/contracts/segment';
 import { segmentNumber } from '#common/time';
-import type { Ladder } from '#common/contracts/channel';
+import type { Ladder, Profile } from '#common/contracts/channel';
 import { fetchBytes } from '../helpers/broadcast-download.ts';
 import { waitForAir } from '../helpers/broadcast-run.ts';
 import type { Pipeline } from '../helpers/pipeline.ts';
@@ -62,6 +62,8 @@ export interface Allowed {
 export interface FaultPlan {
   readonly name: string;
   readonly channel: string;
+  /** `standard` by default. */
+  readonly profile?: Profile;
   readonly allowed?: Partial<Allowed>;
   readonly inflict: (onAir: OnAir) => Promise<void>;
 }
@@ -82,10 +84,18 @@ export const faultClip = (): Promise<Clip> =>
 
 /** Puts a channel on air, lets the plan do its worst, ends the broadcast and judges all of it. */
 export async function runFault(pipeline: Pipeline, plan: FaultPlan): Promise<Verdict> {
-  const { channel } = plan;
+  const { channel, profile = 'standard' } = plan;
   const clip = await faultClip();
   const watch = new TaskWatch(await redisUrlOf(pipeline));
-  const key = await pipeline.api.createChannel({ id: channel, ladder: FAULT_LADDER, fps: '30' });
+  const key = await pipeline.api.createChannel({
+    id: channel,
+    ladder: FAULT_LADDER,
+    fps: '30',
+    profile,
+  });
+  if (profile !== 'standard') {
+    watch.follow(channel);
+  }
   const publisher = await LoopingPublisher.start(clip, { port: pipeline.rtmpPort, key });
   const blows: number[] = [];
   const store = storeOf(pipeline.dataDir);

@@ -1,3 +1,8 @@
+/**
+ * Services, workers and Redis killed one after another under one broadcast, and what its viewers get.
+ *
+ * @takes-seconds 75
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { runFault } from './fault-run.ts';
@@ -31,6 +36,28 @@ test(
           onAir.struck();
           await kill(pipeline, victim);
           await onAir.numbers(3);
+        }
+      },
+    });
+    expect(faults).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a low-latency broadcast outlives the worker that makes it, the origin and the scheduler; made again from raw chunks it is the same',
+  async () => {
+    const { faults } = await runFault(pipeline, {
+      name: `workers, aggregator, scheduler killed in low latency (seed ${SEED})`,
+      channel: 'low',
+      profile: 'low',
+      inflict: async (onAir) => {
+        await killWorkers(onAir, 1, SEED);
+        await onAir.numbers(2);
+        for (const victim of ['aggregator', 'scheduler'] satisfies VictimName[]) {
+          onAir.struck();
+          await kill(pipeline, victim);
+          await onAir.numbers(2);
         }
       },
     });

@@ -13,10 +13,11 @@ import type { Task } from '#common/contracts/task';
 import { toPipelineError } from '#common/errors';
 import { openFolderStore } from '#common/store/folder';
 import type { ObjectStore } from '#common/store/store';
+import { decodeSlate } from '../../transcoder/early/slate-picture.ts';
 import { locateProgram } from '../../transcoder/ffmpeg/fingerprint.ts';
 import { openSlate } from '../../transcoder/slate.ts';
 import { readTaskInput } from '../../transcoder/task-input.ts';
-import { transcode, type Encoder } from '../../transcoder/transcode.ts';
+import { transcode, transcodeFragments, type Encoder } from '../../transcoder/transcode.ts';
 
 /** A broadcast as the store has it. */
 export interface Kept {
@@ -96,7 +97,9 @@ export async function repeatAll(
   let same = 0;
   const limit = pLimit(2);
   const repeat = async (published: Published): Promise<void> => {
-    const task = tasks.get(`${channel}-${published.n}-${published.taskHash}`);
+    const task =
+      tasks.get(`${channel}-${published.n}-${published.taskHash}`) ??
+      tasks.get(`${channel}-${published.n}`);
     if (task === undefined) {
       different.push(`${published.n}: its task was never seen`);
       return;
@@ -104,7 +107,14 @@ export async function repeatAll(
     try {
       const readHot = (): Promise<readonly never[]> => Promise.resolve([]);
       const input = await readTaskInput(task, { readHot, store, slate: () => slate });
-      const { segments } = await transcode(task, input, encoder, new AbortController().signal);
+      const { signal } = new AbortController();
+      const { segments } =
+        task.profile === 'standard'
+          ? await transcode(task, input, encoder, signal)
+          : await transcodeFragments(task, input, encoder, {
+              signal,
+              slate: async (size) => decodeSlate(await slate, size, encoder, signal),
+            });
       const wrong = published.renditions.filter(({ rendition, sha256: hash }) => {
         const made = segments.find((segment) => segment.rendition === rendition);
         return made === undefined || sha256(made.data) !== hash;

@@ -1,12 +1,14 @@
 /**
  * `npm run faults`: every scenario through a pipeline of its own, as a table for docs/faults.md. Words choose scenarios
- * whose names contain them; `--seed 7` decides the random moments; `--keep folder` copies the logs there; `--parallel 2` runs two
+ * whose names contain them; `--seed 7` decides the random moments; `--keep folder` copies the logs there; `--profile low` is the
+ * channel's latency profile; `--parallel 2` runs two
  * pipelines at a time.
  */
 import { parseArgs } from 'node:util';
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
+import { profileSchema } from '#common/contracts/channel';
 import { startPipeline } from '../helpers/pipeline.ts';
 import { markdownTable, type Row } from '../helpers/report-table.ts';
 import { faultClip, runFault, type FaultPlan } from './fault-run.ts';
@@ -17,6 +19,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
     keep: { type: 'string' },
     parallel: { type: 'string', default: '1' },
+    profile: { type: 'string', default: 'standard' },
   },
   allowPositionals: true,
 });
@@ -25,7 +28,10 @@ async function runOne(plan: FaultPlan): Promise<Row> {
   console.error(`${plan.name} …`);
   const pipeline = await startPipeline({ WORKERS: '2' });
   try {
-    const verdict = await runFault(pipeline, plan);
+    const verdict = await runFault(pipeline, {
+      ...plan,
+      profile: profileSchema.parse(values.profile),
+    });
     for (const fault of verdict.faults) {
       console.error(`${plan.name}: ${fault}`);
       process.exitCode = 1;

@@ -39,7 +39,7 @@ export interface CaseRun {
   readonly seconds: number;
   /** Times real time, of clock and feed; 1 by default. */
   readonly rate?: number;
-  /** Feeds wait here for their turn; judging does not. */
+  /** Feeds wait here for their turn; the end of the recording and judging do not. */
   readonly gate: FeedGate;
 }
 
@@ -119,8 +119,9 @@ export async function runCase(
   { seconds, rate = 1, gate }: CaseRun,
 ): Promise<GridOutcome> {
   const clip = await makeClip(gridCase.recipe, seconds);
-  const { hls, dash, fps, sender } = await gate.run(() =>
+  const { hls, dash, fps, sender } = await gate.run((leave) =>
     recordClip(pipeline, clip, {
+      onSent: leave,
       channel: gridCase.name,
       ladder: gridCase.ladder,
       pace: { ...gridCase.pace, rate },

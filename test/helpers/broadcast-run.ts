@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly ladder?: Ladder;
   readonly reconnectSeconds?: number;
   readonly pace?: Pace;
+  /** The feed has been sent; what is left is waiting for the recording. */
+  readonly onSent?: () => void;
 }
 
 /** Publishes a clip from its beginning to its end on a new channel. */
@@ -51,6 +53,7 @@ export async function recordClip(
       publication.sent,
     ]);
     await publication.publisher.stop();
+    options.onSent?.();
     return { ...(await waitForRecording(pipeline, channel, broadcast, fps)), sender };
   } finally {
     publication.publisher.drop();

@@ -79,6 +79,9 @@ export function psnr(luma: Uint8Array, moment: Uint8Array, size: MomentSize): nu
   return 10 * Math.log10((255 * 255 * (to - from)) / Math.max(sum, 1));
 }
 
+/** Of a picture against the moment that it is taken for, dB: of the slate it is 12.8 at most, of pictures above 34. */
+export const SLATE_DB = 20;
+
 /** A picture recognised: the number of the moment that it is most like, and how like. */
 export interface Recognised {
   readonly moment: number;

@@ -198,7 +198,8 @@ describe.each(['low', 'instant'] as const)('the origin in %s', (profile) => {
     await appendAll(broadcast, n + 1, [0, cut]);
     const before = await eventually('two parts', async () => {
       const text = await playlistOf(url, broadcast, 'v720');
-      return text.includes(`URI="${n + 1}.1.m4s"`) ? text : undefined;
+      // The preload hint has the part's name before it is there.
+      return text.includes(`,URI="${n + 1}.1.m4s"\n#EXT-X-PRELOAD-HINT`) ? text : undefined;
     });
     await eventually('the record', async () =>
       (await readPublished(harness.redis, broadcast.channel)).length === 1 ? true : undefined,

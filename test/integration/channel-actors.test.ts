@@ -82,7 +82,9 @@ const quietEffects = (): Effects => ({
   isOpen: (channel, n) => queue.isOpen(channel, n),
   nextToPublish: (_channel, broadcast) => Promise.resolve(broadcast),
   shown: () => Promise.resolve('0-0'),
+  lastShown: () => Promise.resolve([]),
   early: () => Promise.resolve(undefined),
+  lastHeard: () => undefined,
   progress: () => done,
   giveAgain: done,
 });

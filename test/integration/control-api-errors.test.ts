@@ -64,7 +64,7 @@ const FIELDS: readonly (readonly [object, RegExp])[] = [
   [{ name: 'n'.repeat(2_000) }, /^name: .*<=200/],
   [{ fps: 25 }, /^fps: .*"25"\|"30"/],
   [{ fps: '31' }, /^fps: .*"60"/],
-  [{ profile: 'low' }, /^profile: must be 'standard'/],
+  [{ profile: 'ultra' }, /^profile: must be 'standard', 'low' or 'instant'/],
   [{ profile: null }, /^profile: must be 'standard'/],
   [{ dvrSeconds: '60' }, /^dvrSeconds: .*expected number/],
   [{ dvrSeconds: 1 }, /^dvrSeconds: .*>=10/],

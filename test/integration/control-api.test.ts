@@ -51,7 +51,7 @@ describe('channels', () => {
     [{}, 'id'],
     [{ id: 'Has Space' }, 'id'],
     [{ id: 'x', fps: '31' }, 'fps'],
-    [{ id: 'x', profile: 'low' }, 'profile'],
+    [{ id: 'x', profile: 'ultra' }, 'profile'],
     [{ id: 'x', dvrSeconds: 1 }, 'dvrSeconds'],
     [{ id: 'x', ladder: { video: [], audio: { bitrateBps: 128_000 } } }, 'ladder.video'],
     [{ id: 'x', nonsense: 1 }, 'nonsense'],

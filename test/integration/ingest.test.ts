@@ -157,12 +157,44 @@ describe('a publisher', () => {
     expect(stderr).not.toContain('Publish.Start');
   });
 
+  test('begins when its first second is over, although it has stalled by then', async () => {
+    await harness.setChannel(testChannel('stalled', 'stalled-key'));
+    const publisher = await RtmpPublisher.publish({ port: harness.port, key: 'stalled-key' });
+    for (const tag of clip.filter(({ timestamp }) => timestamp < 900)) {
+      await publisher.send(tag);
+    }
+    const log = await eventually('the session', async () => {
+      const entries = await harness.log('stalled');
+      return entries.length > 1 ? entries : undefined;
+    });
+    expect(log.map(({ t }) => t)).toEqual(['session', 'frames']);
+    expect(publisher.isClosed).toBe(false);
+    await publisher.stop();
+    await ended(harness, 'stalled');
+  });
+
   test('is not disturbed by a second one, which may take over once it has been silent', async () => {
     await harness.setChannel(testChannel('rivals', 'rivals-key'));
     const target = { port: harness.port, key: 'rivals-key' };
     const first = await RtmpPublisher.publish(target);
     await play(first, clip, 4);
-    await expect(RtmpPublisher.publish(target)).rejects.toThrow('NetStream.Publish.BadName');
+    let answer: unknown;
+    RtmpPublisher.publish(target).catch((error: unknown) => {
+      answer = error;
+    });
+    // The first sends on until the second is told: silence, of whatever cause, would make room for it.
+    const later = clip.map((tag) => ({ ...tag, timestamp: tag.timestamp + 4000 }));
+    const told = await eventually(
+      'the second to be refused',
+      async () => {
+        for (const tag of later.splice(0, 1)) {
+          await first.send(tag);
+        }
+        return answer;
+      },
+      { everyMs: 20 },
+    );
+    expect(told).toMatchObject({ message: expect.stringContaining('NetStream.Publish.BadName') });
     expect(first.isClosed).toBe(false);
     const second = await eventually('the second to be taken', () => RtmpPublisher.publish(target));
     await eventually('the first to be closed', () =>

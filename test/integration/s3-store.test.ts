@@ -1,4 +1,8 @@
-/** The store over S3, against Ceph's radosgw: one server for all of these tests. */
+/**
+ * The store over S3, against Ceph's radosgw: one server for all of these tests.
+ *
+ * @takes-seconds 35
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'minio';
 import { prepareBucket } from '#common/store/s3-admin';

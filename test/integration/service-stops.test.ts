@@ -1,4 +1,8 @@
-/** A service that is told to stop ends in time, and well, whatever it waits for. */
+/**
+ * A service that is told to stop ends in time, and well, whatever it waits for.
+ *
+ * @takes-seconds 35
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

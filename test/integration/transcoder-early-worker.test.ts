@@ -149,8 +149,9 @@ function sound(channel: string): ShownEntry {
   };
 }
 
-const tell = (channel: string, entry: ShownEntry): Promise<unknown> =>
-  redis.xadd(redisKeys.shown(channel), '*', 'e', JSON.stringify(entry));
+/** Resolves to the entry's id. */
+const tell = async (channel: string, entry: ShownEntry): Promise<string> =>
+  (await redis.xadd(redisKeys.shown(channel), '*', 'e', JSON.stringify(entry))) ?? '';
 
 const place = (worker: string, task: EarlyTask): Promise<unknown> =>
   redis.xadd(redisKeys.earlyTasks(worker), '*', 'e', JSON.stringify(task));
@@ -224,6 +225,19 @@ describe('an early task', () => {
     expect(late.made).toEqual(early.made);
   });
 
+  test('is the same bytes by a worker that was given the segment after it before', async () => {
+    const channel = 'taken-over';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    const after = await tell(channel, pictures(FIRST - 10, FIRST + 20));
+    await tell(channel, pictures(FIRST + 20, FIRST + GRID.segmentFrames));
+    await place('w-next', { ...taskOf(channel), n: segmentNumber(N + 1), after });
+    await place('w-next', taskOf(channel));
+    const late = await withWorker('w-next', () => resultOf(channel));
+    const early = await resultOf('on-time');
+    expect(late.made).toEqual(early.made);
+  });
+
   test('is the same bytes made from its frames alone, by the task that the log leads to', async () => {
     const channel = 'cold';
     await putHot(redis, channel, frames);
@@ -235,6 +249,22 @@ describe('an early task', () => {
     const bytesOf = ({ made }: Result): unknown =>
       made.map(({ rendition, sha256: hash, initSha256 }) => ({ rendition, hash, initSha256 }));
     expect(bytesOf(cold)).toEqual(bytesOf(early));
+  });
+
+  test('is the same bytes again by a worker that has let its pictures go', async () => {
+    const channel = 'again';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    await tell(channel, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
+    const { fragments: count } = divisionOf(GRID, PROFILE);
+    await withWorker('w-again', async () => {
+      await place('w-again', taskOf(channel));
+      await resultOf(channel);
+      await place('w-again', taskOf(channel));
+      const both = await fragments(channel, 'v180', 2 * count);
+      const hashes = both.map(({ bytes }) => sha256(bytes));
+      expect(hashes.slice(count)).toEqual(hashes.slice(0, count));
+    });
   });
 
   test('beyond the end of its broadcast is dropped', async () => {

@@ -1,3 +1,8 @@
+/**
+ * Sound of separately made segments: clean where they join, in its place, silent where nothing came.
+ *
+ * @takes-seconds 30
+ */
 import { describe, expect, test } from '@jest/globals';
 import type { AudioFrame } from '#common/contracts/frame';
 import type { AudioRendition } from '#common/contracts/rendition';

@@ -132,7 +132,7 @@ const channelOf = ({ name }: TrackFeed): string =>
 export interface FeedRun {
   readonly pipeline: Pipeline;
   readonly clip: Clip;
-  /** Feeds wait here for their turn; judging does not. */
+  /** Feeds wait here for their turn; the end of the recording and judging do not. */
   readonly gate: FeedGate;
 }
 
@@ -142,8 +142,9 @@ export async function recordFeed(
   { pipeline, clip, gate }: FeedRun,
 ): Promise<() => Promise<TrackOutcome>> {
   const untilMs = feed.seconds * 1000;
-  const { hls, fps, sender } = await gate.run(() =>
+  const { hls, fps, sender } = await gate.run((leave) =>
     recordClip(pipeline, clip, {
+      onSent: leave,
       channel: channelOf(feed),
       ladder: { ...SMALL_LADDER, video: SMALL_LADDER.video.slice(-1) },
       reconnectSeconds: RECONNECT_SECONDS,

@@ -11,15 +11,16 @@ import {
 import { redisKeys } from '#common/contracts/names';
 import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
 import { PipelineError, toPipelineError } from '#common/errors';
-import { gridOf } from '#common/grid';
+import { firstFrame, gridOf } from '#common/grid';
 import { readJson } from '#common/json';
 import type { Logger } from '#common/logger';
 import type { StreamFollower } from '#common/stream-follower';
-import { least, type SegmentNumber } from '#common/time';
+import { encodedSamplesOf } from '#common/sound-grid';
+import { frameIndex, type FrameIndex, type SegmentNumber } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
-import { placedPicture, type Decoded, type PictureSource } from './picture-line.ts';
+import { firstNeeded, openingOf, type Decoded, type PictureSource } from './picture-line.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SegmentSoundRun } from './segment-sound.ts';
 import { SessionFeed } from './session-feed.ts';
@@ -36,8 +37,8 @@ export interface ChannelWorkDeps {
   readonly slate: (size: FrameSize) => Promise<Buffer>;
 }
 
-/** Entries kept for tasks that are yet to come: some ten seconds of them. */
-const MOST_KEPT = 1_000;
+/** Entries kept for tasks that are yet to come: between ten and twenty seconds of them. */
+const MOST_KEPT = 2_000;
 
 interface Kept {
   readonly id: string;
@@ -46,9 +47,17 @@ interface Kept {
 
 interface Run {
   readonly n: SegmentNumber;
+  /** Its first place. */
+  readonly first: FrameIndex;
+  /** Where each session's frames come from for it. */
+  readonly feeds: Map<string, SessionFeed>;
   readonly pictures: SegmentPicturesRun | undefined;
   readonly sounds: readonly SegmentSoundRun[];
   readonly stop: (error: PipelineError) => void;
+  /** Id of the last entry that it was told. */
+  told: string;
+  /** How far it was told of each kind, without a gap. */
+  readonly toldTo: Record<'pictures' | 'sound', number>;
 }
 
 /** Whether an id of a stream comes after another. */
@@ -68,35 +77,32 @@ export class ChannelWork {
   readonly #deps: ChannelWorkDeps;
   readonly #channel: string;
   readonly #size: FrameSize;
-  readonly #sessions = new Map<string, SessionFeed>();
+  /** By session, the newest last: one is decoded again for who needs what another has let go. */
+  readonly #feeds = new Map<string, SessionFeed[]>();
   readonly #runs = new Set<Run>();
-  readonly #stopFollowing: () => void;
+  readonly #broadcast: SegmentNumber;
+  /** The entries told after {@link #knownAfter}, in order. */
   #kept: Kept[] = [];
+  #knownAfter: string;
+  #stopFollowing: () => void;
   #slate: Decoded<Buffer> = { state: 'coming' };
 
   /** @param first the first of its tasks, from which on the leader's word is followed */
   constructor(first: EarlyTask, size: FrameSize, deps: ChannelWorkDeps) {
     this.#deps = deps;
     this.#channel = first.channel;
+    this.#broadcast = first.broadcast;
     this.#size = size;
-    this.#stopFollowing = deps.follower.follow(
-      redisKeys.shown(first.channel),
-      first.after,
-      (entries) => {
-        for (const { id, fields } of entries) {
-          this.#take(id, fields[1]?.toString('utf8') ?? '');
-        }
-      },
-    );
+    this.#knownAfter = first.after;
+    this.#stopFollowing = this.#follow(first.after);
     deps.slate(size).then(
       (picture) => {
         this.#slate = { state: 'here', picture };
         this.#advance();
       },
       (error: unknown) => {
+        // A segment that needs it stands still here, and is made elsewhere.
         deps.logger.error({ error: toPipelineError(error) }, 'no slate');
-        this.#slate = { state: 'lost' };
-        this.#advance();
       },
     );
   }
@@ -116,20 +122,32 @@ export class ChannelWork {
   ): Promise<Buffer | undefined> {
     const grid = gridOf(task.fps);
     const { profile, n } = task;
+    const first = firstFrame(grid, n);
+    if (isAfter(this.#knownAfter, task.after)) {
+      // It takes over a segment from another worker: what is told of that came before anything that is known here.
+      this.#stopFollowing();
+      this.#kept = [];
+      this.#knownAfter = task.after;
+      this.#stopFollowing = this.#follow(task.after);
+    }
+    const told = this.#kept.filter(({ id }) => isAfter(id, task.after));
+    const opening = openingOf(
+      task,
+      first,
+      told.map(({ entry }) => entry),
+    );
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#deps.signal]);
     const { encoder } = this.#deps;
     const renditions = task.renditions.filter(isVideo);
-    if (task.decode !== null) {
-      this.#follow(task.decode);
-    }
+    const feeds = new Map<string, SessionFeed>();
     const pictures =
       renditions.length === 0
         ? undefined
         : new SegmentPicturesRun(
             { grid, profile, n, renditions, size: this.#size },
-            placedPicture(task.opening, task.decode),
-            { encoder, signal, find: (source) => this.#find(source), onFragment },
+            opening.picture,
+            { encoder, signal, find: (source) => this.#find(feeds, source), onFragment },
           );
     const sounds = task.renditions.filter(isAudio).map(
       (rendition) =>
@@ -138,24 +156,35 @@ export class ChannelWork {
           {
             encoder,
             signal,
-            frameOf: (session, origin, k) => this.#sessions.get(session)?.sound(origin, k),
+            frameOf: (session, origin, k) => feeds.get(session)?.sound(origin, k),
             onFragment,
           },
         ),
     );
     const run: Run = {
       n,
+      first,
+      feeds,
       pictures,
       sounds,
-      stop: () => {
-        stop.abort();
+      stop: (error) => {
+        stop.abort(error);
+      },
+      told: task.after,
+      toldTo: {
+        pictures: first,
+        // What is heard before a broadcast is nobody's to tell.
+        sound: n === task.broadcast ? Number.POSITIVE_INFINITY : encodedSamplesOf(grid, n).from,
       },
     };
+    if (opening.decode !== null) {
+      this.#feed(run, opening.decode, opening.picture.place);
+    }
     this.#runs.add(run);
     try {
-      for (const { id, entry } of this.#kept) {
-        if (isAfter(id, task.after)) {
-          this.#tell(run, entry);
+      for (const { id, entry } of told) {
+        if (entry.t !== 'pictures' || entry.to > opening.picture.place) {
+          this.#tell(run, id, entry);
         }
       }
       const [preview] = await Promise.all([
@@ -163,10 +192,14 @@ export class ChannelWork {
         ...sounds.map((sound) => sound.finished()),
       ]);
       return preview;
+    } catch (error) {
+      stop.signal.throwIfAborted();
+      throw error;
     } finally {
       stop.abort();
       this.#runs.delete(run);
       this.#forget();
+      this.#closeUnused();
       await Promise.all([pictures?.ended(), ...sounds.map((sound) => sound.ended())]);
     }
   }
@@ -174,9 +207,17 @@ export class ChannelWork {
   /** Nothing more is made of this channel here. */
   async close(): Promise<void> {
     this.#stopFollowing();
-    const sessions = [...this.#sessions.values()];
-    this.#sessions.clear();
-    await Promise.all(sessions.map((session) => session.close()));
+    const feeds = [...this.#feeds.values()].flat();
+    this.#feeds.clear();
+    await Promise.all(feeds.map((feed) => feed.close()));
+  }
+
+  #follow(after: string): () => void {
+    return this.#deps.follower.follow(redisKeys.shown(this.#channel), after, (entries) => {
+      for (const { id, fields } of entries) {
+        this.#take(id, fields[1]?.toString('utf8') ?? '');
+      }
+    });
   }
 
   #take(id: string, text: string): void {
@@ -185,26 +226,46 @@ export class ChannelWork {
       this.#deps.logger.error({ id }, 'entry of what is shown is none of ours, skipped');
       return;
     }
+    if (entry.broadcast !== this.#broadcast) {
+      return;
+    }
     this.#kept.push({ id, entry });
     if (this.#kept.length > MOST_KEPT) {
-      this.#kept = this.#kept.slice(-MOST_KEPT / 2);
-    }
-    if (entry.t === 'pictures' && entry.decode !== null) {
-      this.#follow(entry.decode);
+      const gone = this.#kept.splice(0, MOST_KEPT / 2);
+      this.#knownAfter = gone.at(-1)?.id ?? this.#knownAfter;
     }
     for (const run of [...this.#runs]) {
-      this.#tell(run, entry);
+      this.#tell(run, id, entry);
     }
   }
 
-  #tell(run: Run, entry: ShownEntry): void {
+  #tell(run: Run, id: string, entry: ShownEntry): void {
+    if (!isAfter(id, run.told)) {
+      return;
+    }
+    run.told = id;
+    if (entry.t !== 'end') {
+      if (entry.from > run.toldTo[entry.t]) {
+        run.stop(new PipelineError('INPUT_MISSING', `${entry.t}: not told what is before this`));
+        return;
+      }
+      const known = run.toldTo[entry.t];
+      run.toldTo[entry.t] = Number.isFinite(known) ? Math.max(known, entry.to) : entry.to;
+    }
     switch (entry.t) {
-      case 'pictures':
+      case 'pictures': {
+        const place = firstNeeded(entry, run.first);
+        if (entry.decode !== null && place !== undefined) {
+          this.#feed(run, entry.decode, place);
+        }
         run.pictures?.tell(entry);
         break;
+      }
       case 'sound':
         for (const { session, fromSeq } of entry.spans) {
-          this.#follow({ session, fromSeq });
+          if (!run.feeds.has(session)) {
+            this.#feed(run, { session, fromSeq }, Number.POSITIVE_INFINITY);
+          }
         }
         for (const sound of run.sounds) {
           sound.tell(entry);
@@ -217,29 +278,43 @@ export class ChannelWork {
     }
   }
 
-  #follow({ session, fromSeq }: Pick<DecodeFrom, 'session' | 'fromSeq'>): void {
-    if (!this.#sessions.has(session)) {
-      this.#sessions.set(
-        session,
-        new SessionFeed(this.#channel, session, fromSeq, {
-          follower: this.#deps.hotFollower,
-          logger: this.#deps.logger,
-          encoder: this.#deps.encoder,
-          size: this.#size,
-          signal: this.#deps.signal,
-          onChange: () => {
-            this.#advance();
-          },
-        }),
-      );
+  /**
+   * Where a run has a session's frames from: as before, or from what is decoded already, if that has all that is needed from
+   * a start point on, to be shown from a place on; else decoded for it.
+   */
+  #feed(
+    run: Run,
+    { session, fromSeq }: Pick<DecodeFrom, 'session' | 'fromSeq'>,
+    place: number,
+  ): void {
+    if (run.feeds.get(session)?.covers(fromSeq, place) === true) {
+      return;
     }
+    const known = this.#feeds.get(session) ?? [];
+    const usable = known.findLast((feed) => feed.covers(fromSeq, place));
+    if (usable !== undefined) {
+      run.feeds.set(session, usable);
+      return;
+    }
+    const feed = new SessionFeed(this.#channel, session, fromSeq, {
+      follower: this.#deps.hotFollower,
+      logger: this.#deps.logger,
+      encoder: this.#deps.encoder,
+      size: this.#size,
+      signal: this.#deps.signal,
+      onChange: () => {
+        this.#advance();
+      },
+    });
+    run.feeds.set(session, feed);
+    this.#feeds.set(session, [...known, feed]);
   }
 
-  #find(source: PictureSource): Decoded<Buffer> {
+  #find(feeds: ReadonlyMap<string, SessionFeed>, source: PictureSource): Decoded<Buffer> {
     if (source.kind === 'slate') {
       return this.#slate;
     }
-    return this.#sessions.get(source.session)?.pictures.find(source.seq) ?? { state: 'coming' };
+    return feeds.get(source.session)?.pictures.find(source.seq) ?? { state: 'coming' };
   }
 
   #advance(): void {
@@ -254,10 +329,30 @@ export class ChannelWork {
 
   /** Pictures that no segment under way wants are let go. */
   #forget(): void {
-    const wanted = [...this.#runs].flatMap(({ pictures }) => pictures?.wantedFrom ?? []);
-    if (wanted.length > 0) {
-      for (const session of this.#sessions.values()) {
-        session.pictures.forgetBefore(least(...wanted));
+    for (const feed of [...this.#feeds.values()].flat()) {
+      const wanted = [...this.#runs]
+        .filter(({ feeds }) => [...feeds.values()].includes(feed))
+        .flatMap(({ pictures }) => pictures?.wantedFrom ?? []);
+      if (wanted.length > 0) {
+        feed.pictures.forgetBefore(frameIndex(Math.min(...wanted)));
+      }
+    }
+  }
+
+  /** What no segment under way is made from goes, but for the newest: the next segment goes on with it. */
+  #closeUnused(): void {
+    const newest = [...this.#feeds.values()].at(-1)?.at(-1);
+    for (const [session, feeds] of this.#feeds) {
+      const isUsed = (feed: SessionFeed): boolean =>
+        feed === newest || [...this.#runs].some((run) => [...run.feeds.values()].includes(feed));
+      const kept = feeds.filter((feed) => isUsed(feed));
+      for (const feed of feeds.filter((one) => !kept.includes(one))) {
+        void feed.close();
+      }
+      if (kept.length > 0) {
+        this.#feeds.set(session, kept);
+      } else {
+        this.#feeds.delete(session);
       }
     }
   }

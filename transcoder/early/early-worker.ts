@@ -31,6 +31,10 @@ const KEPT_SEGMENTS = 8;
 /** Entries of a channel's progress: the leader reads them as they come. */
 const KEPT_PROGRESS = 128;
 const PROGRESS_SECONDS = 60;
+/** Real milliseconds from one sign of life to the next. */
+const PULSE_MS = 100;
+/** Signs of life kept: leaders read them as they come. */
+const KEPT_PULSES = 256;
 /** A channel without a task for so long, real milliseconds, is not followed any more. */
 const IDLE_MS = 10_000;
 
@@ -78,7 +82,7 @@ export function startEarlyWorker(
     logger,
   });
   const channels = new Map<string, Worked>();
-  const running = new Set<Promise<void>>();
+  const running = new Map<string, Promise<void>>();
 
   const workOf = (task: EarlyTask): Worked => {
     const size = frameSizeOf(task.renditions);
@@ -119,9 +123,9 @@ export function startEarlyWorker(
 
   const tellProgress = async (
     { channel, broadcast, n }: EarlyTask,
-    parts: number,
+    how: Pick<EarlyProgress, 'parts' | 'hasFailed'>,
   ): Promise<void> => {
-    const progress: EarlyProgress = { broadcast, n, parts, worker: context.id };
+    const progress: EarlyProgress = { broadcast, n, worker: context.id, ...how };
     const key = redisKeys.earlyProgress(channel);
     const pipeline = redis.pipeline();
     pipeline.xadd(key, 'MAXLEN', '~', KEPT_PROGRESS, '*', 'e', JSON.stringify(progress));
@@ -148,7 +152,7 @@ export function startEarlyWorker(
           execute(pipeline)
             .then(() => {
               const parts = handedOut.add(k);
-              return parts === undefined ? undefined : tellProgress(task, parts);
+              return parts === undefined ? undefined : tellProgress(task, { parts });
             })
             .catch((error: unknown) => {
               logger.warn({ channel, n, k, error }, 'fragment not handed out');
@@ -184,7 +188,13 @@ export function startEarlyWorker(
     if (clock.now() > task.deadline) {
       return;
     }
-    const log = logger.child({ channel: task.channel, n: task.n });
+    const { channel, broadcast, n, renditions } = task;
+    // A new leader does not know what the one before has placed.
+    const key = JSON.stringify([channel, broadcast, n, renditions.map(({ id }) => id)]);
+    if (running.has(key)) {
+      return;
+    }
+    const log = logger.child({ channel, n });
     const run = make(task)
       .catch((error: unknown) => {
         const { code, message } = toPipelineError(error);
@@ -192,12 +202,32 @@ export function startEarlyWorker(
         if (!closing.signal.aborted) {
           log.warn({ code, reason: message }, 'early task failed');
         }
+        return code === 'ABORTED' ? undefined : tellProgress(task, { parts: 0, hasFailed: true });
+      })
+      .catch((error: unknown) => {
+        log.warn({ error }, 'failure not told');
       })
       .finally(() => {
-        running.delete(run);
+        running.delete(key);
       });
-    running.add(run);
+    running.set(key, run);
   };
+
+  let isPulsing = false;
+  const pulse = setInterval(() => {
+    if (channels.size > 0 && !isPulsing) {
+      isPulsing = true;
+      redis
+        .xadd(redisKeys.workerPulses, 'MAXLEN', '~', KEPT_PULSES, '*', 'w', context.id)
+        .catch((error: unknown) => {
+          logger.debug({ error }, 'no sign of life given');
+        })
+        .finally(() => {
+          isPulsing = false;
+        });
+    }
+  }, PULSE_MS / clock.rate);
+  pulse.unref();
 
   // What was placed with an earlier life of this worker has been placed elsewhere since.
   const stopFollowing = orders.follow(redisKeys.earlyTasks(context.id), '0', (entries) => {
@@ -209,12 +239,13 @@ export function startEarlyWorker(
   return {
     close: async () => {
       stopFollowing();
+      clearInterval(pulse);
       closing.abort();
       for (const { idle } of channels.values()) {
         clearTimeout(idle);
       }
       await Promise.all([...channels.values()].map(({ work }) => work.close()));
-      await Promise.all(running);
+      await Promise.all(running.values());
       await orders.close();
       await frames.close();
     },

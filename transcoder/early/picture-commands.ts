@@ -58,10 +58,27 @@ export interface EncodeCommand {
   readonly input: number;
   /** Descriptors, by rendition id. */
   readonly outputs: ReadonlyMap<string, number>;
-  readonly preview: number;
+  /** Undefined where it makes none. */
+  readonly preview: number | undefined;
+}
+
+/**
+ * Which renditions are made by one process: ffmpeg 5 encodes one after another, and all of them would take longer for a frame
+ * than it lasts. The largest costs about as much as all others.
+ */
+export function encoderGroups(
+  renditions: readonly VideoRendition[],
+): readonly (readonly VideoRendition[])[] {
+  const sorted = renditions.toSorted((a, b) => b.height - a.height);
+  return [sorted.slice(0, 1), sorted.slice(1)].filter((group) => group.length > 0);
 }
 
 const FIRST_OUTPUT = 3;
+
+const PREVIEW_OPTIONS = [
+  ...['-map', PREVIEW_PAD, '-fps_mode', 'passthrough', '-frames:v', '1'],
+  ...['-c:v', 'mjpeg', '-threads', '1', '-q:v', '6', '-f', 'image2pipe'],
+];
 
 function x264Parameters(grid: Grid): string {
   const pairs: Readonly<Record<string, string | number>> = {
@@ -101,24 +118,31 @@ function renditionOptions(grid: Grid, rendition: VideoRendition): string[] {
   ];
 }
 
-/** Encodes the raw frames of one segment. */
+/**
+ * Encodes the raw frames of one segment.
+ * @param sorted the largest first
+ * @param hasPreview whether a JPEG of the first frame is made too
+ */
 export function encodeCommand(
   grid: Grid,
   size: FrameSize,
-  renditions: readonly VideoRendition[],
-  arch: string,
+  sorted: readonly VideoRendition[],
+  { arch, hasPreview }: { readonly arch: string; readonly hasPreview: boolean },
 ): EncodeCommand {
-  const sorted = renditions.toSorted((a, b) => b.height - a.height);
   const outputs = new Map(sorted.map(({ id }, i) => [id, FIRST_OUTPUT + i]));
-  const preview = FIRST_OUTPUT + sorted.length;
+  const preview = hasPreview ? FIRST_OUTPUT + sorted.length : undefined;
   const labels =
     'setsar=1,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709';
   const graph = sorted.map((rendition, i) => {
     const { width, height } = rendition;
     const isAsGiven = width === size.width && height === size.height;
     const scaled = isAsGiven ? 'null' : `scale=w=${width}:h=${height}:${SCALER_FLAGS}`;
-    const next = i === sorted.length - 1 ? '[small]' : `[next${i}]`;
-    return `${i === 0 ? '[0:v:0]' : `[next${i - 1}]`}${scaled},${labels},split=2${videoPad(rendition)}${next}`;
+    const isLast = i === sorted.length - 1;
+    const pads = `${videoPad(rendition)}${isLast ? '[small]' : `[next${i}]`}`;
+    const taken = i === 0 ? '[0:v:0]' : `[next${i - 1}]`;
+    return isLast && !hasPreview
+      ? `${taken}${scaled},${labels}${videoPad(rendition)}`
+      : `${taken}${scaled},${labels},split=2${pads}`;
   });
   const small = `[small]trim=end_frame=1,scale=w=${PREVIEW_WIDTH}:h=-2:out_range=pc,format=yuvj420p${PREVIEW_PAD}`;
   const args = composeArguments({
@@ -134,19 +158,13 @@ export function encodeCommand(
         ],
       },
     ],
-    graphs: [[...graph, small].join(';')],
+    graphs: [[...graph, ...(hasPreview ? [small] : [])].join(';')],
     outputs: [
       ...sorted.map((rendition) => ({
         target: `pipe:${outputs.get(rendition.id) ?? -1}`,
         options: renditionOptions(grid, rendition),
       })),
-      {
-        target: `pipe:${preview}`,
-        options: [
-          ...['-map', PREVIEW_PAD, '-fps_mode', 'passthrough', '-frames:v', '1'],
-          ...['-c:v', 'mjpeg', '-threads', '1', '-q:v', '6', '-f', 'image2pipe'],
-        ],
-      },
+      ...(preview === undefined ? [] : [{ target: `pipe:${preview}`, options: PREVIEW_OPTIONS }]),
     ],
   });
   return { args, input: 0, outputs, preview };

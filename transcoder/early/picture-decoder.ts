@@ -80,6 +80,7 @@ export class PictureDecoder {
     onPicture: (seq: number, picture: Buffer) => void,
   ): PictureDecoder {
     const ffmpeg = startFfmpeg({
+      isOnTime: true,
       program,
       args: decodeArguments(source, size, arch),
       inputs: [DECODER_PIPES.input],

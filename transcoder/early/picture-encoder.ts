@@ -1,6 +1,6 @@
 /**
- * The pictures of one segment encoded as its frames come, all renditions in one process, out as fragments. It is started
- * before the segment begins; the bytes depend on the frames alone, not on when they come.
+ * The pictures of one segment encoded as its frames come, out as fragments. It is started before the segment begins; the
+ * bytes depend on the frames alone, not on when they come.
  */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -15,7 +15,7 @@ import { FlvPackets, type FlvPacket } from '../ffmpeg/flv-packets.ts';
 import { startFfmpeg, type FfmpegProcess } from '../ffmpeg/process.ts';
 import type { Encoder } from '../transcode.ts';
 import { FragmentWriter, type MadeFragment } from './fragment-writer.ts';
-import { encodeCommand, type EncodeCommand, type FrameSize } from './picture-commands.ts';
+import { encodeCommand, encoderGroups, type FrameSize } from './picture-commands.ts';
 
 /** A fragment of a rendition, and the init segment that it belongs to. */
 export interface RenditionFragment extends MadeFragment {
@@ -34,22 +34,13 @@ export interface SegmentPictures {
 
 /** See the head of this file. */
 export class PictureEncoder {
-  readonly #ffmpeg: FfmpegProcess;
-  readonly #input: Writable;
-  readonly #outputs: readonly RenditionOutput[];
-  readonly #preview: Buffer[] = [];
+  readonly #processes: readonly EncoderProcess[];
+  readonly #done: Promise<unknown>;
 
-  private constructor(
-    ffmpeg: FfmpegProcess,
-    command: EncodeCommand,
-    outputs: readonly RenditionOutput[],
-  ) {
-    this.#ffmpeg = ffmpeg;
-    this.#input = ffmpeg.input(command.input);
-    this.#outputs = outputs;
-    ffmpeg.output(command.preview).on('data', (piece: Buffer) => {
-      this.#preview.push(piece);
-    });
+  private constructor(processes: readonly EncoderProcess[]) {
+    this.#processes = processes;
+    this.#done = Promise.all(processes.map(({ done }) => done));
+    this.#done.catch(() => undefined);
   }
 
   /**
@@ -62,42 +53,18 @@ export class PictureEncoder {
     signal: AbortSignal,
     onFragment: (fragment: RenditionFragment) => void,
   ): PictureEncoder {
-    const { grid, size, renditions } = segment;
-    const { program, arch, limits } = encoder;
-    const command = encodeCommand(grid, size, renditions, arch);
-    const ffmpeg = startFfmpeg({
-      program,
-      args: command.args,
-      inputs: [command.input],
-      outputs: [...command.outputs.values(), command.preview],
-      limits,
-      signal,
-    });
-    const outputs = renditions.map((rendition) => {
-      const output = new RenditionOutput(segment, rendition, onFragment);
-      ffmpeg.output(command.outputs.get(rendition.id) ?? -1).on('data', (piece: Buffer) => {
-        try {
-          output.take(piece);
-        } catch (error) {
-          ffmpeg.stop(
-            error instanceof PipelineError
-              ? error
-              : new PipelineError('ENCODER_FAILED', `${rendition.id}: unreadable`, {
-                  cause: error,
-                }),
-          );
-        }
-      });
-      return output;
-    });
-    return new PictureEncoder(ffmpeg, command, outputs);
+    const groups = encoderGroups(segment.renditions);
+    return new PictureEncoder(
+      groups.map((renditions, i) => {
+        const own = { ...segment, renditions };
+        return new EncoderProcess(own, encoder, { signal, onFragment, hasPreview: i === 0 });
+      }),
+    );
   }
 
   /** Gives it the next frame; resolves when it may be given another. The frame must not change afterwards. */
   async write(frame: Buffer): Promise<void> {
-    if (!this.#input.write(frame) && !this.#input.destroyed) {
-      await Promise.race([once(this.#input, 'drain'), this.#ffmpeg.done.catch(() => undefined)]);
-    }
+    await Promise.all(this.#processes.map((process) => process.write(frame)));
   }
 
   /**
@@ -105,6 +72,77 @@ export class PictureEncoder {
    * @returns JPEG of the first picture
    * @throws PipelineError `ENCODER_FAILED` unless every rendition has all its fragments
    */
+  async finish(): Promise<Buffer> {
+    const previews = await Promise.all(this.#processes.map((process) => process.finish()));
+    return Buffer.concat(previews);
+  }
+
+  /** Rejects when it ends before its time; resolves with its end. */
+  async done(): Promise<void> {
+    await this.#done;
+  }
+
+  /** Resolves when its processes have ended, well or not. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#processes.map(({ done }) => done));
+  }
+}
+
+interface ProcessOptions {
+  readonly signal: AbortSignal;
+  readonly onFragment: (fragment: RenditionFragment) => void;
+  readonly hasPreview: boolean;
+}
+
+/** One ffmpeg that encodes some of the renditions. */
+class EncoderProcess {
+  readonly #ffmpeg: FfmpegProcess;
+  readonly #input: Writable;
+  readonly #outputs: readonly RenditionOutput[];
+  readonly #preview: Buffer[] = [];
+
+  /** @throws PipelineError `ABORTED` */
+  constructor(
+    segment: SegmentPictures,
+    { program, arch, limits }: Encoder,
+    { signal, onFragment, hasPreview }: ProcessOptions,
+  ) {
+    const { grid, size, renditions } = segment;
+    const command = encodeCommand(grid, size, renditions, { arch, hasPreview });
+    this.#ffmpeg = startFfmpeg({
+      isOnTime: true,
+      program,
+      args: command.args,
+      inputs: [command.input],
+      outputs: [
+        ...command.outputs.values(),
+        ...(command.preview === undefined ? [] : [command.preview]),
+      ],
+      limits,
+      signal,
+    });
+    this.#input = this.#ffmpeg.input(command.input);
+    this.#outputs = renditions.map((rendition) => {
+      const output = new RenditionOutput(segment, rendition, onFragment);
+      const descriptor = command.outputs.get(rendition.id) ?? -1;
+      this.#ffmpeg.output(descriptor).on('data', (piece: Buffer) => {
+        this.#take(output, rendition, piece);
+      });
+      return output;
+    });
+    if (command.preview !== undefined) {
+      this.#ffmpeg.output(command.preview).on('data', (piece: Buffer) => {
+        this.#preview.push(piece);
+      });
+    }
+  }
+
+  async write(frame: Buffer): Promise<void> {
+    if (!this.#input.write(frame) && !this.#input.destroyed) {
+      await Promise.race([once(this.#input, 'drain'), this.#ffmpeg.done.catch(() => undefined)]);
+    }
+  }
+
   async finish(): Promise<Buffer> {
     this.#input.end();
     await this.#ffmpeg.done;
@@ -114,9 +152,20 @@ export class PictureEncoder {
     return Buffer.concat(this.#preview);
   }
 
-  /** Rejects when it ends before its time; resolves with its end. */
   get done(): Promise<void> {
     return this.#ffmpeg.done;
+  }
+
+  #take(output: RenditionOutput, { id }: VideoRendition, piece: Buffer): void {
+    try {
+      output.take(piece);
+    } catch (error) {
+      this.#ffmpeg.stop(
+        error instanceof PipelineError
+          ? error
+          : new PipelineError('ENCODER_FAILED', `${id}: unreadable`, { cause: error }),
+      );
+    }
   }
 }
 

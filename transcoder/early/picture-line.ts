@@ -2,7 +2,7 @@
  * What is shown in each place of one segment, as the leader tells it, and the pictures for it, as they are decoded: in what
  * order whatever comes, the frames of the segment come out one after another. Pure.
  */
-import type { DecodeFrom, ShownEntry, ShownPicture } from '#common/contracts/early-task';
+import type { DecodeFrom, EarlyTask, ShownEntry, ShownPicture } from '#common/contracts/early-task';
 import { frameIndex, greatest, least, type FrameIndex } from '#common/time';
 
 /** A picture that may be shown: of a session's frame, or the slate. */
@@ -21,6 +21,38 @@ export function placedPicture(shown: ShownPicture, decode: DecodeFrom | null): P
     : { kind: 'slate', place };
 }
 
+type PictureEntry = Extract<ShownEntry, { t: 'pictures' }>;
+
+/** Of the pictures that an entry shows, the first that a segment needs: the last to go up before it is what it opens with. */
+export function firstNeeded({ shown }: PictureEntry, first: FrameIndex): FrameIndex | undefined {
+  return (shown.findLast(({ place }) => place <= first) ?? shown[0])?.place;
+}
+
+/** What a segment begins with. */
+export interface Opening {
+  readonly picture: PlacedPicture;
+  readonly decode: DecodeFrom | null;
+}
+
+/**
+ * What a segment opens with, by a task and by what was told since the task was written.
+ * @param first the segment's first place
+ */
+export function openingOf(
+  { opening, decode }: Pick<EarlyTask, 'opening' | 'decode'>,
+  first: FrameIndex,
+  told: readonly ShownEntry[],
+): Opening {
+  for (const entry of told.toReversed()) {
+    const last =
+      entry.t === 'pictures' ? entry.shown.findLast(({ place }) => place <= first) : undefined;
+    if (entry.t === 'pictures' && last !== undefined) {
+      return { picture: placedPicture(last, entry.decode), decode: entry.decode };
+    }
+  }
+  return { picture: placedPicture(opening, decode), decode };
+}
+
 /** What has become of a picture so far. */
 export type Decoded<Picture> =
   | { readonly state: 'here'; readonly picture: Picture }
@@ -34,12 +66,14 @@ export class PictureLine<Picture> {
   readonly #end: FrameIndex;
   readonly #find: (source: PictureSource) => Decoded<Picture>;
   /** What goes up at which place of the segment, told so far. */
-  readonly #shown = new Map<FrameIndex, PictureSource>();
+  readonly #shown = new Map<FrameIndex, PlacedPicture>();
   /** The last to go up before the segment. */
   #opening: PlacedPicture;
   #closed: FrameIndex;
   #next: FrameIndex;
+  /** On show, and since which place. */
   #current: Picture | undefined;
+  #since: FrameIndex;
 
   /**
    * @param first the segment's first place
@@ -56,6 +90,7 @@ export class PictureLine<Picture> {
     this.#end = frameIndex(first + frames);
     this.#closed = first;
     this.#opening = opening;
+    this.#since = opening.place;
     this.#find = find;
   }
 
@@ -69,13 +104,13 @@ export class PictureLine<Picture> {
     return this.#next >= this.#end;
   }
 
-  /** Pictures of places before this one are not wanted here any more. */
+  /** Pictures of places before this one are not wanted here any more: what is on show may be what the next segment opens with. */
   get wantedFrom(): FrameIndex {
-    return this.#current === undefined ? least(this.#opening.place, this.#next) : this.#next;
+    return least(this.#current === undefined ? this.#opening.place : this.#since, this.#next);
   }
 
   /** Takes an entry about pictures. */
-  tell({ to, decode, shown }: Extract<ShownEntry, { t: 'pictures' }>): void {
+  tell({ to, decode, shown }: PictureEntry): void {
     for (const picture of shown.map((item) => placedPicture(item, decode))) {
       if (picture.place < this.#end && picture.place >= this.#next) {
         this.#shown.set(picture.place, picture);
@@ -97,7 +132,10 @@ export class PictureLine<Picture> {
         if (decoded.state === 'coming') {
           break;
         }
-        this.#current = decoded.state === 'here' ? decoded.picture : this.#current;
+        if (decoded.state === 'here') {
+          this.#current = decoded.picture;
+          this.#since = goesUp.place;
+        }
       }
       if (this.#current === undefined) {
         break;

@@ -64,7 +64,7 @@ export class SegmentPicturesRun {
    * @throws PipelineError as an encoder that failed does
    */
   async finished(): Promise<Buffer> {
-    const early = this.#encoder.done.then(
+    const early = this.#encoder.done().then(
       () => {
         throw new PipelineError('ENCODER_FAILED', 'the encoder ended before its input');
       },
@@ -78,9 +78,9 @@ export class SegmentPicturesRun {
     return this.#encoder.finish();
   }
 
-  /** Resolves when its process has ended, well or not. */
-  async ended(): Promise<void> {
-    await Promise.allSettled([this.#encoder.done]);
+  /** Resolves when its processes have ended, well or not. */
+  ended(): Promise<void> {
+    return this.#encoder.ended();
   }
 
   async #pump(): Promise<void> {

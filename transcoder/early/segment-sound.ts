@@ -92,6 +92,7 @@ export class SegmentSoundRun {
       }),
     );
     this.#ffmpeg = startFfmpeg({
+      isOnTime: true,
       program,
       args: encodeSoundArguments(rendition, arch),
       inputs: [SOUND_PIPES.input],

@@ -26,11 +26,13 @@ export class SessionFeed {
   readonly #pictures: SessionPictures;
   readonly #sound = new Map<string, AudioFrame>();
   readonly #deps: SessionFeedDeps;
+  readonly #fromSeq: number;
   readonly #stopFollowing: () => void;
 
   /** @param fromSeq the start point that decoding begins with, or before it */
   constructor(channel: string, session: string, fromSeq: number, deps: SessionFeedDeps) {
     this.#deps = deps;
+    this.#fromSeq = fromSeq;
     this.#pictures = new SessionPictures(deps);
     this.#stopFollowing = deps.follower.follow(
       redisKeys.hotFrames(channel, session),
@@ -42,6 +44,11 @@ export class SessionFeed {
         deps.onChange();
       },
     );
+  }
+
+  /** Whether it has all from a start point on that is shown from a place on. */
+  covers(fromSeq: number, place: number): boolean {
+    return this.#fromSeq <= fromSeq && this.#pictures.floor <= place;
   }
 
   /** Its decoded pictures. */

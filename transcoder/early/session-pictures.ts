@@ -80,6 +80,11 @@ export class SessionPictures {
     return { state: fed?.isSettled === true || this.#failure !== undefined ? 'lost' : 'coming' };
   }
 
+  /** Pictures of places before this one are not kept. */
+  get floor(): number {
+    return this.#floor;
+  }
+
   /** Pictures of places before this one are not asked for any more. */
   forgetBefore(index: FrameIndex): void {
     this.#floor = greatest(this.#floor, index);
@@ -156,9 +161,13 @@ export class SessionPictures {
     if (fed.index >= this.#floor) {
       fed.picture = picture;
       this.#kept += 1;
+    } else {
+      // Nobody asks for it: whoever does all the same must not take it for one that cannot be decoded.
+      this.#fed.delete(seq);
     }
     for (const earlier of this.#fed.values()) {
-      if (earlier.index <= fed.index) {
+      // A decoder before this one may still give out what it holds.
+      if (earlier.index <= fed.index && earlier.decoder === fed.decoder) {
         earlier.isSettled = true;
       }
     }

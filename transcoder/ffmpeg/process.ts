@@ -24,6 +24,8 @@ export interface ProcessRequest {
   /** Descriptors that it writes; 2 is kept for errors. */
   readonly outputs: readonly number[];
   readonly limits: ProcessLimits;
+  /** Viewers wait for each of its frames: it is not to stand back behind anybody. */
+  readonly isOnTime?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -80,7 +82,9 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
     ['-c', BOX, 'sh', String(limits.memoryMiB * 1024), request.program, ...request.args],
     { cwd: folder, env: ENVIRONMENT, stdio },
   );
-  lowerPriority(child);
+  if (request.isOnTime !== true) {
+    lowerPriority(child);
+  }
   let failure: PipelineError | undefined;
   const stop = (error: PipelineError): void => {
     failure ??= error;
@@ -139,7 +143,7 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
   };
 }
 
-/** An encoder must never slow the services beside it. */
+/** What makes a segment when it is over has seconds: it must never slow the services beside it. */
 function lowerPriority(child: ChildProcess): void {
   try {
     if (child.pid !== undefined) {

@@ -65,7 +65,7 @@ describe('early tasks', () => {
     const { sessions, air } = log.state;
     const up = sessions[0]?.video.find(({ index }) => index === (air?.closed.frame ?? 0) - 1);
     expect(task).toMatchObject({
-      opening: { kind: 'frame', place: (N + 1) * 60, seq: up?.seq },
+      opening: { kind: 'frame', place: up?.index, seq: up?.seq },
       decode: { session: 's1' },
       deadline: BEGIN + 4_000 + 1_500,
     });

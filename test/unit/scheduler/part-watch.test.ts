@@ -18,70 +18,157 @@ function tell(watch: PartWatch, parts: number, now: number): void {
   watch.told({ t: 'sound', broadcast: N, from: heard, to: heard, spans: [] }, at(now));
 }
 
+/** A watch of workers that are heard at all times, but for those that are said to have been heard last at some time. */
+function watching(lastHeard: Record<string, number> = {}): PartWatch {
+  return new PartWatch(grid, 'low', (worker) => lastHeard[worker] ?? Number.POSITIVE_INFINITY);
+}
+
 describe('parts on their way through workers', () => {
   test('are late half a part after workers were told all of them', () => {
-    const watch = new PartWatch(grid, 'low');
-    watch.placed(N, 'a');
+    const watch = watching();
+    watch.placed(N, 'a', at(-1_000));
     expect(watch.dueAt).toBe(Number.POSITIVE_INFINITY);
     tell(watch, 1, 1_000);
     expect(watch.dueAt).toBeCloseTo(1_166.7, 1);
     expect(watch.late(at(1_166))).toEqual([]);
-    expect(watch.late(at(1_167))).toEqual([N]);
+    expect(watch.late(at(1_167))).toEqual([{ n: N, isLost: false }]);
   });
 
   test('are not late while what they are made from has not come', () => {
-    const watch = new PartWatch(grid, 'low');
-    watch.placed(N, 'a');
+    const watch = watching();
+    watch.placed(N, 'a', at(-1_000));
     tell(watch, 1, 1_000);
-    watch.made(N, 1, 'a', at(1_300));
+    watch.made(N, 1, at(1_100));
     expect(watch.late(at(99_000))).toEqual([]);
     tell(watch, 2, 99_000);
-    expect(watch.late(at(99_200))).toEqual([N]);
+    expect(watch.late(at(99_200))).toEqual([{ n: N, isLost: false }]);
   });
 
-  test('take with them what else their worker has, and it is left out until it is heard again, or for a while', () => {
-    const watch = new PartWatch(grid, 'low');
-    watch.placed(N, 'a');
-    watch.placed(NEXT, 'a');
-    tell(watch, 1, 1_000);
-    expect(watch.late(at(1_200))).toEqual([N, NEXT]);
-    expect([...watch.silent(at(1_200))]).toEqual(['a']);
-    expect([...watch.silent(at(11_300))]).toEqual([]);
-    watch.made(N, 1, 'a', at(1_300));
-    expect([...watch.silent(at(1_300))]).toEqual([]);
+  test('are not late before a worker that was given them late can have caught up', () => {
+    const watch = watching();
+    tell(watch, 3, 1_000);
+    watch.placed(N, 'a', at(5_000));
+    expect(watch.late(at(6_199))).toEqual([]);
+    expect(watch.late(at(6_201))).toEqual([{ n: N, isLost: false }]);
   });
 
-  test('are not asked for a third time before the second worker can have caught up', () => {
-    const watch = new PartWatch(grid, 'low');
-    watch.placed(N, 'a');
-    tell(watch, 1, 1_000);
-    expect(watch.late(at(1_200))).toEqual([N]);
-    watch.placed(N, 'b');
-    tell(watch, 2, 1_300);
-    expect(watch.late(at(1_500))).toEqual([]);
-    watch.made(N, 2, 'b', at(1_300));
-    expect(watch.late(at(60_000))).toEqual([]);
+  test('are lost with a worker that is silent, and what else it has with them, before any is late', () => {
+    const heard = { a: 1_000 };
+    const watch = watching(heard);
+    watch.placed(N, 'a', at(0));
+    watch.placed(NEXT, 'a', at(0));
+    watch.placed(segmentNumber(N + 2), 'b', at(0));
+    expect(watch.dueAt).toBe(1_400);
+    expect(watch.late(at(1_399))).toEqual([]);
+    expect(watch.late(at(1_400))).toEqual([
+      { n: N, isLost: true },
+      { n: NEXT, isLost: true },
+    ]);
+    expect([...watch.silent(at(1_400))]).toEqual(['a']);
+    heard.a = 1_500;
+    expect([...watch.silent(at(1_500))]).toEqual([]);
+  });
+
+  test('are lost no more once another has them, and again if that one is silent too', () => {
+    const heard: Record<string, number> = { a: 1_000, b: 0 };
+    const watch = watching(heard);
+    watch.placed(N, 'a', at(0));
+    expect(watch.late(at(1_400))).toHaveLength(1);
+    watch.placed(N, 'b', at(1_410));
+    expect(watch.late(at(1_800))).toEqual([]);
+    expect(watch.dueAt).toBe(1_810);
+    expect(watch.late(at(1_810))).toEqual([{ n: N, isLost: true }]);
+    expect([...watch.silent(at(1_810))]).toEqual(['a', 'b']);
+  });
+
+  test('are asked for again soon, when there was no worker for them', () => {
+    const watch = watching({ a: 1_000 });
+    watch.placed(N, 'a', at(0));
+    expect(watch.late(at(1_400))).toHaveLength(1);
+    expect(watch.late(at(1_699))).toEqual([]);
+    expect(watch.dueAt).toBe(1_700);
+    expect(watch.late(at(1_700))).toHaveLength(1);
+  });
+
+  test('leave a silent worker out for a while only', () => {
+    const watch = watching({ a: 1_000 });
+    watch.placed(N, 'a', at(0));
+    watch.late(at(1_400));
+    watch.forgetUpTo(N);
+    expect(watch.silent(at(11_399)).size).toBe(1);
+    expect(watch.silent(at(11_400)).size).toBe(0);
+  });
+
+  test('are lost at once with a worker that could not make them', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(0));
+    watch.placed(NEXT, 'a', at(0));
+    watch.gaveUp(N, 'a');
+    expect([...watch.failed(N)]).toEqual(['a']);
+    expect(watch.late(at(10))).toEqual([{ n: N, isLost: true }]);
+    expect(watch.silent(at(10)).size).toBe(0);
+  });
+
+  test('are not given to worker after worker when all fail', () => {
+    const watch = watching();
+    for (const [i, worker] of ['a', 'b', 'a', 'b'].entries()) {
+      watch.placed(N, worker, at(i * 1_000));
+      watch.gaveUp(N, worker);
+      if (i < 3) {
+        expect(watch.late(at(i * 1_000 + 500))).toEqual([{ n: N, isLost: true }]);
+      }
+    }
+    expect(watch.late(at(9_000))).toEqual([]);
+    expect(watch.dueAt).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('are made twice for a few segments only: more work does not help workers that all are late', () => {
-    const watch = new PartWatch(grid, 'low');
-    const numbers = Array.from({ length: 9 }, (_, i) => segmentNumber(N + i));
+    const watch = watching();
+    const numbers = Array.from({ length: 20 }, (_, i) => segmentNumber(N + i));
     for (const n of numbers) {
-      watch.placed(n, 'a');
+      watch.placed(n, 'a', at(0));
+      watch.gaveUp(n, 'a');
     }
-    tell(watch, 1, 1_000);
-    expect(watch.late(at(1_200))).toEqual(numbers.slice(0, 4));
+    expect(watch.late(at(1_200)).map(({ n }) => n)).toEqual(numbers.slice(0, 12));
     expect(watch.late(at(3_000))).toEqual([]);
   });
 
   test('that were made, and segments that are made elsewhere, are never late', () => {
-    const watch = new PartWatch(grid, 'low');
-    watch.placed(N, 'a');
+    const watch = watching();
+    watch.placed(N, 'a', at(0));
     tell(watch, 6, 1_000);
-    watch.made(N, 6, 'a', at(1_300));
+    watch.made(N, 6, at(1_100));
     expect(watch.late(at(9_000))).toEqual([]);
-    watch.placed(NEXT, 'a');
+    watch.placed(NEXT, 'a', at(0));
     watch.forgetUpTo(NEXT);
     expect(watch.dueAt).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('a segment stands still', () => {
+  const slow = (): PartWatch => {
+    const watch = watching();
+    watch.placed(N, 'a', at(1_000));
+    watch.placed(NEXT, 'a', at(1_000));
+    return watch;
+  };
+
+  test('from the last part of any on, when nothing goes on', () => {
+    const watch = slow();
+    watch.made(N, 2, at(2_000));
+    expect(watch.standsStillSince(N)).toBe(2_000);
+    expect(watch.standsStillSince(NEXT)).toBe(2_000);
+  });
+
+  test('from its own last part on, when a later one goes on instead', () => {
+    const watch = slow();
+    watch.made(N, 1, at(2_000));
+    watch.made(NEXT, 1, at(5_000));
+    expect(watch.standsStillSince(N)).toBe(2_000);
+    expect(watch.standsStillSince(NEXT)).toBe(5_000);
+  });
+
+  test('for ever, when nobody has it', () => {
+    expect(slow().standsStillSince(segmentNumber(N - 1))).toBe(0);
   });
 });

@@ -38,6 +38,40 @@ describe('the gate for work in real time', () => {
     expect(gate.most).toBe(3);
   });
 
+  test('always lets so many in as it is told, whatever is idle', async () => {
+    const gate = new MachineGate(1, () => new Promise(() => undefined), 2);
+    const leave = await gate.enter();
+    await gate.enter();
+    const third = gate.enter();
+    await new Promise(setImmediate);
+    expect(gate.most).toBe(2);
+    leave();
+    await third;
+    expect(gate.most).toBe(2);
+  });
+
+  test('counts once who leaves before its work is done', async () => {
+    const gate = new MachineGate(1, () => new Promise(() => undefined));
+    const order: string[] = [];
+    let finish = (): void => undefined;
+    const first = gate.run(async (leave) => {
+      leave();
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      order.push('first is done');
+    });
+    const leaveSecond = await gate.enter();
+    const third = gate.enter().then(() => order.push('third is in'));
+    finish();
+    await first;
+    await new Promise(setImmediate);
+    expect(order).toEqual(['first is done']);
+    leaveSecond();
+    await third;
+    expect(gate.most).toBe(1);
+  });
+
   test('keeps who must be alone apart, however idle the machine is', async () => {
     const gate = new MachineGate(1, () => new Promise((resolve) => setImmediate(resolve, 2)));
     const order: string[] = [];

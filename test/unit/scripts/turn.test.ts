@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { skippedLines } from '../../../scripts/jest/want-reporter.mjs';
 import { skippedName } from '../../../scripts/jest/want.mjs';
-import { needOf } from '../../../scripts/jest/turn.mjs';
+import { needOf, secondsOf } from '../../../scripts/jest/turn.mjs';
 
 describe('a test file takes turns with others that need real time', () => {
   test('when it stands in a folder of whole pipelines', () => {
@@ -22,6 +22,13 @@ describe('a test file takes turns with others that need real time', () => {
   test('and not because a later comment mentions it', () => {
     const source = '/** Pure. */\nimport x from "y";\n/** @needs-real-time */\n';
     expect(needOf('/test/unit/ingest/a.test.ts', source)).toBe('nothing');
+  });
+});
+
+describe('a test file that takes long', () => {
+  test('says so in the comment that opens it, and others do not', () => {
+    expect(secondsOf('/**\n * Feeds.\n *\n * @takes-seconds 90\n */\n')).toBe(90);
+    expect(secondsOf('/** Pure. */\n/** @takes-seconds 90 */\n')).toBe(0);
   });
 });
 

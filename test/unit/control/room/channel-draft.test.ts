@@ -25,6 +25,7 @@ test('the form as it opens asks for what the API makes by itself', () => {
     id: 'final',
     name: 'final',
     fps: null,
+    profile: 'standard',
     ladder: DEFAULT_LADDER,
     fixedLadder: false,
     dvrSeconds: 7_200,
@@ -48,11 +49,11 @@ test('a channel comes out of the form as it went in', () => {
     ladder,
     dvrSeconds: 90,
     fixedLadder: true,
-    profile: 'standard' as const,
+    profile: 'low' as const,
     reconnectSeconds: 5,
     createdAt: '2026-01-01T00:00:00Z',
   };
-  const { profile: _profile, createdAt: _createdAt, ...settings } = channel;
+  const { createdAt: _createdAt, ...settings } = channel;
   expect(requestOf(draftOf(channel))).toEqual(settings);
 });
 

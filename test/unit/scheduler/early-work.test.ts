@@ -1,0 +1,204 @@
+import { expect, test } from '@jest/globals';
+import type { Clock } from '#common/clock';
+import type { EarlyProgress, EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import { gridOf } from '#common/grid';
+import type { Profile } from '#common/contracts/channel';
+import { createLogger } from '#common/logger';
+import { milliseconds, segmentNumber } from '#common/time';
+import { EarlyWork } from '../../../scheduler/leader/early-work.ts';
+import type { PlacingWishes } from '../../../scheduler/leader/early-tasks.ts';
+import { isOfSegment } from '../../../scheduler/plan/early.ts';
+import type { DecideSettings } from '../../../scheduler/plan/decide.ts';
+import { fold } from '../../../scheduler/plan/fold.ts';
+import { planSegment } from '../../../scheduler/plan/plan.ts';
+import { shownBy, shownSoFar } from '../../../scheduler/plan/shown.ts';
+import { emptyChannel, nextSegment, type AirState } from '../../../scheduler/plan/state.ts';
+import { EPOCH, LOW_LATENCY, SimulatedLog, SimulatedSession } from './simulated-feed.ts';
+
+const N = segmentNumber(Math.ceil(EPOCH / 2000) + 1000);
+const BEGIN = N * 2000;
+
+/** The leader's side of one channel, with workers that take what they are given and do as they are told. */
+class Bench {
+  readonly told: ShownEntry[] = [];
+  readonly ids: { readonly id: number; readonly entry: ShownEntry }[] = [];
+  readonly placed: { readonly task: EarlyTask; readonly wishes: PlacingWishes }[] = [];
+  readonly state = emptyChannel();
+  readonly work: EarlyWork;
+  now = BEGIN - 500;
+  /** Workers that give no sign of life. */
+  readonly dead = new Set<string>();
+  #worker = 0;
+  #onProgress: (progress: EarlyProgress) => void = () => undefined;
+  readonly #log = new SimulatedLog();
+  readonly #session = new SimulatedSession('s1', {
+    ...{ fps: '30', at: BEGIN - 500, keyframeEvery: 30, rate: 48_000, reorder: false },
+    // Encoders send sound a little after the pictures of its time.
+    behind: { sound: 300 },
+  });
+
+  readonly #settings: DecideSettings;
+
+  constructor(before: readonly ShownEntry[] = [], profile: Profile = 'low') {
+    this.#settings = { ...LOW_LATENCY, profile };
+    const clock: Clock = {
+      rate: 1,
+      now: () => milliseconds(this.now),
+      sleep: () => Promise.reject(new Error('nobody sleeps by this clock')),
+    };
+    this.work = new EarlyWork('final', {
+      clock,
+      logger: createLogger('test', 'silent'),
+      onChange: () => undefined,
+      effects: {
+        shown: (_channel, entries) => {
+          for (const entry of entries) {
+            this.told.push(entry);
+            this.ids.push({ id: this.told.length, entry });
+          }
+          return Promise.resolve(`${this.told.length}-0`);
+        },
+        lastShown: () => Promise.resolve(before),
+        early: (task, _cores, wishes) => {
+          this.placed.push({ task, wishes });
+          this.#worker += 1;
+          return Promise.resolve(`w${this.#worker}`);
+        },
+        lastHeard: (worker) => (this.dead.has(worker) ? 0 : this.now),
+        progress: (_channel, onProgress) => {
+          this.#onProgress = onProgress;
+          return () => undefined;
+        },
+      },
+    });
+    this.#log.append(this.#session.begin(BEGIN - 500));
+  }
+
+  /** The feed and the leader go on until then, a tenth of a second at a time. */
+  async until(time: number): Promise<void> {
+    for (; this.now < time; this.now += 100) {
+      this.#log.append(...this.#session.upTo(this.now));
+      this.#log.lead(this.now, this.#settings);
+      this.#fold();
+      this.work.place(this.state);
+      await Promise.resolve();
+    }
+  }
+
+  /** Its first worker has made so many parts. */
+  made(parts: number): void {
+    this.#onProgress({ broadcast: N, n: N, parts, worker: 'w1' });
+  }
+
+  /** Its first worker could not go on. */
+  failed(): void {
+    this.#onProgress({ broadcast: N, n: N, parts: 0, worker: 'w1', hasFailed: true });
+  }
+
+  #fold(): void {
+    for (const entry of this.#log.entries.splice(0)) {
+      const before = this.state.air;
+      const n = before === null ? undefined : nextSegment(before);
+      const soFar = shownSoFar(this.state);
+      fold(this.state, entry);
+      if ('epoch' in entry) {
+        this.work.tell(shownBy(soFar, entry, this.state));
+      }
+      const air: AirState | null = this.state.air;
+      if (n !== undefined && air !== null && nextSegment(air) > n) {
+        this.work.closed(planSegment('final', this.state, n), air);
+      }
+    }
+  }
+}
+
+const numbersOf = (bench: Bench): number[] => bench.placed.map(({ task }) => task.n);
+
+test('segments are given out before they begin, each to begin at an entry before its first', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 700);
+  bench.made(2);
+  expect(numbersOf(bench)).toEqual([N, N + 1]);
+  expect(bench.placed[0]?.task.after).toBe('0');
+  expect(Number(bench.placed[1]?.task.after.split('-')[0])).toBeGreaterThan(0);
+});
+
+test('a segment whose worker is silent is given to another at once, and to no silent one', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 300);
+  bench.dead.add('w1');
+  const { length } = bench.placed;
+  await bench.until(BEGIN + 500);
+  expect(bench.placed.slice(length).map(({ task }) => task.n)).toEqual([N]);
+  expect(bench.placed.at(-1)?.wishes).toEqual({
+    avoided: new Set(['w1']),
+    failed: new Set(),
+    mustFit: false,
+  });
+});
+
+test('a segment whose worker makes nothing of it, but lives, is given to another where there is room', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 1_900);
+  const again = bench.placed.filter(({ task }) => task.n === N);
+  expect(again.map(({ wishes }) => wishes.mustFit)).toEqual([false, true]);
+});
+
+test('a segment whose worker fails is given out again at once, and it is said who failed', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 300);
+  const { length } = bench.placed;
+  bench.failed();
+  await bench.until(BEGIN + 400);
+  const { wishes, task } = bench.placed.slice(length)[0] ?? {};
+  expect(task?.n).toBe(N);
+  expect(wishes?.failed).toEqual(new Set(['w1']));
+});
+
+test('a segment begins at no entry of a broadcast before', async () => {
+  const bench = new Bench();
+  bench.work.tell([
+    { t: 'end', broadcast: segmentNumber(N - 60), last: segmentNumber(N - 40) },
+    { t: 'end', broadcast: segmentNumber(N - 30), last: segmentNumber(N - 20) },
+  ]);
+  await bench.until(BEGIN + 700);
+  expect(bench.placed.map(({ task }) => task.after)).not.toContain('0');
+});
+
+test('a segment given out when it is half over begins before the first entry of it, though sound of the one before came later', async () => {
+  const bench = new Bench([], 'instant');
+  await bench.until(BEGIN + 3_500);
+  const again = bench.placed.findLast(({ task }) => task.n === N + 1);
+  const grid = gridOf('30');
+  const isOf = (entry: ShownEntry): boolean => isOfSegment(grid, segmentNumber(N + 1), entry);
+  const first = bench.ids.findIndex(({ entry }) => isOf(entry));
+  expect(bench.ids.slice(first).some(({ entry }) => !isOf(entry))).toBe(true);
+  expect(Number(again?.task.after.split('-')[0])).toBeLessThan(bench.ids[first]?.id ?? 0);
+});
+
+test('what nobody finishes is to be made from raw chunks, and only then', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 3_000);
+  expect(bench.work.overdue()).toEqual([]);
+  bench.now = BEGIN + 3_600;
+  bench.made(3);
+  // Somebody goes on with it.
+  expect(bench.work.overdue()).toEqual([]);
+  bench.now = BEGIN + 5_700;
+  expect(bench.work.overdue().map(({ n }) => n)).toEqual([N]);
+  expect(bench.work.overdue()).toEqual([]);
+});
+
+test('what the leader before has told is not told again', async () => {
+  const first = new Bench();
+  await first.until(BEGIN + 1_000);
+  const told = [...first.told];
+  const next = new Bench(told);
+  await next.work.recall();
+  await next.until(BEGIN + 1_000);
+  expect(next.told).toEqual([]);
+  await next.until(BEGIN + 1_500);
+  const [earliest] = next.told.filter(({ t }) => t === 'pictures');
+  const latest = told.findLast(({ t }) => t === 'pictures');
+  expect(earliest).toMatchObject({ from: latest !== undefined && 'to' in latest && latest.to });
+});
