@@ -1,24 +1,33 @@
 /**
- * Whether the way here is narrower than what is sent: bytes flow all the time, and fragments come late all the same and no
- * less so. A fragment that is made late is followed by silence, then by a rush. Pure: times are seconds of any one clock.
+ * Whether the way here is narrower than what is sent. Where it is, bytes are under way without a pause, a fragment is nearly
+ * always half here, and fragments come late. A fragment that is made late comes whole all the same, and silence before
+ * and after it. Pure: times are seconds of any one clock.
  */
 
 /** Looked at together. */
 const WINDOW = 0.6;
-/** So many pieces at least in each third of it: the flow never stopped. */
-const THIRDS = 3;
+/** A fragment was half here for so much of it: the way was never free. */
+const BUSY = 0.6;
 /** Lateness that shrinks by more in the window is being made up for. */
 const SHRINKING = 0.06;
 
+interface Chunk {
+  readonly at: number;
+  readonly bytes: number;
+  /** The fragment that it ends in is not whole. */
+  readonly isHalf: boolean;
+}
+
 /** See the head of this file. */
 export class Congestion {
-  readonly #chunks: { readonly at: number; readonly bytes: number }[] = [];
+  readonly #chunks: Chunk[] = [];
   readonly #fragments: { readonly at: number; readonly late: number }[] = [];
 
   /** Bytes have come. */
-  chunk(at: number, bytes: number): void {
-    this.#chunks.push({ at, bytes });
-    while ((this.#chunks[0]?.at ?? at) < at - WINDOW) {
+  chunk(chunk: Chunk): void {
+    this.#chunks.push(chunk);
+    // One from before the window tells how it began.
+    while ((this.#chunks[1]?.at ?? chunk.at) < chunk.at - WINDOW) {
       this.#chunks.shift();
     }
   }
@@ -37,15 +46,15 @@ export class Congestion {
     this.#fragments.length = 0;
   }
 
-  /** Bits a second that came while the flow never stopped; undefined when it did. */
+  /** Bits a second that came while the way was never free; undefined when it was. */
   flow(now: number): number | undefined {
-    const recent = this.#chunks.filter(({ at }) => at > now - WINDOW);
-    const isSteady = Array.from(
-      { length: THIRDS },
-      (_, i) => now - WINDOW + (i * WINDOW) / THIRDS,
-    ).every((from) => recent.some(({ at }) => at >= from && at <= from + WINDOW / THIRDS));
-    const bytes = recent.reduce((sum, chunk) => sum + chunk.bytes, 0);
-    return isSteady ? (bytes * 8) / WINDOW : undefined;
+    const from = now - WINDOW;
+    const busy = this.#chunks.reduce((sum, { at, isHalf }, i) => {
+      const until = this.#chunks[i + 1]?.at ?? now;
+      return isHalf ? sum + Math.max(0, until - Math.max(from, at)) : sum;
+    }, 0);
+    const bytes = this.#chunks.reduce((sum, chunk) => sum + (chunk.at > from ? chunk.bytes : 0), 0);
+    return busy > BUSY * WINDOW ? (bytes * 8) / WINDOW : undefined;
   }
 
   /** Seconds by which the way here makes fragments late; 0 when it does not, or they are late for another reason. */

@@ -412,8 +412,8 @@ class OwnEngine implements Engine {
       ...common,
       choose: () => this.#chosen ?? choice.next(this.#situation()),
       prepare: (rendition) => this.#prepare(rendition),
-      onChunk: (bytes) => {
-        this.#congestion.chunk(this.#now(), bytes);
+      onChunk: (bytes, isHalf) => {
+        this.#congestion.chunk({ at: this.#now(), bytes, isHalf });
       },
       onBurst: (burst) => {
         this.#throughput.note(burst);
@@ -525,13 +525,13 @@ class OwnEngine implements Engine {
     );
   }
 
-  #take(buffer: TrackBuffer, { rendition, bytes, at, opened }: Arrived, ended: number): void {
+  #take(buffer: TrackBuffer, { rendition, bytes, at, listening }: Arrived, ended: number): void {
     const init = this.#readyInits.get(rendition);
     if (init === undefined) {
       return;
     }
-    // What was there before it was asked for tells nothing of how late fragments come.
-    if (opened < ended) {
+    // What was there before it was listened for tells nothing of how late fragments come.
+    if (listening < ended) {
       this.#playing?.distance.note({ ended, at });
     }
     buffer.append(bytes, init);

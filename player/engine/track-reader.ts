@@ -11,9 +11,9 @@ import type { Burst } from './throughput.ts';
 export interface Arrived extends Fragment {
   readonly n: number;
   readonly rendition: string;
-  /** When it was here, and when the request that brought it was opened; seconds of the shared clock. */
+  /** When it was here, and since when its answer has been read; seconds of the shared clock. */
   readonly at: number;
-  readonly opened: number;
+  readonly listening: number;
 }
 
 /** What a reader needs. */
@@ -32,7 +32,8 @@ export interface TrackReaderOptions {
   /** What must be there before a rendition's fragments are of use. */
   readonly prepare: (rendition: string) => Promise<void>;
   readonly onFragment: (fragment: Arrived) => void;
-  readonly onChunk: (bytes: number) => void;
+  /** @param isHalf the fragment that they end in is not whole */
+  readonly onChunk: (bytes: number, isHalf: boolean) => void;
   readonly onBurst: (burst: Burst) => void;
   /** There is no such segment, as far as the edge knows. */
   readonly onMissing: (n: number, rendition: string) => void;
@@ -221,7 +222,8 @@ export class TrackReader {
     known: number,
   ): Promise<void> {
     const { now, onFragment, onChunk, onBurst } = this.#options;
-    const { n, rendition, at } = opened;
+    const { n, rendition } = opened;
+    const listening = now();
     const reader = body.getReader();
     let skip = known;
     /** Of the fragment that is coming: when its first bytes came, and how many came after them. */
@@ -236,10 +238,10 @@ export class TrackReader {
       }
       const time = now();
       this.#heard = time;
-      onChunk(value.byteLength);
       const chunk = value.subarray(Math.min(skip, value.byteLength));
       skip -= value.byteLength - chunk.byteLength;
       const fragments = this.#cutter.push(chunk);
+      onChunk(value.byteLength, this.#cutter.rest > 0);
       if (burst !== undefined) {
         burst.bytes += value.byteLength;
       }
@@ -253,7 +255,7 @@ export class TrackReader {
         burst ??= { from: time, bytes: 0 };
       }
       for (const fragment of fragments) {
-        onFragment({ ...fragment, n, rendition, at: time, opened: at });
+        onFragment({ ...fragment, n, rendition, at: time, listening });
         if (turn !== this.#turn) {
           throw new Error('let go');
         }
