@@ -2,6 +2,7 @@
  * How far behind the clock to play: as far as the latest fragments of the last while came, and a margin. It rises at once
  * and falls slowly, and moves in steps, so that viewers who see much the same lateness hold the same distance. Pure.
  */
+import { Lateness } from './lateness.ts';
 
 /** What is told of a fragment, seconds of the shared clock: when the last of it was taken, and when it was here. */
 export interface Arrival {
@@ -20,30 +21,18 @@ export interface DistanceOptions {
 
 /** Distances are multiples of it. */
 const STEP = 0.04;
-/** How long a late fragment is remembered. */
-const MEMORY = 20;
-const BUCKET = 1;
-/** So much later than is usual is an outage and not spread: no distance is kept for the next one. */
-const OUTAGE = 0.6;
-/** How fast it falls, seconds a second: slower than playback may catch up. */
-const FALL = 0.02;
+/** How fast it falls, seconds a second, near to what is needed and far from it: slower than playback may catch up. */
+const FALL = { near: 0.02, far: 0.04 };
+const FAR = 0.3;
 /** Nobody who wants to be live is further behind. */
 const LONGEST = 6;
 
-interface Bucket {
-  readonly from: number;
-  readonly latenesses: number[];
-}
-
 const stepAbove = (seconds: number): number => Math.ceil(seconds / STEP - 1e-6) * STEP;
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** See the head of this file. */
 export class Distance {
   readonly #options: DistanceOptions;
-  readonly #buckets: Bucket[] = [];
+  readonly #tracks = new Map<string, Lateness>();
   #exact: number;
   #step: number;
   #notedAt: number | undefined;
@@ -59,41 +48,35 @@ export class Distance {
     return this.#step;
   }
 
-  /** The usual lateness of the last while; undefined before there is any. */
-  get usual(): number | undefined {
-    const all = this.#buckets.flatMap(({ latenesses }) => latenesses);
-    return all.length === 0 ? undefined : median(all);
+  /** The usual lateness of a track's fragments; undefined before there is any. */
+  usual(track: string): number | undefined {
+    return this.#tracks.get(track)?.usual;
   }
 
   /** Notes a fragment that came while it was made; those fetched afterwards say nothing. */
-  note({ ended, at }: Arrival): void {
-    const last = this.#buckets.at(-1);
-    if (last !== undefined && at - last.from < BUCKET) {
-      last.latenesses.push(at - ended);
-    } else {
-      this.#buckets.push({ from: at, latenesses: [at - ended] });
-      while ((this.#buckets[0]?.from ?? at) < at - MEMORY) {
-        this.#buckets.shift();
-      }
+  note(track: string, { ended, at }: Arrival): void {
+    let lateness = this.#tracks.get(track);
+    if (lateness === undefined) {
+      lateness = new Lateness();
+      this.#tracks.set(track, lateness);
     }
+    lateness.note(at, at - ended);
     this.#follow(at);
   }
 
-  /** Lateness known so far is of another way here: another edge, or a connection that had broken. */
+  /** What was known is of another way here. */
   forget(): void {
-    this.#buckets.length = 0;
+    for (const lateness of this.#tracks.values()) {
+      lateness.forget();
+    }
   }
 
   #follow(now: number): void {
     const { margin, fragment } = this.#options;
-    const all = this.#buckets.flatMap(({ latenesses }) => latenesses);
-    const usual = median(all);
-    const latest = all.reduce(
-      (max, lateness) => (lateness > usual + OUTAGE ? max : Math.max(max, lateness)),
-      usual,
-    );
+    const latest = Math.max(...[...this.#tracks.values()].map((track) => track.latest ?? 0));
     const needed = Math.min(LONGEST, latest + fragment + margin);
-    const fallen = this.#exact - FALL * Math.max(0, now - (this.#notedAt ?? now));
+    const fall = this.#exact - needed > FAR ? FALL.far : FALL.near;
+    const fallen = this.#exact - fall * Math.max(0, now - (this.#notedAt ?? now));
     this.#exact = Math.max(needed, fallen);
     this.#notedAt = now;
     const step = stepAbove(this.#exact);

@@ -3,8 +3,8 @@
  * Numbers and times are the grid's: media time is wall-clock time. Pure.
  */
 
-/** A track that can be fetched. */
-export interface Track {
+/** A rendition that can be fetched. */
+export interface MadeRendition {
   readonly id: string;
   /** For `MediaSource.addSourceBuffer`. */
   readonly type: string;
@@ -19,8 +19,8 @@ export interface Track {
 /** See the head of this file. */
 export interface Manifest {
   /** The highest first. */
-  readonly pictures: readonly Track[];
-  readonly sound: Track | undefined;
+  readonly pictures: readonly MadeRendition[];
+  readonly sound: MadeRendition | undefined;
   /** Numbers of the broadcast; `last` is undefined while it is on air. */
   readonly first: number;
   readonly last: number | undefined;
@@ -71,7 +71,7 @@ function secondsOf(text: string | undefined): number | undefined {
     : Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3] ?? 0);
 }
 
-interface Found extends Track {
+interface Found extends MadeRendition {
   readonly first: number;
   readonly duration: number;
   readonly timescale: number;

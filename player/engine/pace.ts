@@ -2,9 +2,11 @@
 
 /** Playback that is off by more is put right by a jump; it costs a moment's picture. Seconds. */
 const JUMP = 0.5;
+/** The moment is lost already where there is no picture to show. */
+const STARVING_JUMP = 0.15;
 /** Off by more, it is put right; off by less, that ends: sound is stretched as seldom as can be. */
-const BEGIN = 0.03;
-const ENOUGH = 0.008;
+const BEGIN = 0.02;
+const ENOUGH = 0.005;
 /** How soon a small difference is to be gone, seconds. */
 const WITHIN = 3;
 const STRONGEST = 0.05;
@@ -14,14 +16,22 @@ const STEP = 0.01;
 /** What to do: a rate, or `jump` to where it should be. */
 export type Pace = { readonly kind: 'rate'; readonly rate: number } | { readonly kind: 'jump' };
 
+/** How playback goes now. */
+export interface Playing {
+  readonly rate: number;
+  /** Seconds of media in hand after its place; a jump needs something to land on. */
+  readonly ahead: number;
+  /** There is nothing to play where it is: it stands, or only its sound goes on. */
+  readonly isStarving: boolean;
+}
+
 /**
  * The pace that brings playback to its place.
  * @param behind seconds by which it is behind its place; negative: ahead
- * @param rate at which it plays
- * @param ahead seconds of media in hand after its place; a jump needs something to land on
  */
-export function paceOf(behind: number, rate: number, ahead: number): Pace {
-  if (Math.abs(behind) > JUMP && ahead > 0) {
+export function paceOf(behind: number, { rate, ahead, isStarving }: Playing): Pace {
+  const isFar = Math.abs(behind) > (isStarving ? STARVING_JUMP : JUMP);
+  if (isFar && ahead > 0) {
     return { kind: 'jump' };
   }
   const isCorrecting = rate !== 1 && Math.sign(behind) === Math.sign(rate - 1);

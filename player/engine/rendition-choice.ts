@@ -36,7 +36,7 @@ const ASSUMED_BPS = 3_000_000;
 
 /** See the head of this file. */
 export class RenditionChoice {
-  readonly #candidates: readonly Candidate[];
+  #candidates: readonly Candidate[];
   readonly #soundBps: number;
   readonly #penalties = new Map<string, { readonly until: number; readonly seconds: number }>();
   #current: Candidate;
@@ -66,6 +66,24 @@ export class RenditionChoice {
   /** Another has been taken for some other reason: the viewer's wish, or one that is not made any more. */
   set current(id: string) {
     this.#current = this.#candidates.find((candidate) => candidate.id === id) ?? this.#current;
+  }
+
+  /** Others are made from now on; if the current one is not, the best of those below it takes its place. */
+  offer(candidates: readonly Candidate[], situation: Situation): void {
+    this.#candidates = candidates;
+    if (candidates.some(({ id }) => id === this.#current.id)) {
+      return;
+    }
+    const below = candidates.filter(
+      ({ bandwidthBps }) => bandwidthBps < this.#current.bandwidthBps,
+    );
+    const { throughputBps = Number.POSITIVE_INFINITY } = situation;
+    this.#current =
+      below.find(({ bandwidthBps }) => this.#fits(bandwidthBps, throughputBps)) ??
+      candidates.at(-1) ??
+      this.#current;
+    this.#chosenAt = situation.now;
+    this.#lateAt = situation.now;
   }
 
   /** The lowest of them. */

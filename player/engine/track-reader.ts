@@ -88,6 +88,11 @@ export class TrackReader {
     return this.#cutter.count;
   }
 
+  /** The rendition that is asked for; undefined while none is. */
+  get rendition(): string | undefined {
+    return this.#current?.rendition;
+  }
+
   /** Reads from the beginning of a segment on, instead of what it reads now. */
   start(n: number): void {
     this.stop();
@@ -113,6 +118,9 @@ export class TrackReader {
     const current = this.#current;
     if (current === undefined) {
       return;
+    }
+    if (this.#cutter.count > 0) {
+      this.#openAhead(current.n + 1);
     }
     const silent = now() - Math.max(dueAt(current.n, this.#cutter.count), this.#heard, current.at);
     if (silent > SUSPECT && this.#suspected !== current) {
@@ -185,7 +193,7 @@ export class TrackReader {
           return;
         }
         reason = `status ${response.status}`;
-        void response.body?.cancel().catch(() => undefined);
+        response.body?.cancel().catch(() => undefined);
         if (turn !== this.#turn) {
           return;
         }

@@ -12,7 +12,7 @@ function feed(
   lateness: (time: number) => number,
 ): void {
   for (let ended = from; ended < to; ended += FRAME) {
-    distance.note({ ended, at: ended + lateness(ended) });
+    distance.note('picture', { ended, at: ended + lateness(ended) });
   }
 }
 
@@ -30,7 +30,7 @@ describe('the distance', () => {
     const distance = new Distance(OPTIONS);
     feed(distance, [100, 130], () => 0.15);
     const low = distance.value;
-    distance.note({ ended: 130, at: 130.45 });
+    distance.note('picture', { ended: 130, at: 130.45 });
     const high = distance.value;
     expect(high).toBeGreaterThan(low + 0.25);
     feed(distance, [130, 140], () => 0.15);
@@ -56,6 +56,17 @@ describe('the distance', () => {
     feed(distance, [100, 130], () => 0.15);
     feed(distance, [130, 160], () => 1.15);
     expect(distance.value).toBeGreaterThanOrEqual(1.15 + 0.1 + FRAME);
+  });
+
+  test('follows within some seconds when a track is late for good, however many fragments of the other come in time', () => {
+    const distance = new Distance(OPTIONS);
+    feed(distance, [100, 130], () => 0.15);
+    for (let ended = 130; ended < 136; ended += FRAME) {
+      distance.note('picture', { ended, at: ended + 1.9 });
+      distance.note('sound', { ended, at: ended + 0.1 });
+      distance.note('sound', { ended: ended + FRAME / 2, at: ended + FRAME / 2 + 0.1 });
+    }
+    expect(distance.value).toBeGreaterThanOrEqual(1.9 + 0.1 + FRAME);
   });
 
   test('is the same within a step for viewers who came at different times', () => {

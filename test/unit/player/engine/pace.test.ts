@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { paceOf } from '../../../../player/engine/pace.ts';
 
+const STEADY = { rate: 1, ahead: 0.1, isStarving: false };
+
 /** Plays for so many seconds, looking 20 times each. */
 function play(
   behind: number,
@@ -12,7 +14,7 @@ function play(
   let at = behind;
   const rates: number[] = [];
   for (let i = 0; i < seconds * 20; i += 1) {
-    const pace = paceOf(at, rate, 0.1);
+    const pace = paceOf(at, { rate, ahead: 0.1, isStarving: false });
     if (pace.kind === 'jump') {
       at = 0;
       rate = 1;
@@ -41,13 +43,19 @@ describe('the pace', () => {
   });
 
   test('does nothing about what nobody sees', () => {
-    expect(play(0.02, 10).changes).toBe(0);
+    expect(play(0.015, 10).changes).toBe(0);
+  });
+
+  test('jumps sooner where there is no picture to lose', () => {
+    expect(paceOf(-0.3, { ...STEADY, isStarving: true })).toEqual({ kind: 'jump' });
+    expect(paceOf(-0.3, STEADY)).toEqual({ kind: 'rate', rate: 0.95 });
+    expect(paceOf(-0.3, { ...STEADY, isStarving: true, ahead: 0 }).kind).toBe('rate');
   });
 
   test('jumps only when far off, and only onto media in hand', () => {
-    expect(paceOf(0.6, 1, 0.1)).toEqual({ kind: 'jump' });
-    expect(paceOf(-2, 1, 0.1)).toEqual({ kind: 'jump' });
-    expect(paceOf(0.6, 1, 0)).toEqual({ kind: 'rate', rate: 1.05 });
+    expect(paceOf(0.6, STEADY)).toEqual({ kind: 'jump' });
+    expect(paceOf(-2, STEADY)).toEqual({ kind: 'jump' });
+    expect(paceOf(0.6, { ...STEADY, ahead: 0 })).toEqual({ kind: 'rate', rate: 1.05 });
     expect(play(30, 5)).toMatchObject({ jumps: 1, behind: 0 });
   });
 });
