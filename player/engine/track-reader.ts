@@ -3,7 +3,6 @@
  * or belongs to an edge that has been left is asked for again, and goes on with the byte after the last whole fragment:
  * segments are the same to the byte wherever they come from.
  */
-import type { EdgeRoute } from '../edges.ts';
 import { FragmentCutter, type Fragment } from './fragments.ts';
 import type { Burst } from './throughput.ts';
 
@@ -16,9 +15,19 @@ export interface Arrived extends Fragment {
   readonly listening: number;
 }
 
+/** Of the edges, what is needed. */
+export interface Edges {
+  /** The same object at the edge in use. */
+  readonly locate: (url: string) => string;
+  /** Its edge answered that it cannot get the object. */
+  readonly failed: (url: string) => void;
+  /** A request broke off, or is silent. */
+  readonly suspect: (url: string) => void;
+}
+
 /** What a reader needs. */
 export interface TrackReaderOptions {
-  readonly edges: EdgeRoute;
+  readonly edges: Edges;
   readonly fetch: (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>;
   /** Seconds of the shared clock. */
   readonly now: () => number;
