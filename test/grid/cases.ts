@@ -1,7 +1,7 @@
 /** The feeds that every release must carry without a fault, and what a broadcast made of each must be like. */
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import type { Ladder } from '#common/contracts/channel';
+import type { Ladder, Profile } from '#common/contracts/channel';
 import { gridOf, type FpsName } from '#common/grid';
 import { analyseApart, playerComplaints, type BroadcastReport } from '../helpers/analyse.ts';
 import { recordClip } from '../helpers/broadcast-run.ts';
@@ -39,6 +39,8 @@ export interface CaseRun {
   readonly seconds: number;
   /** Times real time, of clock and feed; 1 by default. */
   readonly rate?: number;
+  /** Of the channel; its default if none is named. */
+  readonly profile?: Profile;
   /** Feeds wait here for their turn; the end of the recording and judging do not. */
   readonly gate: FeedGate;
 }
@@ -116,7 +118,7 @@ export async function makeClips(
 export async function runCase(
   pipeline: Pipeline,
   gridCase: GridCase,
-  { seconds, rate = 1, gate }: CaseRun,
+  { seconds, rate = 1, profile, gate }: CaseRun,
 ): Promise<GridOutcome> {
   const clip = await makeClip(gridCase.recipe, seconds);
   const { hls, dash, fps, sender } = await gate.run((leave) =>
@@ -124,6 +126,7 @@ export async function runCase(
       onSent: leave,
       channel: gridCase.name,
       ladder: gridCase.ladder,
+      ...(profile === undefined ? {} : { profile }),
       pace: { ...gridCase.pace, rate },
     }),
   );

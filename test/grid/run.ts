@@ -1,9 +1,11 @@
 /**
  * `npm run grid -- --minutes 5`: the sources, clean feeds and sounds at length through a whole pipeline, as a table.
  * The first three sources and everything with drift or joins run that long, the other sources a fifth of it.
- * As many run at once as the machine carries; `--rate 2` runs clock and publishers twice as fast, names choose cases.
+ * As many run at once as the machine carries; `--rate 2` runs clock and publishers twice as fast, `--profile low` is the channels'
+ * latency profile, names choose cases.
  */
 import { parseArgs } from 'node:util';
+import { profileSchema, type Profile } from '#common/contracts/channel';
 import { FeedGate } from '../helpers/feed-gate.ts';
 import { fastClock, startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { markdownTable, reportRow, type Row } from '../helpers/report-table.ts';
@@ -25,6 +27,7 @@ const SOUND_SECONDS = 112;
 interface Settings {
   readonly seconds: number;
   readonly rate: number;
+  readonly profile: Profile;
 }
 
 function secondsOf(gridCase: GridCase, seconds: number): number {
@@ -38,11 +41,11 @@ function secondsOf(gridCase: GridCase, seconds: number): number {
 async function runOne(
   pipeline: Pipeline,
   gridCase: GridCase,
-  { seconds: most, rate, gate }: Settings & { readonly gate: FeedGate },
+  { seconds: most, rate, profile, gate }: Settings & { readonly gate: FeedGate },
 ): Promise<Row> {
   const seconds = secondsOf(gridCase, most);
   console.error(`${gridCase.name}: ${seconds} s`);
-  const outcome = await runCase(pipeline, gridCase, { seconds, rate, gate });
+  const outcome = await runCase(pipeline, gridCase, { seconds, rate, profile, gate });
   const faults = faultsOf(gridCase, outcome);
   for (const fault of faults) {
     console.error(`${gridCase.name}: ${fault}`);
@@ -95,6 +98,7 @@ const { values, positionals } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
     rate: { type: 'string', default: '1' },
+    profile: { type: 'string', default: 'standard' },
   },
   allowPositionals: true,
 });
@@ -103,5 +107,6 @@ const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.
 const rows = await runAll(chosen, {
   seconds: Number(values.minutes) * 60,
   rate: Number(values.rate),
+  profile: profileSchema.parse(values.profile),
 });
 console.log(markdownTable(rows));

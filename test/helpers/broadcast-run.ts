@@ -1,5 +1,5 @@
 /** One broadcast from first tag to recording: create a channel, publish a clip, stop, wait for the recording. */
-import { fpsSchema, type Ladder } from '#common/contracts/channel';
+import { fpsSchema, type Ladder, type Profile } from '#common/contracts/channel';
 import type { FpsName } from '#common/grid';
 import { fetchBytes, mediaPlaylistUris, readMediaPlaylist } from './broadcast-download.ts';
 import { SMALL_LADDER, type Pipeline } from './pipeline.ts';
@@ -24,6 +24,7 @@ export interface RunOptions {
   readonly channel: string;
   readonly fps?: FpsName;
   readonly ladder?: Ladder;
+  readonly profile?: Profile;
   readonly reconnectSeconds?: number;
   readonly pace?: Pace;
   /** The feed has been sent; what is left is waiting for the recording. */
@@ -40,6 +41,7 @@ export async function recordClip(
   const key = await pipeline.api.createChannel({
     id: channel,
     ladder: options.ladder ?? SMALL_LADDER,
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.fps === undefined ? {} : { fps: options.fps }),
     ...(options.reconnectSeconds === undefined
       ? {}

@@ -10,6 +10,7 @@ import type { RenditionFragment } from '../../transcoder/early/picture-encoder.t
 import { SegmentPicturesRun } from '../../transcoder/early/segment-pictures.ts';
 import type { PlacedPicture } from '../../transcoder/early/picture-line.ts';
 import { SessionPictures } from '../../transcoder/early/session-pictures.ts';
+import { makeWholePictures } from '../../transcoder/early/whole-pictures.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
 import {
   ENCODER,
@@ -57,7 +58,7 @@ class Bench {
       signal: this.#abort.signal,
       onChange: () => {
         this.run.advance();
-        this.pictures.forgetBefore(this.run.wantedFrom);
+        this.pictures.forgetBefore(this.run.wantedFrom('s', this.pictures));
       },
     });
     this.run = new SegmentPicturesRun(
@@ -185,5 +186,62 @@ describe('the pictures of a segment made on time', () => {
       });
       expect(await stampsOf([made], rendition)).toEqual(expected);
     }
+  });
+
+  test('show one that comes after its place was over, as told', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const frames = codedVideo(file, FIRST - 40);
+    const bench = new Bench('instant', openingOf(frames));
+    const feed = (from: number, to: number): void => {
+      for (const frame of frames.filter(({ index }) => index >= from && index < to)) {
+        bench.pictures.feed(frame);
+      }
+    };
+    feed(0, FIRST + 5);
+    bench.run.tell(told(frames, frames[0]?.index ?? 0, FIRST + 5));
+    bench.run.tell({ ...told(frames, FIRST + 5, FIRST + 12), shown: [] });
+    // The places up to the twelfth are out, with the picture of the fifth, when those meant for them come.
+    await bench.hasFragments(12);
+    const late = frames.find(({ index }) => index === FIRST + 10)?.seq ?? 0;
+    const entry = told(frames, FIRST + 12, FIRST + GRID.segmentFrames);
+    const place = frameIndex(FIRST + 12);
+    bench.run.tell({
+      ...entry,
+      shown: [{ kind: 'frame', place, seq: late }, ...entry.shown.slice(3)],
+    });
+    feed(FIRST + 5, FIRST + GRID.segmentFrames);
+    await bench.finish();
+    const [rendition] = LADDER;
+    if (rendition !== undefined) {
+      const { id } = rendition;
+      const init = bench.fragments.find((made) => made.rendition === id)?.init ?? Buffer.alloc(0);
+      const made = { rendition: id, init, data: bench.segment(id), frames: 60, first: 0, end: 0 };
+      const expected = numbers(40, GRID.segmentFrames).map((stamp) => {
+        const at = stamp - 40;
+        return at < 5 ? stamp : at < 12 ? 44 : at < 15 ? 50 : stamp;
+      });
+      expect(await stampsOf([made], rendition)).toEqual(expected);
+    }
+  });
+
+  test('begin with one from long before, made when all is over', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const all = codedVideo(file, FIRST - 60);
+    const frames = all.filter(({ index }) => index < FIRST - 20 || index >= FIRST + 30);
+    const made: RenditionFragment[] = [];
+    await makeWholePictures(
+      { grid: GRID, profile: 'low', n: N, renditions: LADDER, size: SIZE },
+      [{ kind: 'session', from: FIRST, to: FIRST + 30, late: [], frames: frames.slice(0, 40) }],
+      {
+        encoder: ENCODER,
+        signal: new AbortController().signal,
+        slate: () => Promise.reject(new Error('no slate is shown')),
+        onFragment: (fragment) => {
+          made.push(fragment);
+        },
+      },
+    );
+    const { fragments } = divisionOf(GRID, 'low');
+    expect(made.length).toBe(fragments * LADDER.length);
   });
 });

@@ -177,8 +177,10 @@ export class ChannelWork {
         sound: n === task.broadcast ? Number.POSITIVE_INFINITY : encodedSamplesOf(grid, n).from,
       },
     };
-    if (opening.decode !== null) {
-      this.#feed(run, opening.decode, opening.picture.place);
+    if (opening.decode !== null && opening.picture.kind === 'frame') {
+      this.#feed(run, opening.decode, opening.picture.seq);
+    } else if (opening.decode !== null) {
+      this.#feed(run, opening.decode, undefined);
     }
     this.#runs.add(run);
     try {
@@ -254,9 +256,9 @@ export class ChannelWork {
     }
     switch (entry.t) {
       case 'pictures': {
-        const place = firstNeeded(entry, run.first);
-        if (entry.decode !== null && place !== undefined) {
-          this.#feed(run, entry.decode, place);
+        const needed = firstNeeded(entry, run.first);
+        if (entry.decode !== null && needed?.kind === 'frame') {
+          this.#feed(run, entry.decode, needed.seq);
         }
         run.pictures?.tell(entry);
         break;
@@ -264,7 +266,7 @@ export class ChannelWork {
       case 'sound':
         for (const { session, fromSeq } of entry.spans) {
           if (!run.feeds.has(session)) {
-            this.#feed(run, { session, fromSeq }, Number.POSITIVE_INFINITY);
+            this.#feed(run, { session, fromSeq }, undefined);
           }
         }
         for (const sound of run.sounds) {
@@ -280,18 +282,18 @@ export class ChannelWork {
 
   /**
    * Where a run has a session's frames from: as before, or from what is decoded already, if that has all that is needed from
-   * a start point on, to be shown from a place on; else decoded for it.
+   * a start point on, to show a picture first; else decoded for it.
    */
   #feed(
     run: Run,
     { session, fromSeq }: Pick<DecodeFrom, 'session' | 'fromSeq'>,
-    place: number,
+    picture: number | undefined,
   ): void {
-    if (run.feeds.get(session)?.covers(fromSeq, place) === true) {
+    if (run.feeds.get(session)?.covers(fromSeq, picture) === true) {
       return;
     }
     const known = this.#feeds.get(session) ?? [];
-    const usable = known.findLast((feed) => feed.covers(fromSeq, place));
+    const usable = known.findLast((feed) => feed.covers(fromSeq, picture));
     if (usable !== undefined) {
       run.feeds.set(session, usable);
       return;
@@ -330,9 +332,11 @@ export class ChannelWork {
   /** Pictures that no segment under way wants are let go. */
   #forget(): void {
     for (const feed of [...this.#feeds.values()].flat()) {
-      const wanted = [...this.#runs]
-        .filter(({ feeds }) => [...feeds.values()].includes(feed))
-        .flatMap(({ pictures }) => pictures?.wantedFrom ?? []);
+      const wanted = [...this.#runs].flatMap(({ feeds, pictures }) =>
+        [...feeds].flatMap(([session, one]) =>
+          one === feed && pictures !== undefined ? pictures.wantedFrom(session, feed.pictures) : [],
+        ),
+      );
       if (wanted.length > 0) {
         feed.pictures.forgetBefore(frameIndex(Math.min(...wanted)));
       }

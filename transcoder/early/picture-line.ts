@@ -24,8 +24,8 @@ export function placedPicture(shown: ShownPicture, decode: DecodeFrom | null): P
 type PictureEntry = Extract<ShownEntry, { t: 'pictures' }>;
 
 /** Of the pictures that an entry shows, the first that a segment needs: the last to go up before it is what it opens with. */
-export function firstNeeded({ shown }: PictureEntry, first: FrameIndex): FrameIndex | undefined {
-  return (shown.findLast(({ place }) => place <= first) ?? shown[0])?.place;
+export function firstNeeded({ shown }: PictureEntry, first: FrameIndex): ShownPicture | undefined {
+  return shown.findLast(({ place }) => place <= first) ?? shown[0];
 }
 
 /** What a segment begins with. */
@@ -71,9 +71,9 @@ export class PictureLine<Picture> {
   #opening: PlacedPicture;
   #closed: FrameIndex;
   #next: FrameIndex;
-  /** On show, and since which place. */
   #current: Picture | undefined;
-  #since: FrameIndex;
+  /** What {@link #current} is of. */
+  #onShow: PictureSource | undefined;
 
   /**
    * @param first the segment's first place
@@ -90,7 +90,6 @@ export class PictureLine<Picture> {
     this.#end = frameIndex(first + frames);
     this.#closed = first;
     this.#opening = opening;
-    this.#since = opening.place;
     this.#find = find;
   }
 
@@ -104,9 +103,14 @@ export class PictureLine<Picture> {
     return this.#next >= this.#end;
   }
 
-  /** Pictures of places before this one are not wanted here any more: what is on show may be what the next segment opens with. */
-  get wantedFrom(): FrameIndex {
-    return least(this.#current === undefined ? this.#opening.place : this.#since, this.#next);
+  /**
+   * Frames of a session that are on show, or were told and have not come out yet: its pictures before all of these are not
+   * wanted any more. What is on show may be what the next segment opens with.
+   */
+  wantedOf(session: string): readonly number[] {
+    return [this.#onShow ?? this.#opening, ...this.#shown.values()].flatMap((source) =>
+      source.kind === 'frame' && source.session === session ? source.seq : [],
+    );
   }
 
   /** Takes an entry about pictures. */
@@ -134,7 +138,7 @@ export class PictureLine<Picture> {
         }
         if (decoded.state === 'here') {
           this.#current = decoded.picture;
-          this.#since = goesUp.place;
+          this.#onShow = goesUp;
         }
       }
       if (this.#current === undefined) {

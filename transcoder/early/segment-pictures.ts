@@ -5,6 +5,7 @@ import { firstFrame } from '#common/grid';
 import type { FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
+import type { SessionPictures } from './session-pictures.ts';
 import {
   PictureLine,
   type Decoded,
@@ -39,9 +40,9 @@ export class SegmentPicturesRun {
     });
   }
 
-  /** Pictures of places before this one are not wanted here any more. */
-  get wantedFrom(): FrameIndex {
-    return this.#line.wantedFrom;
+  /** Of a session's pictures, the place that the first which is still wanted was meant for. */
+  wantedFrom(session: string, pictures: SessionPictures): FrameIndex {
+    return pictures.firstOf(this.#line.wantedOf(session), this.#line.next);
   }
 
   /** Takes what is shown. */

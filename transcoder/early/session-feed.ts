@@ -46,9 +46,12 @@ export class SessionFeed {
     );
   }
 
-  /** Whether it has all from a start point on that is shown from a place on. */
-  covers(fromSeq: number, place: number): boolean {
-    return this.#fromSeq <= fromSeq && this.#pictures.floor <= place;
+  /**
+   * Whether it has what follows a start point.
+   * @param picture seq of the first picture that is needed; undefined where only sound is
+   */
+  covers(fromSeq: number, picture: number | undefined): boolean {
+    return this.#fromSeq <= fromSeq && (picture === undefined || this.#pictures.mayHave(picture));
   }
 
   /** Its decoded pictures. */

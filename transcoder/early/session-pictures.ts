@@ -30,6 +30,8 @@ interface Fed {
 
 /** Pictures kept decoded at a time: beyond, the decoder waits for those who need them. */
 const MOST_KEPT = 90;
+/** Places that a picture may come after its own, for it to be kept while something else is on show. */
+const MOST_LATE = 30;
 
 /** See the head of this file. */
 export class SessionPictures {
@@ -38,7 +40,9 @@ export class SessionPictures {
   #decoder: PictureDecoder | undefined;
   #parameters: ParameterSets | undefined;
   #kept = 0;
+  /** Pictures that were meant for places before this one are not kept. */
   #floor = frameIndex(0);
+  #lastSeq = -1;
   #failure: PipelineError | undefined;
   readonly #processes = new Set<Promise<void>>();
 
@@ -59,6 +63,7 @@ export class SessionPictures {
     if ((frame.flags & FRAME_FLAGS.start) !== 0) {
       this.#openFor(frame);
     }
+    this.#lastSeq = frame.seq;
     if (this.#decoder === undefined) {
       return;
     }
@@ -80,12 +85,24 @@ export class SessionPictures {
     return { state: fed?.isSettled === true || this.#failure !== undefined ? 'lost' : 'coming' };
   }
 
-  /** Pictures of places before this one are not kept. */
-  get floor(): number {
-    return this.#floor;
+  /** Whether a frame's picture is here or may still come: not if it was let go. */
+  mayHave(seq: number): boolean {
+    return seq > this.#lastSeq || this.#fed.has(seq);
   }
 
-  /** Pictures of places before this one are not asked for any more. */
+  /**
+   * The place that the first of some frames was meant for.
+   * @param seqs of frames that a segment shows; where there are none, a late one may still go up a while after its place
+   * @param next the segment's next place
+   */
+  firstOf(seqs: readonly number[], next: FrameIndex): FrameIndex {
+    if (seqs.length === 0) {
+      return frameIndex(Math.max(0, next - MOST_LATE));
+    }
+    return frameIndex(Math.min(...seqs.map((seq) => this.#fed.get(seq)?.index ?? this.#floor)));
+  }
+
+  /** Pictures that were meant for places before this one are not asked for any more. */
   forgetBefore(index: FrameIndex): void {
     this.#floor = greatest(this.#floor, index);
     for (const [seq, fed] of this.#fed) {

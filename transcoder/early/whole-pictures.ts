@@ -101,8 +101,8 @@ export async function makeWholePictures(
   );
   const advance = (): void => {
     run.advance();
-    for (const decoder of decoders.values()) {
-      decoder.forgetBefore(run.wantedFrom);
+    for (const [session, decoder] of decoders) {
+      decoder.forgetBefore(run.wantedFrom(session, decoder));
     }
   };
   try {

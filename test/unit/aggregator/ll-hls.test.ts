@@ -1,15 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { parse, setOptions, types } from 'hls-parser';
-import { Parser } from 'm3u8-parser';
 import { growingPlaylist, type GrowingPlaylistOptions } from '../../../aggregator/hls.ts';
 import { reloadState } from '../../../aggregator/reload.ts';
 import { divisionOf } from '#common/division';
 import { FPS_NAMES, gridOf, segmentSeconds } from '#common/grid';
 import { greatest, segmentNumber } from '#common/time';
 import { changesAgainstRules, problemsOf } from '../../helpers/ll-hls-rules.ts';
+import { complaintsOf } from '../../helpers/playlist-parsers.ts';
 import { RENDITIONS, broadcastOf } from './segments-made.ts';
-
-setOptions({ strictMode: true });
 
 /** Three minutes where most broadcasts are; the window has slid, and deltas have begun, after one. */
 const secondsAt = (fps: string): number => (fps === '30' ? 180 : 66);
@@ -51,31 +48,6 @@ function optionsAt(
     isDelta: false,
     ...changes,
   };
-}
-
-/**
- * The one exception: hls-parser counts segments where §6.2.2 counts time. It wants no parts before the last three, the growing
- * one included, also where less than three target durations follow them.
- */
-function forHlsParser(text: string): string {
-  const numbers = [...new Set([...text.matchAll(/URI="(\d+)\.\d+\.m4s"/g)].map(([, n]) => n))];
-  const kept = numbers.slice(-3);
-  return text.replaceAll(/^#EXT-X-PART:.*URI="(\d+)\..*\n/gm, (line: string, n: string) =>
-    kept.includes(n) ? line : '',
-  );
-}
-
-/** Warnings and errors of two readers that complain of different things. */
-function complaintsOf(text: string): string[] {
-  const complaints: string[] = [];
-  const parser = new Parser();
-  parser.on('warn', ({ message }) => complaints.push(message));
-  parser.push(text);
-  parser.end();
-  if (!(parse(forHlsParser(text)) instanceof types.MediaPlaylist)) {
-    complaints.push('not a media playlist');
-  }
-  return complaints;
 }
 
 describe.each(['low', 'instant'] as const)('low-latency playlists in %s', (profile) => {
