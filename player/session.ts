@@ -243,9 +243,7 @@ export class Session {
             this.#onFailed(reason);
           }),
           onUnsupported: ifCurrent((reason: string) => {
-            this.#lastError = reason;
-            this.#giveUpEngine();
-            this.#set('unsupported');
+            this.#onUnsupported(reason);
           }),
         },
       });
@@ -290,9 +288,25 @@ export class Session {
     }
   }
 
+  /** Our own engine only where there is something to be gained by it, and while it does what it should. */
   #suitable(): EngineName {
-    const isLowLatency = this.#isLowLatency && this.#ownFailures < OWN_FAILURES;
-    return this.#wish ?? automaticEngine(isLowLatency);
+    const suitsOwn = this.#isLowLatency && this.#ownFailures < OWN_FAILURES;
+    return this.#wish === undefined || this.#wish === 'engine'
+      ? automaticEngine(suitsOwn)
+      : this.#wish;
+  }
+
+  #onUnsupported(reason: string): void {
+    const isOwn = this.#engine?.name === 'engine';
+    this.#lastError = reason;
+    this.#giveUpEngine();
+    if (isOwn) {
+      this.#ownFailures = OWN_FAILURES;
+      this.#set('starting');
+      void this.#look();
+    } else {
+      this.#set('unsupported');
+    }
   }
 
   #onFailed(reason: string): void {

@@ -3,11 +3,29 @@
  * something to play, goes back, and returns to live.
  */
 import { paceOf } from './pace.ts';
-import { rangeAt, startAfter } from './ranges.ts';
+import { rangeAt, startAfter, type Ranges } from './ranges.ts';
+
+/** Of an `HTMLVideoElement`, what is needed. */
+export interface Video {
+  currentTime: number;
+  playbackRate: number;
+  readonly readyState: number;
+  readonly paused: boolean;
+  readonly seeking: boolean;
+  readonly ended: boolean;
+  readonly buffered: Ranges;
+  readonly addEventListener: (
+    type: 'pause' | 'play',
+    listener: () => void,
+    options: { readonly signal: AbortSignal },
+  ) => void;
+}
 
 /** What it works on. Seconds; media time is the time of the shared clock. */
 export interface PlayheadOptions {
-  readonly video: HTMLVideoElement;
+  readonly video: Video;
+  /** Nobody sees the page. */
+  readonly isHidden: () => boolean;
   readonly now: () => number;
   /** Where whoever is live is to be. */
   readonly live: () => number;
@@ -15,6 +33,9 @@ export interface PlayheadOptions {
   readonly margin: number;
 }
 
+/** HTML §4.8.11.7. */
+const HAVE_METADATA = 1;
+const HAVE_FUTURE_DATA = 3;
 /** Whoever is less behind when he plays on is taken to where live is; others stay where they were. */
 const LIVE_TOLERANCE = 4;
 /** Playback begins so much later than wished rather than wait for what will not come. */
@@ -42,7 +63,7 @@ export class Playhead {
       'pause',
       () => {
         // Browsers pause what nobody sees; that is no wish to stay there.
-        this.#wasPausedHidden = document.visibilityState === 'hidden';
+        this.#wasPausedHidden = options.isHidden();
       },
       { signal },
     );
@@ -120,7 +141,7 @@ export class Playhead {
 
   #join(): void {
     const { video } = this.#options;
-    if (this.#wanted === undefined || video.readyState < HTMLMediaElement.HAVE_METADATA) {
+    if (this.#wanted === undefined || video.readyState < HAVE_METADATA) {
       return;
     }
     const wanted = this.position;
@@ -164,7 +185,7 @@ export class Playhead {
       !video.paused &&
       !video.ended &&
       this.#wanted === undefined &&
-      video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+      video.readyState < HAVE_FUTURE_DATA;
     if (!stands) {
       this.#stuckSince = undefined;
       return;

@@ -47,14 +47,14 @@ export const getFrom =
     }
   };
 
-/** Calls again and again what may not be there yet, for as long as {@link PATIENCE}. */
-export async function insist<T>(action: () => Promise<T>): Promise<T> {
+/** Calls again and again what may not be as it should yet, for so many seconds. */
+export async function insist<T>(seconds: number, action: () => Promise<T>): Promise<T> {
   const began = performance.now();
   for (;;) {
     try {
       return await action();
     } catch (error) {
-      if (performance.now() - began > PATIENCE * 1000) {
+      if (performance.now() - began > seconds * 1000) {
         throw error;
       }
       await delay(RETRY_MS);

@@ -40,6 +40,8 @@ const NEEDED_BEHIND = 2;
 /** Segments that reading may be off where playback is to be, and how soon that is put right again. */
 const ASTRAY = 3;
 const ASTRAY_AGAIN = 5;
+/** A broadcast's manifests are complete after so many seconds. */
+const YOUNG = 5;
 /** No time of ours is later: ten years of the grid. */
 const FOR_EVER = 10 * 365 * 86_400;
 
@@ -168,7 +170,7 @@ class OwnEngine implements Engine {
       // The browser opens its side while the manifest is on its way.
       const [manifest, source] = await Promise.all([
         // A broadcast's first manifests may know of no init segment yet.
-        insist(() => this.#readManifest()),
+        insist(YOUNG, () => this.#readManifest()),
         this.#openSource(),
       ]);
       if (this.#stop.signal.aborted) {
@@ -188,7 +190,13 @@ class OwnEngine implements Engine {
       void this.#followManifest();
     } catch (error) {
       if (!this.#stop.signal.aborted) {
-        events.onFailed(error instanceof Error ? error.message : 'engine did not start');
+        const reason = error instanceof Error ? error.message : 'engine did not start';
+        // Said of a manifest that can be had and not be played from.
+        if (error instanceof RangeError) {
+          events.onUnsupported(reason);
+        } else {
+          events.onFailed(reason);
+        }
       }
     }
   }
@@ -309,7 +317,13 @@ class OwnEngine implements Engine {
         Number.POSITIVE_INFINITY,
     });
     const playhead = new Playhead(
-      { video, now: () => this.#now(), live: () => this.#live(distance), margin: MARGIN },
+      {
+        video,
+        isHidden: () => document.visibilityState === 'hidden',
+        now: () => this.#now(),
+        live: () => this.#live(distance),
+        margin: MARGIN,
+      },
       signal,
     );
     const parts = { source, distance, renditions, playhead };
