@@ -421,8 +421,8 @@ class OwnEngine implements Engine {
       },
       onFragment: (arrived) => {
         const ended = fragmentEnd(manifest, arrived.n, arrived.k);
-        // What was there before it was listened for tells nothing of how late fragments come.
-        if (arrived.listening < ended) {
+        // What was there before it was waited for tells nothing of how late fragments come.
+        if (arrived.since < ended || arrived.isAwaited) {
           distance.note(kind, { ended, at: arrived.at });
         }
         onFragment(arrived);

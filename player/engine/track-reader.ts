@@ -10,9 +10,12 @@ import type { Burst } from './throughput.ts';
 export interface Arrived extends Fragment {
   readonly n: number;
   readonly rendition: string;
-  /** When it was here, and since when its answer has been read; seconds of the shared clock. */
+  /** When it was here; seconds of the shared clock. */
   readonly at: number;
-  readonly listening: number;
+  /** Since when it would have been taken, had it been there: its request was open, and this track was being read. */
+  readonly since: number;
+  /** It came whole after silence: nothing was there to be read before it was made. */
+  readonly isAwaited: boolean;
 }
 
 /** Of the edges, what is needed. */
@@ -60,6 +63,8 @@ interface Opened {
   readonly response: Promise<Response>;
 }
 
+/** Silence between chunks that is none of the network's, seconds. */
+const SILENCE = 0.015;
 /** An answer that is silent for so long after its fragment was due: the edge is asked for a sign of life. Seconds. */
 const SUSPECT = 0.8;
 /** And after so long it is asked for again, whatever the edge says. */
@@ -80,6 +85,8 @@ export class TrackReader {
   #held: Opened | undefined;
   #cutter = new FragmentCutter();
   #heard = 0;
+  /** When the first answer since the last start was there. */
+  #readingSince: number | undefined;
   #suspected: Opened | undefined;
   #wake: (() => void) | undefined;
 
@@ -117,6 +124,7 @@ export class TrackReader {
     this.#current = undefined;
     this.#held = undefined;
     this.#cutter = new FragmentCutter();
+    this.#readingSince = undefined;
     this.#wake?.();
   }
 
@@ -240,12 +248,15 @@ export class TrackReader {
   ): Promise<void> {
     const { now, onFragment, onChunk, onBurst } = this.#options;
     const { n, rendition } = opened;
-    const listening = now();
+    this.#readingSince ??= now();
+    const since = Math.max(opened.at, this.#readingSince);
     const reader = body.getReader();
     let skip = known;
     /** Of the fragment that is coming: when its first bytes came, and how many came after them. */
     let burst: { readonly from: number; bytes: number } | undefined;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
+      const asked = now();
+      const wasWhole = this.#cutter.rest === 0;
       const { done, value } = await reader.read();
       if (turn !== this.#turn || opened.abort.signal.aborted) {
         throw new Error('let go');
@@ -258,6 +269,7 @@ export class TrackReader {
       const chunk = value.subarray(Math.min(skip, value.byteLength));
       skip -= value.byteLength - chunk.byteLength;
       const fragments = this.#cutter.push(chunk);
+      const isAwaited = !isFirst && wasWhole && time - asked > SILENCE;
       onChunk(value.byteLength, this.#cutter.rest > 0);
       if (burst !== undefined) {
         burst.bytes += value.byteLength;
@@ -272,7 +284,7 @@ export class TrackReader {
         burst ??= { from: time, bytes: 0 };
       }
       for (const fragment of fragments) {
-        onFragment({ ...fragment, n, rendition, at: time, listening });
+        onFragment({ ...fragment, n, rendition, at: time, since, isAwaited });
         if (turn !== this.#turn) {
           throw new Error('let go');
         }

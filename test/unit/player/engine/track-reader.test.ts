@@ -38,6 +38,7 @@ function open(): {
   readonly reader: TrackReader;
   readonly asked: Asked[];
   readonly got: string[];
+  readonly arrived: Arrived[];
   readonly suspected: string[];
   readonly failed: string[];
   readonly missing: number[];
@@ -50,6 +51,7 @@ function open(): {
   const world = { now: 1_000, edge: 'http://a', rendition: 'v720', newest: 1_000, due: 0 };
   const asked: Asked[] = [];
   const got: string[] = [];
+  const arrived: Arrived[] = [];
   const suspected: string[] = [];
   const failed: string[] = [];
   const missing: number[] = [];
@@ -68,7 +70,10 @@ function open(): {
     dueAt: () => world.due,
     mayOpen: (n) => n <= world.newest,
     prepare: () => Promise.resolve(),
-    onFragment: ({ n, k, rendition }: Arrived) => got.push(`${rendition} ${n}.${k}`),
+    onFragment: (came) => {
+      arrived.push(came);
+      got.push(`${came.rendition} ${came.n}.${came.k}`);
+    },
     onChunk: () => undefined,
     onBurst: () => undefined,
     onMissing: (n) => missing.push(n),
@@ -125,6 +130,7 @@ function open(): {
     reader,
     asked,
     got,
+    arrived,
     suspected,
     failed,
     missing,
@@ -272,6 +278,22 @@ describe('a track that grows', () => {
     expect((await ask(7)).url).toBe('http://a/v720/7.m4s');
     await (await ask(7)).send(...segment(7));
     expect(got).toEqual(all(7));
+    reader.stop();
+  });
+
+  test('tells what came whole after silence from what was there already', async () => {
+    const { reader, world, arrived, ask } = open();
+    reader.start(7);
+    world.now += 1;
+    await (await ask(7)).send(fragment(7, 0), fragment(7, 1));
+    world.now += 0.5;
+    await (await ask(7)).send(fragment(7, 2));
+    world.now += 0.5;
+    await (await ask(7)).send(fragment(7, 3).subarray(0, 5));
+    world.now += 0.5;
+    await (await ask(7)).send(fragment(7, 3).subarray(5));
+    expect(arrived.map(({ isAwaited }) => isAwaited)).toEqual([false, false, true, false]);
+    expect(arrived.map(({ since }) => since)).toEqual(arrived.map(() => 1_001));
     reader.stop();
   });
 
