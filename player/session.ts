@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly engine: EngineName | undefined;
   readonly edges: Edges;
   readonly now: () => number;
+  /** Resolves once `now` is the edge's clock, or that cannot be had: engines play by it. */
+  readonly clockReady: Promise<void>;
   /** State, engine or qualities changed. */
   readonly onChange: () => void;
 }
@@ -225,6 +227,10 @@ export class Session {
           action(...args);
         }
       };
+    await this.#options.clockReady;
+    if (turn !== this.#turn) {
+      return;
+    }
     try {
       const engine = await startEngine(this.#suitable(), this.#options.edges.forCode(), {
         video: this.#options.video,

@@ -53,7 +53,8 @@ const qualityOf = ({ id, width, height, bandwidthBps }: MadeRendition): Quality 
 });
 
 /** Whether this browser has what it needs. */
-export const isOwnEngineSupported = (): boolean => 'MediaSource' in globalThis;
+export const isOwnEngineSupported = (): boolean =>
+  'MediaSource' in globalThis && 'setLiveSeekableRange' in MediaSource.prototype;
 
 /** Starts it on the element. */
 export function startOwnEngine(options: EngineOptions): Engine {

@@ -149,6 +149,25 @@ describe('our own engine', () => {
     expect((await look()).lastError).toBeUndefined();
   });
 
+  test('goes down where the network does not carry its rendition, and plays on near the clock', async () => {
+    await start('instant');
+    await until('the large picture', ({ frames, height }) => frames > 60 && height === 360);
+    const network = await chromium.context.newCDPSession(page);
+    // Sound and the small picture have 380 kb/s together, with the large one 730.
+    await network.send('Network.emulateNetworkConditions', {
+      offline: false,
+      latency: 20,
+      downloadThroughput: 480_000 / 8,
+      uploadThroughput: 480_000 / 8,
+    });
+    const { frames } = await until('the small picture', ({ height }) => height === 180);
+    await until(
+      'it to play on',
+      (seen) => seen.frames > frames + 90 && seen.isAtLive && (seen.latency ?? NEAR * 3) < NEAR * 3,
+    );
+    expect((await look()).lastError).toBeUndefined();
+  });
+
   test('goes on at another edge when its own dies, and with the next broadcast when one ends', async () => {
     other = await runEdge(originUrl, { channels: () => [`e${channels}`] });
     await start('instant');
@@ -175,5 +194,21 @@ describe('our own engine', () => {
       'the next broadcast to play',
       ({ broadcast, state }) => broadcast === feed.broadcast.broadcast && state === 'live',
     );
+  });
+
+  test('leaves the channel to hls.js in a browser that does not let it', async () => {
+    await page.addInitScript(`{
+      const { addSourceBuffer } = MediaSource.prototype;
+      MediaSource.prototype.addSourceBuffer = () => {
+        MediaSource.prototype.addSourceBuffer = addSourceBuffer;
+        throw new RangeError('not here');
+      };
+    }`);
+    await start('low', '?player=engine');
+    const seen = await until(
+      'hls.js to play',
+      ({ engine, state }) => engine === 'hls' && state === 'live',
+    );
+    expect(seen.lastError).toBe('not here');
   });
 });
