@@ -32,11 +32,6 @@ const FIRST_LATENESS = 0.4;
 const AHEAD = 12;
 /** A segment's request is opened so long before it begins: longer than it is on its way, and no longer, for browsers have few connections to one host. */
 const HELD_AHEAD = 0.5;
-/** Seconds of media kept behind the picture, and how many more before they are let go of. */
-const KEPT_BEHIND = 30;
-const LET_GO_AT = 40;
-/** What is still needed of it when the browser has no room. */
-const NEEDED_BEHIND = 2;
 /** Segments that reading may be off where playback is to be, and how soon that is put right again. */
 const ASTRAY = 3;
 const ASTRAY_AGAIN = 5;
@@ -399,12 +394,11 @@ class OwnEngine implements Engine {
     const buffer = createTrackBuffer(
       source.addSourceBuffer(type),
       () => {
-        if (this.#playing !== undefined) {
+        if (playhead.isJoining) {
           playhead.tick();
-          this.#finish(this.#playing);
         }
       },
-      () => video.currentTime - NEEDED_BEHIND,
+      () => video.currentTime,
     );
     return new Track(buffer, this.#inits, {
       ...own,
@@ -463,7 +457,6 @@ class OwnEngine implements Engine {
     playhead.tick();
     this.#escape(playing);
     this.#returnFromAstray(playing);
-    this.#letGo(playing);
     this.#finish(playing);
   }
 
@@ -502,21 +495,6 @@ class OwnEngine implements Engine {
     if (isAstray) {
       playing.distance.forget();
       this.#restart(playing);
-    }
-  }
-
-  #letGo({ picture, sound }: Playing): void {
-    const now = this.#options.video.currentTime;
-    for (const buffer of [picture.buffer, sound?.buffer]) {
-      const ranges = buffer?.ranges();
-      if (
-        buffer?.isIdle() === true &&
-        ranges !== undefined &&
-        ranges.length > 0 &&
-        ranges.start(0) < now - LET_GO_AT
-      ) {
-        buffer.remove(0, now - KEPT_BEHIND);
-      }
     }
   }
 

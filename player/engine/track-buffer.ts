@@ -1,8 +1,14 @@
 /**
  * One SourceBuffer (W3C Media Source Extensions §5): what is appended waits its turn, and everything that waits goes at once.
- * A buffer that is full is a reason to wait and not an error.
+ * What has been seen for long is let go of, and a buffer that is full is a reason to wait and not an error.
  */
 import type { Ranges } from './ranges.ts';
+
+/** Seconds of media kept behind the picture, and how many there may be before they are let go of. */
+const KEPT_BEHIND = 30;
+const LET_GO_AT = 40;
+/** What is still needed of it when the browser has no room. */
+const NEEDED_BEHIND = 2;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -14,13 +20,10 @@ type Task =
 export interface TrackBuffer {
   /** @param init of the fragment's rendition, which is appended first where the last fragment was of another */
   readonly append: (bytes: Bytes, init: Bytes) => void;
-  /** Lets go of everything in `[from, to)`, seconds, before anything else is appended. */
-  readonly remove: (from: number, to: number) => void;
   /** Lets go of everything, and of what waits. */
   readonly clear: () => void;
-  /** To be called some times a second: a full buffer may have room by now. */
+  /** To be called some times a second: lets go of what has been seen, and tries again when there was no room. */
   readonly look: () => void;
-  readonly ranges: () => Ranges;
   readonly isIdle: () => boolean;
 }
 
@@ -49,21 +52,19 @@ function joined(parts: readonly Bytes[]): Bytes {
 
 /**
  * @param onUpdated something was appended or removed
- * @param oldestNeeded seconds; what is before it may go when there is no room
+ * @param position seconds; what is played
  */
 export function createTrackBuffer(
   buffer: SourceBufferLike,
   onUpdated: () => void,
-  oldestNeeded: () => number,
+  position: () => number,
 ): TrackBuffer {
   let tasks: Task[] = [];
   let init: Bytes | undefined;
   /** Without room: nothing is tried before the next look. */
   let isFull = false;
   const remove = (from: number, to: number): void => {
-    if (to > from) {
-      tasks.unshift({ kind: 'remove', from, to });
-    }
+    tasks.unshift({ kind: 'remove', from, to });
   };
   const pump = (): void => {
     const [first] = tasks;
@@ -104,10 +105,6 @@ export function createTrackBuffer(
       tasks.push({ kind: 'append', bytes });
       pump();
     },
-    remove: (from, to) => {
-      remove(from, to);
-      pump();
-    },
     clear: () => {
       tasks = [{ kind: 'remove', from: 0, to: Number.POSITIVE_INFINITY }];
       init = undefined;
@@ -115,17 +112,22 @@ export function createTrackBuffer(
       pump();
     },
     look: () => {
+      if (!isFull && (tasks.length > 0 || buffer.updating)) {
+        return;
+      }
+      const { buffered } = buffer;
+      const oldest = buffered.length === 0 ? Number.POSITIVE_INFINITY : buffered.start(0);
+      const now = position();
       if (isFull) {
         isFull = false;
-        const { buffered } = buffer;
-        const oldest = oldestNeeded();
-        if (buffered.length > 0 && buffered.start(0) < oldest) {
-          remove(0, oldest);
+        if (oldest < now - NEEDED_BEHIND) {
+          remove(0, now - NEEDED_BEHIND);
         }
-        pump();
+      } else if (oldest < now - LET_GO_AT) {
+        remove(0, now - KEPT_BEHIND);
       }
+      pump();
     },
-    ranges: () => buffer.buffered,
     isIdle: () => tasks.length === 0 && !buffer.updating,
   };
 }

@@ -48,13 +48,9 @@ const bytes = (...values: number[]): Bytes => Uint8Array.from(values);
 const INIT = bytes(100);
 const OTHER = bytes(200);
 
-function open(oldest = 5): { fake: FakeSourceBuffer; buffer: TrackBuffer } {
+function open(position = () => 7): { fake: FakeSourceBuffer; buffer: TrackBuffer } {
   const fake = new FakeSourceBuffer();
-  const buffer = createTrackBuffer(
-    fake,
-    () => undefined,
-    () => oldest,
-  );
+  const buffer = createTrackBuffer(fake, () => undefined, position);
   return { fake, buffer };
 }
 
@@ -102,6 +98,23 @@ describe('a source buffer', () => {
     fake.settle();
     expect(fake.done).toEqual(['-0..5', '+100 1 2']);
     expect(buffer.isIdle()).toBe(true);
+  });
+
+  test('keeps no more than some seconds behind what is played, however long it goes on', () => {
+    let now = 0;
+    const { fake, buffer } = open(() => now);
+    let longest = 0;
+    for (; now < 3_600; now += 1) {
+      buffer.append(bytes(1), INIT);
+      fake.settle();
+      buffer.look();
+      const removed = /^-0\.\.(\d+)$/.exec(fake.done.at(-1) ?? '')?.[1];
+      fake.start = Math.max(fake.start, Number(removed ?? 0));
+      fake.settle();
+      longest = Math.max(longest, now - fake.start);
+    }
+    expect(longest).toBeGreaterThan(30);
+    expect(longest).toBeLessThan(45);
   });
 
   test('that the element has let go of throws nothing', () => {
