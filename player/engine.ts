@@ -63,6 +63,8 @@ export interface EngineOptions {
   /** Path without extension; the engine adds `.m3u8` or `.mpd`, and asks the edges for it. */
   readonly presentation: string;
   readonly isLive: boolean;
+  /** Text of its MPD, where it has been asked for already; undefined when that did not work. */
+  readonly manifest?: Promise<string | undefined> | undefined;
   readonly edges: EdgeRoute;
   /** Clock of the edge, milliseconds since the epoch. */
   readonly now: () => number;

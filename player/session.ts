@@ -157,6 +157,8 @@ export class Session {
     const known = this.#isOver ? this.#broadcast : undefined;
     const { edges } = this.#options;
     const read = readFrom((path) => edges.fetch(path, { cache: 'no-cache' }));
+    // Most look in order to play at once: what that takes is on its way meanwhile.
+    const manifest = this.#state === 'looking' ? this.#askForManifest() : undefined;
     const onAir = await lookForBroadcast(playlist, read, known);
     if (turn !== this.#turn) {
       return;
@@ -173,7 +175,7 @@ export class Session {
         }
         this.#broadcast = onAir.broadcast;
         this.#isLowLatency = onAir.isLowLatency;
-        await this.#play(presentationPath(this.#options.channel), 'starting');
+        await this.#play(presentationPath(this.#options.channel), 'starting', manifest);
         return;
       case 'ended':
         if (!isWatching) {
@@ -214,7 +216,23 @@ export class Session {
     return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.max(0, this.#failures - 1));
   }
 
-  async #play(presentation: string, state: 'starting' | 'recording'): Promise<void> {
+  /** The MPD, for our own engine. */
+  #askForManifest(): Promise<string | undefined> | undefined {
+    if (this.#wish !== undefined && this.#wish !== 'engine') {
+      return undefined;
+    }
+    const { edges, channel } = this.#options;
+    return edges
+      .fetch(`${presentationPath(channel)}.mpd`)
+      .then((response) => (response.ok ? response.text() : undefined))
+      .catch(() => undefined);
+  }
+
+  async #play(
+    presentation: string,
+    state: 'starting' | 'recording',
+    manifest?: Promise<string | undefined>,
+  ): Promise<void> {
     this.#giveUpEngine();
     const turn = this.#turn;
     this.#isOver = state === 'recording';
@@ -236,6 +254,7 @@ export class Session {
         video: this.#options.video,
         presentation,
         isLive: state === 'starting',
+        manifest,
         edges: this.#options.edges,
         now: this.#options.now,
         events: {

@@ -162,11 +162,17 @@ class OwnEngine implements Engine {
   /** Loads the manifest, and plays from there on. */
   async start(): Promise<void> {
     const { events } = this.#options;
+    let known = this.#options.manifest;
+    const readManifest = async (): Promise<Manifest> => {
+      const text = await known;
+      known = undefined;
+      return text === undefined ? this.#readManifest() : this.#parse(text);
+    };
     try {
       // The browser opens its side while the manifest is on its way.
       const [manifest, source] = await Promise.all([
         // A broadcast's first manifests may know of no init segment yet.
-        insist(YOUNG, () => this.#readManifest()),
+        insist(YOUNG, readManifest),
         this.#openSource(),
       ]);
       if (this.#stop.signal.aborted) {
@@ -236,10 +242,14 @@ class OwnEngine implements Engine {
     return source;
   }
 
-  /** With those pictures only that this browser can decode. */
   async #readManifest(): Promise<Manifest> {
     const response = await this.#get(`${this.#options.presentation}.mpd`);
-    const manifest = parseManifest(await response.text());
+    return this.#parse(await response.text());
+  }
+
+  /** With those pictures only that this browser can decode. */
+  #parse(text: string): Manifest {
+    const manifest = parseManifest(text);
     const pictures = manifest.pictures.filter(({ type }) => MediaSource.isTypeSupported(type));
     return { ...manifest, pictures };
   }
