@@ -29,7 +29,10 @@ export class Renditions {
   readonly #choice: RenditionChoice;
   /** Rendition of each segment in hand. */
   readonly #fetched = new Map<number, string>();
+  readonly #soundBps: number;
   #offered: readonly MadeRendition[];
+  /** The rendition that was fetched last. */
+  #newest: string | undefined;
   #chosen: string | undefined;
 
   /**
@@ -39,6 +42,7 @@ export class Renditions {
   constructor(offered: readonly MadeRendition[], soundBps: number, surroundings: Surroundings) {
     this.#surroundings = surroundings;
     this.#offered = offered;
+    this.#soundBps = soundBps;
     this.#choice = new RenditionChoice(offered.map(candidateOf), soundBps, this.#situation());
   }
 
@@ -98,7 +102,7 @@ export class Renditions {
     if (this.#chosen !== undefined || !this.#choice.isFailing(situation)) {
       return undefined;
     }
-    const flowBps = this.#congestion.flow(situation.now) ?? 0;
+    const flowBps = this.#congestion.flow(situation.now, this.#sentBps()) ?? 0;
     const id = this.#choice.fail({ ...situation, throughputBps: flowBps });
     this.#congestion.forget();
     const rendition = this.#offered.find((item) => item.id === id);
@@ -119,11 +123,13 @@ export class Renditions {
 
   burst(burst: Burst): void {
     this.#throughput.note(burst);
+    this.#congestion.burst(this.#surroundings.now(), burst);
   }
 
   /** A fragment has come, so much later than is usual. */
   fragment(n: number, rendition: string, late: number): void {
     this.#congestion.fragment(this.#surroundings.now(), late);
+    this.#newest = rendition;
     this.#fetched.delete(n);
     this.#fetched.set(n, rendition);
     for (const oldest of this.#fetched.keys()) {
@@ -146,12 +152,18 @@ export class Renditions {
     this.#congestion.forget();
   }
 
+  /** What is sent of sound and of the rendition that is fetched. */
+  #sentBps(): number {
+    const { bandwidthBps = 0 } = this.#offered.find(({ id }) => id === this.#newest) ?? {};
+    return bandwidthBps + this.#soundBps;
+  }
+
   #situation(): Situation {
     const now = this.#surroundings.now();
     return {
       now,
       throughputBps: this.#throughput.bitsPerSecond,
-      late: this.#congestion.late(now),
+      late: this.#congestion.late(now, this.#sentBps()),
       screenHeight: this.#surroundings.screenHeight(),
     };
   }

@@ -65,6 +65,8 @@ interface Opened {
 
 /** Silence between chunks that is none of the network's, seconds. */
 const SILENCE = 0.015;
+/** What was there already when reading began has come after so long. */
+const BACKLOG = 1.5;
 /** An answer that is silent for so long after its fragment was due: the edge is asked for a sign of life. Seconds. */
 const SUSPECT = 0.8;
 /** And after so long it is asked for again, whatever the edge says. */
@@ -269,7 +271,11 @@ export class TrackReader {
       const chunk = value.subarray(Math.min(skip, value.byteLength));
       skip -= value.byteLength - chunk.byteLength;
       const fragments = this.#cutter.push(chunk);
-      const isAwaited = !isFirst && wasWhole && time - asked > SILENCE;
+      const isAwaited =
+        !isFirst &&
+        wasWhole &&
+        time - asked > SILENCE &&
+        asked - (this.#readingSince ?? asked) > BACKLOG;
       onChunk(value.byteLength, this.#cutter.rest > 0);
       if (burst !== undefined) {
         burst.bytes += value.byteLength;
