@@ -8,7 +8,7 @@ import { broadcastOfPlaylist } from '#common/contracts/delivery';
 export type OnAir =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'beginning' }
-  | { readonly kind: 'live'; readonly broadcast: number }
+  | { readonly kind: 'live'; readonly broadcast: number; readonly isLowLatency: boolean }
   | { readonly kind: 'ended'; readonly broadcast: number }
   | { readonly kind: 'unreachable' };
 
@@ -47,8 +47,13 @@ export function firstVariant(
 /** Segments that players keep between themselves and live. */
 const ENOUGH_SEGMENTS = 3;
 
+/** Parts that they keep, where segments have some (RFC 8216bis §4.4.3.8). */
+const ENOUGH_PARTS = 3;
+
 /** Segments that a media playlist lists. */
 const countSegments = (text: string): number => text.match(/^#EXTINF:/gm)?.length ?? 0;
+/** Parts that it lists. */
+const countParts = (text: string): number => text.match(/^#EXT-X-PART:/gm)?.length ?? 0;
 
 /** Whether a media playlist will not grow any more (RFC 8216bis §4.4.3.4). */
 export const hasEnded = (text: string): boolean => /^#EXT-X-ENDLIST\s*$/m.test(text);
@@ -83,9 +88,10 @@ export async function lookForBroadcast(
     if (hasEnded(media)) {
       return { kind: 'ended', broadcast };
     }
-    return countSegments(media) < ENOUGH_SEGMENTS
+    const isLowLatency = media.includes('\n#EXT-X-PART-INF:');
+    return countSegments(media) < ENOUGH_SEGMENTS && countParts(media) < ENOUGH_PARTS
       ? { kind: 'beginning' }
-      : { kind: 'live', broadcast };
+      : { kind: 'live', broadcast, isLowLatency };
   } catch {
     return { kind: 'unreachable' };
   }

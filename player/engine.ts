@@ -1,8 +1,8 @@
-/** What the page needs of whatever plays: hls.js, dash.js or the browser itself. */
+/** What the page needs of whatever plays: our own engine, hls.js, dash.js or the browser itself. */
 import type { EdgeRoute } from './edges.ts';
 
 /** Names of the engines, as in `?player=` and in the settings menu. */
-export type EngineName = 'hls' | 'dash' | 'native';
+export type EngineName = 'engine' | 'hls' | 'dash' | 'native';
 
 /** One picture quality that can be chosen. */
 export interface Quality {
@@ -63,6 +63,8 @@ export interface EngineOptions {
   /** Path without extension; the engine adds `.m3u8` or `.mpd`, and asks the edges for it. */
   readonly presentation: string;
   readonly isLive: boolean;
+  /** Text of its MPD, where it has been asked for already; undefined when that did not work. */
+  readonly manifest?: Promise<string | undefined> | undefined;
   readonly edges: EdgeRoute;
   /** Clock of the edge, milliseconds since the epoch. */
   readonly now: () => number;

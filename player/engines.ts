@@ -1,6 +1,7 @@
 /** Chooses and loads an engine; the libraries are fetched only when one is used. */
 import type * as DashEngineModule from './dash-engine.ts';
 import type { Engine, EngineName, EngineOptions } from './engine.ts';
+import { isOwnEngineSupported, startOwnEngine } from './engine/start.ts';
 import type * as HlsEngineModule from './hls-engine.ts';
 import { isNativeSupported, startNativeEngine } from './native-engine.ts';
 
@@ -41,6 +42,10 @@ async function load<Module>(name: 'hls' | 'dash', edges: readonly string[]): Pro
   throw last;
 }
 
+/** The engine for who has not chosen one: our own where segments can be read while they grow. */
+export const automaticEngine = (isLowLatency: boolean): EngineName =>
+  isLowLatency && isOwnEngineSupported() ? 'engine' : 'hls';
+
 /**
  * Starts the wished engine, or what this browser can.
  * @param edges base addresses to load its code from, best first
@@ -51,6 +56,10 @@ export async function startEngine(
   edges: readonly string[],
   options: EngineOptions,
 ): Promise<Engine> {
+  // Recordings are not made any more: there is nothing in them to be near to.
+  if (wish === 'engine' && options.isLive && isOwnEngineSupported()) {
+    return startOwnEngine(options);
+  }
   if (hasMediaSource() && wish === 'dash') {
     const { startDashEngine } = await load<DashEngine>('dash', edges);
     return startDashEngine(options);

@@ -34,6 +34,7 @@ function run(): void {
     engine: preferredEngine(location.search),
     edges,
     now: clock.now,
+    clockReady: clock.ready,
     onChange: () => {
       redraw();
     },

@@ -20,16 +20,16 @@ function write(name: string, value: string): void {
 }
 
 const asEngine = (value: string | null | undefined): EngineName | undefined =>
-  value === 'hls' || value === 'dash' ? value : undefined;
+  value === 'engine' || value === 'hls' || value === 'dash' ? value : undefined;
 
-/** The engine asked for in the address, else the one chosen last, else hls.js. */
-export function preferredEngine(search: string): EngineName {
-  return asEngine(new URLSearchParams(search).get('player')) ?? asEngine(read('player')) ?? 'hls';
+/** The engine asked for in the address, else the one chosen last; undefined: whichever suits the channel. */
+export function preferredEngine(search: string): EngineName | undefined {
+  return asEngine(new URLSearchParams(search).get('player')) ?? asEngine(read('player'));
 }
 
-/** Remembers an engine. */
-export function rememberEngine(name: EngineName): void {
-  write('player', name);
+/** Remembers an engine, or that whichever suits is wanted. */
+export function rememberEngine(name: EngineName | undefined): void {
+  write('player', name ?? 'auto');
 }
 
 /** The edges chosen before, as they were kept. */

@@ -9,6 +9,8 @@ export interface ServerClock {
   readonly now: () => number;
   /** Whether the edge has been heard. */
   readonly isSet: () => boolean;
+  /** Resolves once the edge has been heard, or could not be. */
+  readonly ready: Promise<void>;
 }
 
 /**
@@ -18,6 +20,10 @@ export interface ServerClock {
 export function startServerClock(ask: () => Promise<Response>): ServerClock {
   let offset = 0;
   let isSet = false;
+  let onReady = (): void => undefined;
+  const ready = new Promise<void>((resolve) => {
+    onReady = resolve;
+  });
   const sample = async (): Promise<void> => {
     let best = Number.POSITIVE_INFINITY;
     for (let count = 0; count < SAMPLES; count += 1) {
@@ -30,13 +36,16 @@ export function startServerClock(ask: () => Promise<Response>): ServerClock {
         best = trip;
         offset = time + trip / 2 - Date.now();
         isSet = true;
+        onReady();
       }
     }
   };
   const askQuietly = (): void => {
-    sample().catch(() => undefined);
+    sample()
+      .catch(() => undefined)
+      .finally(onReady);
   };
   askQuietly();
   setInterval(askQuietly, AGAIN_MS);
-  return { now: () => Date.now() + offset, isSet: () => isSet };
+  return { now: () => Date.now() + offset, isSet: () => isSet, ready };
 }

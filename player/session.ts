@@ -6,7 +6,7 @@ import { deliveryPath, presentationPath } from '#common/contracts/delivery';
 import { lookForBroadcast, readFrom } from './broadcast.ts';
 import type { Edges } from './edges.ts';
 import type { Engine, EngineName } from './engine.ts';
-import { UnsupportedError, startEngine } from './engines.ts';
+import { UnsupportedError, automaticEngine, startEngine } from './engines.ts';
 import { createWatchdog } from './watchdog.ts';
 
 /** See {@link Session}. */
@@ -17,9 +17,12 @@ export type SessionState =
 export interface SessionOptions {
   readonly video: HTMLVideoElement;
   readonly channel: string;
-  readonly engine: EngineName;
+  /** Undefined: whichever suits the channel. */
+  readonly engine: EngineName | undefined;
   readonly edges: Edges;
   readonly now: () => number;
+  /** Resolves once `now` is the edge's clock, or that cannot be had: engines play by it. */
+  readonly clockReady: Promise<void>;
   /** State, engine or qualities changed. */
   readonly onChange: () => void;
 }
@@ -29,6 +32,8 @@ const WAITING_POLL_MS = 2_500;
 const OVER_POLL_MS = 4_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
+/** After so many another engine is given the channel. */
+const OWN_FAILURES = 3;
 /** Thousands wait for one kick-off: they must not all ask in the same moment. */
 const POLL_SPREAD = 0.25;
 
@@ -36,7 +41,10 @@ const POLL_SPREAD = 0.25;
 export class Session {
   readonly #options: SessionOptions;
   #state: SessionState = 'looking';
-  #engineName: EngineName;
+  #wish: EngineName | undefined;
+  #isLowLatency = false;
+  /** Times that our own engine could not go on. */
+  #ownFailures = 0;
   #engine: Engine | undefined;
   #broadcast: number | undefined;
   /** Its playlist does not grow any more. */
@@ -51,7 +59,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#engineName = options.engine;
+    this.#wish = options.engine;
     const { video } = options;
     video.addEventListener('playing', () => {
       this.#onPlaying();
@@ -78,8 +86,9 @@ export class Session {
     return this.#engine;
   }
 
-  get engineName(): EngineName {
-    return this.#engineName;
+  /** What the viewer wants to be played by; undefined: whichever suits. */
+  get wish(): EngineName | undefined {
+    return this.#wish;
   }
 
   get broadcast(): number | undefined {
@@ -126,9 +135,10 @@ export class Session {
     void this.#look();
   }
 
-  /** Plays on with another engine. */
-  useEngine(name: EngineName): void {
-    this.#engineName = name;
+  /** Plays on with another engine, or with whichever suits. */
+  useEngine(name: EngineName | undefined): void {
+    this.#wish = name;
+    this.#ownFailures = 0;
     if (this.#state === 'recording') {
       this.watchRecording();
     } else if (this.#engine !== undefined) {
@@ -147,6 +157,8 @@ export class Session {
     const known = this.#isOver ? this.#broadcast : undefined;
     const { edges } = this.#options;
     const read = readFrom((path) => edges.fetch(path, { cache: 'no-cache' }));
+    // Most look in order to play at once: what that takes is on its way meanwhile.
+    const manifest = this.#state === 'looking' ? this.#askForManifest() : undefined;
     const onAir = await lookForBroadcast(playlist, read, known);
     if (turn !== this.#turn) {
       return;
@@ -162,7 +174,8 @@ export class Session {
           return;
         }
         this.#broadcast = onAir.broadcast;
-        await this.#play(presentationPath(this.#options.channel), 'starting');
+        this.#isLowLatency = onAir.isLowLatency;
+        await this.#play(presentationPath(this.#options.channel), 'starting', manifest);
         return;
       case 'ended':
         if (!isWatching) {
@@ -203,7 +216,23 @@ export class Session {
     return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.max(0, this.#failures - 1));
   }
 
-  async #play(presentation: string, state: 'starting' | 'recording'): Promise<void> {
+  /** The MPD, for our own engine. */
+  #askForManifest(): Promise<string | undefined> | undefined {
+    if (this.#wish !== undefined && this.#wish !== 'engine') {
+      return undefined;
+    }
+    const { edges, channel } = this.#options;
+    return edges
+      .fetch(`${presentationPath(channel)}.mpd`)
+      .then((response) => (response.ok ? response.text() : undefined))
+      .catch(() => undefined);
+  }
+
+  async #play(
+    presentation: string,
+    state: 'starting' | 'recording',
+    manifest?: Promise<string | undefined>,
+  ): Promise<void> {
     this.#giveUpEngine();
     const turn = this.#turn;
     this.#isOver = state === 'recording';
@@ -216,11 +245,16 @@ export class Session {
           action(...args);
         }
       };
+    await this.#options.clockReady;
+    if (turn !== this.#turn) {
+      return;
+    }
     try {
-      const engine = await startEngine(this.#engineName, this.#options.edges.forCode(), {
+      const engine = await startEngine(this.#suitable(), this.#options.edges.forCode(), {
         video: this.#options.video,
         presentation,
         isLive: state === 'starting',
+        manifest,
         edges: this.#options.edges,
         now: this.#options.now,
         events: {
@@ -234,9 +268,7 @@ export class Session {
             this.#onFailed(reason);
           }),
           onUnsupported: ifCurrent((reason: string) => {
-            this.#lastError = reason;
-            this.#giveUpEngine();
-            this.#set('unsupported');
+            this.#onUnsupported(reason);
           }),
         },
       });
@@ -281,8 +313,30 @@ export class Session {
     }
   }
 
+  /** Our own engine only where there is something to be gained by it, and while it does what it should. */
+  #suitable(): EngineName {
+    const suitsOwn = this.#isLowLatency && this.#ownFailures < OWN_FAILURES;
+    return this.#wish === undefined || this.#wish === 'engine'
+      ? automaticEngine(suitsOwn)
+      : this.#wish;
+  }
+
+  #onUnsupported(reason: string): void {
+    const isOwn = this.#engine?.name === 'engine';
+    this.#lastError = reason;
+    this.#giveUpEngine();
+    if (isOwn) {
+      this.#ownFailures = OWN_FAILURES;
+      this.#set('starting');
+      void this.#look();
+    } else {
+      this.#set('unsupported');
+    }
+  }
+
   #onFailed(reason: string): void {
     this.#lastError = reason;
+    this.#ownFailures += this.#engine?.name === 'engine' ? 1 : 0;
     this.#failures += 1;
     this.#giveUpEngine();
     this.#set('trouble');

@@ -1,5 +1,6 @@
 /** The line under the picture: what is on, and how far behind the pitch it is. */
 import { setText } from './dom.ts';
+import type { EngineName } from './engine.ts';
 import type { Position } from './position.ts';
 import type { Session } from './session.ts';
 
@@ -10,6 +11,13 @@ export interface StatusLine {
 
 /** Digits that change four times a second cannot be read. */
 const LATENCY_MS = 1_000;
+
+const STREAMS: Readonly<Record<EngineName, string>> = {
+  engine: 'Frames',
+  hls: 'HLS',
+  dash: 'DASH',
+  native: 'HLS',
+};
 
 /** Binds the line; the embed has none. */
 export function createStatusLine(
@@ -63,11 +71,13 @@ function badgeText(session: Session): string {
 function factsText(video: HTMLVideoElement, session: Session, position: Position): string {
   const latency = position.latency();
   const facts = [
-    ...(latency === undefined ? [] : [`${latency.toFixed(1)} s behind the camera`]),
+    ...(latency === undefined
+      ? []
+      : [`${latency.toFixed(latency < 2 ? 2 : 1)} s behind the camera`]),
     ...(session.engine !== undefined && video.videoHeight > 0
       ? [`${Math.min(video.videoWidth, video.videoHeight)}p`]
       : []),
-    ...(session.engine === undefined ? [] : [session.engine.name === 'dash' ? 'DASH' : 'HLS']),
+    ...(session.engine === undefined ? [] : [STREAMS[session.engine.name]]),
   ];
   return facts.join('  ·  ');
 }

@@ -5,8 +5,8 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { eventually } from '../../test/helpers/poll.ts';
 import { parseRecorded, READ_RECORDER, RECORDER, type Recorded } from './recorder.ts';
 
-/** Who plays. `hls` and `dash` are engines of the watch page; `hls.js` and `dash.js` play on a page without anything else. */
-export const PLAYERS = ['hls', 'dash', 'hls.js', 'dash.js'] as const;
+/** Who plays. `engine` (our own), `hls` and `dash` are engines of the watch page; `hls.js` and `dash.js` play on a page without anything else. */
+export const PLAYERS = ['engine', 'hls', 'dash', 'hls.js', 'dash.js'] as const;
 /** See {@link PLAYERS}. */
 export type Player = (typeof PLAYERS)[number];
 

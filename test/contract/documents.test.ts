@@ -8,7 +8,7 @@ import { SERVICES, settingsOf } from '../helpers/service-settings.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Folders that hold nothing of ours. */
-const FOREIGN = /^(?:\.git|node_modules|data|coverage)$|^dist/;
+const FOREIGN = /^(?:\.git|node_modules|data|coverage|dist(?:\..*)?)$/;
 
 /** Files below a folder, as paths in the project. */
 function filesIn(folder: string): string[] {

@@ -80,8 +80,12 @@ export function listed(
   });
 }
 
-/** Starts what the origin needs. */
-export async function openHarness(): Promise<OriginHarness> {
+/**
+ * Starts what the origin needs.
+ * @param isRealTime at the world's pace, for what plays it in a browser
+ */
+export async function openHarness(isRealTime = false): Promise<OriginHarness> {
+  const pace = isRealTime ? undefined : FAST;
   const redisServer = await startRedis();
   const redis = connectRedis(redisServer.url, 'test', logger);
   const dir = await mkdtemp(join(tmpdir(), 'touchline-aggregator-'));
@@ -131,7 +135,7 @@ export async function openHarness(): Promise<OriginHarness> {
           ORIGIN_PORT: String(port),
         }),
         logger,
-        clock: createClock(FAST),
+        clock: createClock(pace),
         redis,
         connect: (name) => {
           const connection = connectRedis(redisServer.url, name, logger);
@@ -177,7 +181,7 @@ export async function openHarness(): Promise<OriginHarness> {
     },
     newBroadcast: (changes = {}) => {
       channels += 1;
-      const now = createClock(FAST).now();
+      const now = createClock(pace).now();
       const broadcast = segmentOfTime(gridOf('30'), milliseconds(now - 20_000));
       return broadcastOf({ channel: `c${channels}`, broadcast, ...changes });
     },

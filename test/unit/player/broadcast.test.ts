@@ -39,6 +39,7 @@ describe('lookForBroadcast', () => {
     expect(await lookForBroadcast(ADDRESS, reading({ [ADDRESS]: MASTER, [MEDIA]: LIVE }))).toEqual({
       kind: 'live',
       broadcast,
+      isLowLatency: false,
     });
     const ended = reading({ [ADDRESS]: MASTER, [MEDIA]: `${LIVE}#EXT-X-ENDLIST\n` });
     expect(await lookForBroadcast(ADDRESS, ended)).toEqual({ kind: 'ended', broadcast });
@@ -50,6 +51,15 @@ describe('lookForBroadcast', () => {
     expect(await lookForBroadcast(ADDRESS, read)).toEqual({ kind: 'beginning' });
     const over = reading({ [ADDRESS]: MASTER, [MEDIA]: `${short}#EXT-X-ENDLIST\n` });
     expect(await lookForBroadcast(ADDRESS, over)).toMatchObject({ kind: 'ended' });
+  });
+
+  test('where segments have parts, a few of them are enough', async () => {
+    const parts = (count: number): string =>
+      `#EXTM3U\n#EXT-X-PART-INF:PART-TARGET=0.2\n${'#EXT-X-PART:DURATION=0.2,URI="p"\n'.repeat(count)}`;
+    const look = (count: number): ReturnType<typeof lookForBroadcast> =>
+      lookForBroadcast(ADDRESS, reading({ [ADDRESS]: MASTER, [MEDIA]: parts(count) }));
+    expect(await look(3)).toMatchObject({ kind: 'live', isLowLatency: true });
+    expect(await look(2)).toEqual({ kind: 'beginning' });
   });
 
   test('a broadcast known to be over costs one small request', async () => {

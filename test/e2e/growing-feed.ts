@@ -1,0 +1,189 @@
+/** What workers do on air, without them: real media, fragment by fragment as the grid's clock passes, into an origin's hot streams. */
+import { divisionOf, aacFramesOfFragment, type Division } from '#common/division';
+import { segmentSeconds, timeOfSegment } from '#common/grid';
+import { appendHotFragment } from '#common/hot-fragments';
+import { readFragment, boxes } from '#common/mp4/read';
+import { mediaFragment } from '#common/mp4/write';
+import { execute, type Redis } from '#common/redis';
+import { segmentNumber } from '#common/time';
+import type { Broadcast, Result } from '#common/contracts/segment';
+import type { Rendition } from '#common/contracts/rendition';
+import type { SegmentBytes } from '../../aggregator/verify.ts';
+import { GRID, segmentAt, type MediaRendition, type WatchMedia } from './watch-media.ts';
+
+/** What a test can do with it. */
+export interface GrowingFeed {
+  readonly broadcast: Broadcast;
+  /** From now on fragments come so much later, milliseconds. */
+  readonly setLateness: (ms: number) => void;
+  /** Ends it with the segment that is being made. */
+  readonly end: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Of an origin's harness, what is needed. */
+interface Origin {
+  readonly redis: Redis;
+  readonly begin: (broadcast: Broadcast) => Promise<void>;
+  readonly end: (broadcast: Broadcast, last: number) => Promise<void>;
+  readonly make: (
+    broadcast: Broadcast,
+    n: number,
+    objects: ReadonlyMap<string, SegmentBytes>,
+  ) => Promise<Result>;
+}
+
+const KEPT = 600;
+const LOOK_MS = 8;
+
+/** The renditions as a broadcast has them. */
+export const renditionsOf = (media: WatchMedia): Rendition[] =>
+  media.renditions.map(({ id, width, height, bitrateBps, codecs }) =>
+    height === 0
+      ? { kind: 'audio', id, bitrateBps, codecs: 'mp4a.40.2' }
+      : {
+          kind: 'video',
+          id,
+          width,
+          height,
+          maxBitrateBps: Math.round(bitrateBps * 1.2),
+          preset: 'veryfast',
+          codecs,
+        },
+  );
+
+/** A segment's fragments: the same samples, in boxes of their own. */
+export function fragmentsOfSegment(
+  rendition: MediaRendition,
+  division: Division,
+  n: number,
+): Buffer[] {
+  const segment = rendition.segment(segmentNumber(n));
+  const { decodeTime, durations, sizes } = readFragment(segment);
+  const payload = [...boxes(segment)].find(({ type }) => type === 'mdat');
+  let at = (payload?.start ?? 0) + (payload?.headerSize ?? 0);
+  const samples = sizes.map((size, i) => {
+    at += size;
+    return {
+      duration: durations[i] ?? 0,
+      isSync: rendition.height === 0 || i === 0,
+      compositionOffset: 0,
+      data: segment.subarray(at - size, at),
+    };
+  });
+  const { first: firstOfSegment } = aacFramesOfFragment(GRID, division, segmentNumber(n), 0);
+  return Array.from({ length: division.fragments }, (_, k) => {
+    const sound = aacFramesOfFragment(GRID, division, segmentNumber(n), k);
+    const [from, to] =
+      rendition.height === 0
+        ? [sound.first - firstOfSegment, sound.end - firstOfSegment]
+        : [k * division.fragmentFrames, (k + 1) * division.fragmentFrames];
+    const before = durations.slice(0, from).reduce((sum, duration) => sum + duration, 0);
+    return mediaFragment(k + 1, [
+      { trackId: 1, decodeTime: decodeTime + before, samples: samples.slice(from, to) },
+    ]).bytes;
+  });
+}
+
+/**
+ * Begins a broadcast.
+ * @param pastSegments whole ones that it begins with
+ */
+export async function startGrowingFeed(
+  origin: Origin,
+  media: WatchMedia,
+  {
+    channel,
+    profile,
+    pastSegments,
+  }: {
+    readonly channel: string;
+    readonly profile: 'low' | 'instant';
+    readonly pastSegments: number;
+  },
+): Promise<GrowingFeed> {
+  const division = divisionOf(GRID, profile);
+  const now = segmentAt(Date.now());
+  const broadcast: Broadcast = {
+    channel,
+    broadcast: segmentNumber(now - pastSegments),
+    fps: '30',
+    profile,
+    renditions: renditionsOf(media),
+    dvrSeconds: 120,
+    startedAt: timeOfSegment(GRID, segmentNumber(now - pastSegments)),
+    last: null,
+  };
+  await origin.begin(broadcast);
+  let latenessMs = 60;
+  let isRunning = true;
+  let n: number = broadcast.broadcast;
+  let k = 0;
+  let cut = new Map<string, readonly Buffer[]>();
+  const fragmentMs = (segmentSeconds(GRID) * 1000) / division.fragments;
+  const dueAt = (): number =>
+    timeOfSegment(GRID, segmentNumber(n)) + (k + 1) * fragmentMs + latenessMs;
+  let lastTo: (() => void) | undefined;
+
+  const step = async (): Promise<void> => {
+    if (k === 0) {
+      cut = new Map(
+        media.renditions.map((item) => [item.id, fragmentsOfSegment(item, division, n)]),
+      );
+    }
+    const pipeline = origin.redis.pipeline();
+    for (const { id, init } of media.renditions) {
+      const bytes = cut.get(id)?.[k];
+      if (bytes !== undefined) {
+        appendHotFragment(
+          pipeline,
+          { channel, rendition: id },
+          { n: segmentNumber(n), k, bytes, init, fingerprint: 'test', worker: 'w1' },
+          KEPT,
+        );
+      }
+    }
+    await execute(pipeline);
+    k += 1;
+    if (k === division.fragments) {
+      const objects = new Map(
+        media.renditions.map(({ id, init }) => [
+          id,
+          { init, data: Buffer.concat(cut.get(id) ?? []) },
+        ]),
+      );
+      await origin.make(broadcast, n, objects);
+      n += 1;
+      k = 0;
+      if (lastTo !== undefined) {
+        isRunning = false;
+        lastTo();
+      }
+    }
+  };
+  const running = (async () => {
+    while (isRunning) {
+      if (Date.now() >= dueAt()) {
+        await step();
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+    }
+  })();
+  return {
+    broadcast,
+    setLateness: (ms) => {
+      latenessMs = ms;
+    },
+    end: async () => {
+      await new Promise<void>((resolve) => {
+        lastTo = resolve;
+      });
+      await origin.end(broadcast, n - 1);
+    },
+    stop: async () => {
+      isRunning = false;
+      await running;
+    },
+  };
+}

@@ -1,0 +1,214 @@
+/** Our own engine in Chromium, on a real origin behind a real edge, fed with real fragments at the pace of the grid. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import { startChromium, type Chromium } from '../helpers/chromium.ts';
+import { eventually } from '../helpers/poll.ts';
+import { openHarness, type OriginHarness } from '../integration/aggregator-harness.ts';
+import { edgeService, runEdge, type RunningEdge } from '../integration/edge-run.ts';
+import { startGrowingFeed, type GrowingFeed } from './growing-feed.ts';
+import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
+
+/** What of `window.__touchline` the tests read. */
+interface Seen {
+  readonly engine: string | undefined;
+  readonly edge: string;
+  readonly broadcast: number | undefined;
+  readonly state: string;
+  readonly currentTime: number;
+  readonly latency: number | undefined;
+  readonly bufferAhead: number;
+  readonly frames: number;
+  readonly stalls: number;
+  readonly height: number;
+  readonly isAtLive: boolean;
+  readonly lastError: string | undefined;
+}
+
+let media: WatchMedia;
+let chromium: Chromium;
+let harness: OriginHarness;
+let originUrl: string;
+let edge: RunningEdge;
+let other: RunningEdge | undefined;
+let feed: GrowingFeed;
+let page: Page;
+let mistakes: string[];
+let channels = 0;
+
+beforeAll(async () => {
+  const player = path.join(import.meta.dirname, '../../player');
+  if (!existsSync(path.join(player, 'dist/manifest.json'))) {
+    execFileSync(process.execPath, [path.join(player, 'build.mjs')]);
+  }
+  media = await makeWatchMedia([
+    { height: 360, bitrateBps: 600_000 },
+    { height: 180, bitrateBps: 250_000 },
+  ]);
+  chromium = await startChromium({ width: 1440, height: 900 });
+  harness = await openHarness(true);
+  originUrl = await harness.start();
+}, 90_000);
+
+afterAll(async () => {
+  await chromium.close();
+  await harness.close();
+});
+
+beforeEach(async () => {
+  channels += 1;
+  page = await chromium.context.newPage();
+  mistakes = [];
+  page.on('pageerror', (error) => mistakes.push(error.message));
+  edge = await runEdge(originUrl, {
+    channels: () => [`e${channels}`],
+    services: () => (other === undefined ? [] : [edge, other].map(serviceOf)),
+  });
+});
+
+/** As the directory of edges hears of one. */
+const serviceOf = ({ url }: RunningEdge, i: number): string =>
+  JSON.stringify({
+    ...(JSON.parse(edgeService()) as object),
+    id: `local.host.0${i}a`,
+    url,
+    detail: { edge: `local.host.0${i}a`, url },
+  });
+
+afterEach(async () => {
+  await page.close();
+  await feed.stop();
+  await edge.close();
+  await other?.close();
+  other = undefined;
+  expect(mistakes).toEqual([]);
+});
+
+const look = async (): Promise<Seen> =>
+  JSON.parse(
+    await page.evaluate<string>(
+      `JSON.stringify({ engine: __touchline.engine, state: __touchline.state, ...__touchline.stats() })`,
+    ),
+  ) as Seen;
+
+const until = (what: string, isSo: (seen: Seen) => boolean): Promise<Seen> =>
+  eventually(what, async () => {
+    const seen = await look();
+    return isSo(seen) ? seen : undefined;
+  });
+
+const start = async (profile: 'low' | 'instant', query = ''): Promise<void> => {
+  const channel = `e${channels}`;
+  feed = await startGrowingFeed(harness, media, { channel, profile, pastSegments: 5 });
+  await page.goto(`${edge.url}/watch/${channel}${query}`);
+};
+
+/** What counts as standing near the clock: our fragments come within 0.1 s, and half a second is granted for a slow machine. */
+const NEAR = 1;
+
+describe.each(['instant', 'low'] as const)('our own engine in %s', (profile) => {
+  test('plays by itself, near the clock, goes back and returns, and plays to the end', async () => {
+    await start(profile);
+    const live = await until(
+      'the broadcast to play near the clock',
+      ({ frames, latency = NEAR }) => frames > 60 && latency < NEAR,
+    );
+    expect(live).toMatchObject({ engine: 'engine', state: 'live', isAtLive: true });
+
+    await page.keyboard.press('ArrowLeft');
+    const { frames } = await until(
+      'what was before',
+      ({ isAtLive, latency = 0 }) => !isAtLive && latency > 5,
+    );
+    const back = await until('it to play there', (seen) => seen.frames > frames + 30);
+    expect(back).toMatchObject({ state: 'live', isAtLive: false });
+    await page.keyboard.press('l');
+    await until('live again', ({ isAtLive, latency = NEAR }) => isAtLive && latency < NEAR);
+
+    await feed.end();
+    await until('the end', ({ state }) => state === 'ended');
+    expect((await look()).lastError).toBeUndefined();
+  });
+});
+
+describe('our own engine', () => {
+  test('holds a greater distance while fragments come later', async () => {
+    await start('instant');
+    await until(
+      'the broadcast to play',
+      ({ frames, latency }) => frames > 60 && latency !== undefined,
+    );
+    feed.setLateness(1_200);
+    const { frames } = await until(
+      'the greater distance',
+      ({ latency = 0, state }) => state === 'live' && latency > 1.2,
+    );
+    await until('it to play there', (seen) => seen.frames > frames + 60);
+    expect((await look()).lastError).toBeUndefined();
+  });
+
+  test('goes down where the network does not carry its rendition, and plays on near the clock', async () => {
+    await start('instant');
+    await until('the large picture', ({ frames, height }) => frames > 60 && height === 360);
+    const network = await chromium.context.newCDPSession(page);
+    // Sound and the small picture have 380 kb/s together, with the large one 730.
+    await network.send('Network.emulateNetworkConditions', {
+      offline: false,
+      latency: 20,
+      downloadThroughput: 480_000 / 8,
+      uploadThroughput: 480_000 / 8,
+    });
+    const { frames } = await until('the small picture', ({ height }) => height === 180);
+    await until(
+      'it to play on',
+      (seen) => seen.frames > frames + 90 && seen.isAtLive && (seen.latency ?? NEAR * 3) < NEAR * 3,
+    );
+    expect((await look()).lastError).toBeUndefined();
+  });
+
+  test('goes on at another edge when its own dies, and with the next broadcast when one ends', async () => {
+    other = await runEdge(originUrl, { channels: () => [`e${channels}`] });
+    await start('instant');
+    await until('the broadcast to play', ({ frames }) => frames > 60);
+    const first = await look();
+    await (first.edge === edge.url ? edge : other).close();
+    const moved = await until('the other edge', (seen) => seen.edge !== first.edge);
+    await until(
+      'it to play from there',
+      ({ frames, isAtLive }) => isAtLive && frames > moved.frames + 60,
+    );
+    const after = await look();
+    expect([after.state, after.lastError]).toEqual(['live', undefined]);
+
+    await feed.end();
+    await until('the end', ({ state }) => state === 'ended');
+    await feed.stop();
+    feed = await startGrowingFeed(harness, media, {
+      channel: `e${channels}`,
+      profile: 'instant',
+      pastSegments: 2,
+    });
+    await until(
+      'the next broadcast to play',
+      ({ broadcast, state }) => broadcast === feed.broadcast.broadcast && state === 'live',
+    );
+  });
+
+  test('leaves the channel to hls.js in a browser that does not let it', async () => {
+    await page.addInitScript(`{
+      const { addSourceBuffer } = MediaSource.prototype;
+      MediaSource.prototype.addSourceBuffer = () => {
+        MediaSource.prototype.addSourceBuffer = addSourceBuffer;
+        throw new RangeError('not here');
+      };
+    }`);
+    await start('low', '?player=engine');
+    const seen = await until(
+      'hls.js to play',
+      ({ engine, state }) => engine === 'hls' && state === 'live',
+    );
+    expect(seen.lastError).toBe('not here');
+  });
+});
