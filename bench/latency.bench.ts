@@ -5,7 +5,8 @@
  * minus the moment at which its frame was taken, both by this machine's clock. Printed: that age, stalls, the first
  * picture, and where the age comes from, hop by hop.
  *
- * `npm run bench latency -- --player all --minutes 5 --keyframes 60`.
+ * `npm run bench latency -- --player all --minutes 5 --keyframes 60`. `--blows 10` kills the worker that is encoding ten times
+ * while each player plays, `--blow SIGSTOP` freezes it for five seconds instead.
  */
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -25,6 +26,7 @@ import { startRedis } from '../test/helpers/redis-server.ts';
 import { markdownTable, type Row } from '../test/helpers/report-table.ts';
 import { makeClip } from '../test/helpers/sources.ts';
 import { loopOf, type Loop } from '../test/soak/loop.ts';
+import { BLOWS, feltOf, strikeAgain } from './latency/blows.ts';
 import {
   budgetOf,
   fragmentBudgetOf,
@@ -70,21 +72,32 @@ const { values } = parseArgs({
     // Light enough for two cores that also decode in a browser: where work waits for a core, that is all one measures.
     preset: { type: 'string', default: 'ultrafast' },
     log: { type: 'string', default: 'warn' },
+    blows: { type: 'string', default: '0' },
+    blow: { type: 'string', default: 'SIGKILL' },
   },
 });
 const profile = profileSchema.parse(values.profile);
 const isFragmented = profile !== 'standard';
 const minutes = Number(values.minutes);
 const starts = Number(values.starts);
+const blows = Number(values.blows);
+const blow = BLOWS.find((name) => name === values.blow);
 const ladder = ladderSchema.parse(ladderOf(values.preset));
 const clipFrames = CLIP_FRAMES[Number(values.keyframes)];
 const players: readonly Player[] =
   values.player === 'all'
     ? PLAYERS
     : PLAYERS.filter((player) => values.player.split(',').includes(player));
-if (clipFrames === undefined || !(minutes > 0) || !(starts >= 0) || players.length === 0) {
+if (
+  clipFrames === undefined ||
+  !(minutes > 0) ||
+  !(starts >= 0) ||
+  !(blows >= 0) ||
+  blow === undefined ||
+  players.length === 0
+) {
   console.error(
-    `--keyframes ${Object.keys(CLIP_FRAMES).join('|')}, --minutes above 0, --player all or some of ${PLAYERS.join(',')}`,
+    `--keyframes ${Object.keys(CLIP_FRAMES).join('|')}, --minutes above 0, --player all or some of ${PLAYERS.join(',')}, --blow ${BLOWS.join('|')}`,
   );
   process.exit(2);
 }
@@ -220,10 +233,13 @@ try {
       const busy = watchCores();
       const viewer = await openViewer(chromium.context, pipeline.edge, CHANNEL, player);
       const end = Date.now() + minutes * 60_000;
+      const striking = strikeAgain(pipeline, blow, { count: blows, overMs: minutes * 60_000 });
+      striking.catch(() => undefined);
       while (Date.now() < end) {
         await delay(Math.min(LOOK_MS, Math.max(0, end - Date.now())));
         await (isFragmented ? times.lookAtFragments(RENDITION) : times.look());
       }
+      const struck = await striking;
       const recorded = await viewer.read();
       await viewer.close();
       const cores = busy();
@@ -233,6 +249,7 @@ try {
         settleMs,
         recorded.until,
       );
+      const felt = feltOf(recorded.presented, timetable, struck);
       const firsts = [recorded.firstPictureMs];
       for (let start = 0; start < starts; start += 1) {
         const again = await openViewer(chromium.context, pipeline.edge, CHANNEL, player);
@@ -280,6 +297,14 @@ try {
             `${seconds(ms)} s after ${seconds(at - (recorded.presented[0]?.at ?? 0))} s`,
         );
         console.log(`\nstalls: ${each.join('; ')}`);
+      }
+      if (felt.length > 0) {
+        const each = felt.map(
+          ({ stall, age }) => `${seconds(stall)} s, then ${seconds(age)} s behind`,
+        );
+        console.log(
+          `\nafter each ${blow}, the longest stall and the picture's age ten seconds later: ${each.join('; ')}`,
+        );
       }
       if (viewer.complaints.length > 0) {
         console.log(`\nthe page complained: ${viewer.complaints.join('; ')}`);
