@@ -15,10 +15,12 @@ export const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 /** What is longer than this is not copied to be framed. */
 const FRAMED_BYTES = 256 * 1024;
 
-/** Bytes `[start, end)` of an object as one chunk of a chunked body. */
+/** See {@link CachedObject.wire}. */
 interface Framed {
   readonly start: number;
   readonly end: number;
+  readonly isChunked: boolean;
+  readonly head: Buffer | undefined;
   readonly buffers: readonly Buffer[];
 }
 
@@ -128,18 +130,33 @@ export class CachedObject {
   }
 
   /**
-   * Bytes `[start, end)`, at least one, as a chunk of a chunked body (RFC 9112 §7.1), to be written one after the other.
-   * Made once for all who ask for the same bytes in a row: those who have kept up.
+   * Bytes `[start, end)`, at least one, as they go over the wire, to be written one after the other: behind a head, if it is
+   * given, and, if wished so, as a chunk of a chunked body (RFC 9112 §7.1). Made once for all who ask for the same in a row:
+   * those who have kept up, and those who begin together.
    */
-  chunk(start: number, end: number): readonly Buffer[] {
+  wire(start: number, end: number, isChunked: boolean, head?: Buffer): readonly Buffer[] {
+    if (!isChunked && head === undefined) {
+      return [this.slice(start, end)];
+    }
     const known = this.#framed;
-    if (known?.start === start && known.end === end) {
+    if (
+      known?.start === start &&
+      known.end === end &&
+      known.isChunked === isChunked &&
+      known.head === head
+    ) {
       return known.buffers;
     }
-    const size = Buffer.from(`${(end - start).toString(16)}\r\n`, 'latin1');
-    const pieces = [size, this.slice(start, end), CR_LF];
+    const pieces = head === undefined ? [] : [head];
+    if (isChunked) {
+      pieces.push(Buffer.from(`${(end - start).toString(16)}\r\n`, 'latin1'));
+    }
+    pieces.push(this.slice(start, end));
+    if (isChunked) {
+      pieces.push(CR_LF);
+    }
     const buffers = end - start > FRAMED_BYTES ? pieces : [Buffer.concat(pieces)];
-    this.#framed = { start, end, buffers };
+    this.#framed = { start, end, isChunked, head, buffers };
     return buffers;
   }
 

@@ -41,6 +41,8 @@ export function createFastAnswers({
     maxSize: READY_BYTES,
     sizeCalculation: ({ wire }, key) => wire.head.length + key.length * 2 + 256,
   });
+  /** The same of what is still arriving: all who waited for its first bytes begin at once. */
+  const arriving = new WeakMap<MediaAnswer, Ready>();
   /** `Date` has whole seconds: what was made within this one is still true. */
   let second = 0;
   let tail = '';
@@ -99,7 +101,7 @@ export function createFastAnswers({
       return { head: headOf(304, mediaHeaders(route, answer)), body: undefined };
     }
     const key = acceptsGzip && answer.object?.gzipped !== undefined ? `${route.key}\n` : route.key;
-    const known = ready.get(key);
+    const known = answer.object?.state === 'filling' ? arriving.get(answer) : ready.get(key);
     if (known?.answer === answer && known.madeAt === now()) {
       metrics.onAnswer(route.media, 200);
       return known.wire;
@@ -108,6 +110,8 @@ export function createFastAnswers({
     metrics.onAnswer(route.media, statusOf(answer));
     if (answer.object?.state === 'complete') {
       ready.set(key, { answer, madeAt: now(), wire });
+    } else if (answer.object?.state === 'filling') {
+      arriving.set(answer, { answer, madeAt: now(), wire });
     }
     return wire;
   };

@@ -110,19 +110,6 @@ export function installFastPath(server: Server, options: FastPathOptions): Closa
       onEmpty();
     }
   };
-  /** What is secure already is no handshake again, and one that is to become secure comes back when it is. */
-  const perConnection = (socket: Socket): FastPathOptions => {
-    const { onTls, ...others } = options;
-    return onTls === undefined || socket instanceof TLSSocket
-      ? others
-      : {
-          ...others,
-          onTls: (plain) => {
-            forget(plain);
-            onTls(plain);
-          },
-        };
-  };
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
     const handOver = (): void => {
@@ -135,7 +122,16 @@ export function installFastPath(server: Server, options: FastPathOptions): Closa
       handOver();
       return;
     }
-    open.set(socket, serve(socket, perConnection(socket), handOver));
+    const { onTls } = options;
+    // What is secure already comes back, and is no handshake again.
+    const toTls =
+      onTls === undefined || socket instanceof TLSSocket
+        ? undefined
+        : () => {
+            forget(socket);
+            onTls(socket);
+          };
+    open.set(socket, serve(socket, options, handOver, toTls));
     socket.once('close', () => {
       forget(socket);
     });
@@ -186,8 +182,16 @@ function paced(socket: Socket, { answer, pace }: FastPathOptions): PacedAnswerer
   };
 }
 
-/** Answers on one connection until something is not for this path; `handOver` then takes the connection as it is. */
-function serve(socket: Socket, options: FastPathOptions, handOver: () => void): Leaving {
+/**
+ * Answers on one connection until something is not for this path; `handOver` then takes the connection as it is, or `toTls`
+ * if it begins with a handshake.
+ */
+function serve(
+  socket: Socket,
+  options: FastPathOptions,
+  handOver: () => void,
+  toTls: (() => void) | undefined,
+): Leaving {
   const { times, held } = options;
   const answer = paced(socket, options);
   /** An answer is awaited, or follows an object that is still arriving. */
@@ -209,11 +213,17 @@ function serve(socket: Socket, options: FastPathOptions, handOver: () => void): 
       socket.destroySoon();
     }
   };
+  /** How long there may be nothing; what is read and written begins it anew. */
+  const patience = (ms: number): void => {
+    if (socket.timeout !== ms) {
+      socket.setTimeout(ms);
+    }
+  };
   /** Listens for the next request. */
   const listen = (): void => {
     clearTimeout(impatience);
     impatience = undefined;
-    socket.setTimeout(times.idleMs);
+    patience(times.idleMs);
     if (socket.isPaused()) {
       socket.resume();
     }
@@ -267,7 +277,7 @@ function serve(socket: Socket, options: FastPathOptions, handOver: () => void): 
   };
   /** Who takes far longer than so many bytes could need is not waited for. */
   const limitDuration = (bytes: number): void => {
-    socket.setTimeout(times.stallMs);
+    patience(times.stallMs);
     impatience = setTimeout(giveUp, patienceFor(bytes));
     impatience.unref();
   };
@@ -275,10 +285,8 @@ function serve(socket: Socket, options: FastPathOptions, handOver: () => void): 
     underWay = 'following';
     socket.off('drain', onDrain);
     limitDuration(end ?? 0);
-    // The head and what has come already in one system call.
-    socket.cork();
-    socket.write(head);
     follow(socket, {
+      head,
       object,
       start: 0,
       end,
@@ -293,7 +301,6 @@ function serve(socket: Socket, options: FastPathOptions, handOver: () => void): 
         }
       },
     });
-    socket.uncork();
   };
   const write = ({ head, body }: WireAnswer): void => {
     if (body !== undefined && !Buffer.isBuffer(body)) {
@@ -321,7 +328,7 @@ function serve(socket: Socket, options: FastPathOptions, handOver: () => void): 
       write(TOO_MANY);
       return;
     }
-    socket.setTimeout(times.stallMs);
+    patience(times.stallMs);
     underWay = 'waiting';
     void found.then((late) => {
       leavePlace?.();
@@ -350,9 +357,9 @@ function serve(socket: Socket, options: FastPathOptions, handOver: () => void): 
       socket.pause();
       return;
     }
-    if (chunk[0] === HANDSHAKE_BYTE && options.onTls !== undefined) {
+    if (toTls !== undefined && chunk[0] === HANDSHAKE_BYTE) {
       letGo(chunk);
-      options.onTls(socket);
+      toTls();
       return;
     }
     const found = ask(chunk);

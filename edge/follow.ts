@@ -19,6 +19,8 @@ export const patienceFor = (bytes: number): number =>
 
 /** What is sent, and how. */
 export interface Following {
+  /** Goes out with the first of the bytes, in the same write. */
+  readonly head?: Buffer;
   readonly object: CachedObject;
   readonly start: number;
   /** Exclusive; undefined: until the object is complete. */
@@ -37,6 +39,7 @@ export interface Following {
 export function follow(
   viewer: Writable,
   {
+    head,
     object,
     start,
     end,
@@ -48,6 +51,7 @@ export function follow(
   now: () => number = () => performance.now(),
 ): void {
   let sent = start;
+  let unsentHead = head;
   /** What is there at a moment, and is to be taken within {@link MAX_BEHIND_MS} of it. */
   let due: { readonly bytes: number; readonly since: number } | undefined;
   const stop = object.onChange(step);
@@ -60,27 +64,23 @@ export function follow(
   viewer.once('close', finish);
   step();
 
+  /** A stream that counts what waits in it is not given all at once, though no byte is copied. */
   function write(available: number): void {
-    if (!isChunked) {
-      // A stream that counts what waits in it is not given all at once, though no byte is copied.
-      while (sent < available && viewer.writableLength <= UNSENT_BYTES) {
-        const until = Math.min(available, sent + pieceBytes);
-        viewer.write(object.slice(sent, until));
-        sent = until;
+    while (sent < available && viewer.writableLength <= UNSENT_BYTES) {
+      const until = Math.min(available, sent + pieceBytes);
+      const buffers = object.wire(sent, until, isChunked, unsentHead);
+      unsentHead = undefined;
+      sent = until;
+      if (buffers.length > 1) {
+        viewer.cork();
       }
-      return;
+      for (const buffer of buffers) {
+        viewer.write(buffer);
+      }
+      if (buffers.length > 1) {
+        viewer.uncork();
+      }
     }
-    const buffers = object.chunk(sent, available);
-    if (buffers.length > 1) {
-      viewer.cork();
-    }
-    for (const buffer of buffers) {
-      viewer.write(buffer);
-    }
-    if (buffers.length > 1) {
-      viewer.uncork();
-    }
-    sent = available;
   }
 
   /** Of what grows only; who reads what has an end may take his time for it. */
@@ -109,8 +109,13 @@ export function follow(
       return;
     }
     due = undefined;
-    if (available > sent) {
-      write(available);
+    write(available);
+    if (sent < available) {
+      return;
+    }
+    if (unsentHead !== undefined) {
+      viewer.write(unsentHead);
+      unsentHead = undefined;
     }
     if (sent === end || (object.state === 'complete' && sent === object.received)) {
       finish();

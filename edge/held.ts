@@ -12,10 +12,16 @@ export const MAX_HELD_OF_ADDRESS = MAX_HELD / 2;
 export class Held {
   readonly #ofAddress = new Map<string, number>();
   #count = 0;
+  #refused = 0;
 
   /** Requests that wait now. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Requests that found no place, since the start. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /**
@@ -25,6 +31,7 @@ export class Held {
   enter(address = ''): (() => void) | undefined {
     const others = this.#ofAddress.get(address) ?? 0;
     if (this.#count >= MAX_HELD || others >= MAX_HELD_OF_ADDRESS) {
+      this.#refused += 1;
       return undefined;
     }
     this.#count += 1;

@@ -2,7 +2,6 @@
  * HTTP/2 (RFC 9113): all of a player's requests on one connection, however many are held. Media is written to streams from
  * memory, as it arrives; everything else, pages for one, is answered by the handler of HTTP/1.1 behind it.
  */
-import { once } from 'node:events';
 import {
   createServer,
   request as askWithin,
@@ -59,9 +58,11 @@ const RESETS_PER_SECOND = 20;
 const LAST_BYTES_MS = 250;
 const MAX_HEADER_PAIRS = 64;
 const MAX_HEADER_BYTES = 8 * 1024;
+
 /** Of a connection, not of an answer (RFC 9113 §8.2.2). */
 const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
 const OF_BODY = new Set(['host', 'content-length', 'expect', 'te', 'trailer']);
+
 /** See the head of this file. */
 export function createHttp2(options: Http2Options): Http2Server {
   const { pace, drainMs = DRAIN_MS } = options;
@@ -115,12 +116,14 @@ export function createHttp2(options: Http2Options): Http2Server {
   const close = async (): Promise<void> => {
     isDraining = true;
     const closed = Promise.all(
-      [...sessions].map(async (session) => {
-        const ended = once(session, 'close');
-        // No new streams; those that are open go on.
-        session.close();
-        await ended;
-      }),
+      [...sessions].map(
+        (session) =>
+          new Promise<void>((resolve) => {
+            session.once('close', resolve);
+            // No new streams; those that are open go on.
+            session.close();
+          }),
+      ),
     );
     const deadline = setTimeout(() => {
       for (const stream of streams) {
@@ -152,7 +155,8 @@ function countResets(session: ServerHttp2Session): () => void {
     left = Math.min(RESETS_FREE, left + ((now - at) / 1000) * RESETS_PER_SECOND) - 1;
     at = now;
     if (left < 0) {
-      session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      const error = new PipelineError('OVERLOADED', 'too many requests taken back');
+      session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     }
   };
 }
@@ -172,12 +176,14 @@ function answer(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
 ): void {
+  if (stream.closed || stream.destroyed) {
+    return;
+  }
   const { ':path': target = '', ':method': method } = headers;
   const isForMedia = (method === 'GET' || method === 'HEAD') && target.length <= MAX_TARGET_LENGTH;
   const route = isForMedia ? parseRoute(target) : undefined;
-  const exchange = http2Exchange(socket, stream, headers);
   if (route?.kind === 'media') {
-    answerMedia(options, exchange, route);
+    answerMedia(options, http2Exchange(socket, stream, headers), route);
   } else {
     askHandler(within, stream, headers);
   }

@@ -196,8 +196,13 @@ export class MediaCache {
   async #fill(route: MediaRoute, upstream: UpstreamAnswer, object: CachedObject): Promise<boolean> {
     let counted = 0;
     const stopCounting = object.onChange(() => {
-      this.#flyingBytes += object.allocated - counted;
-      counted = object.allocated;
+      const grown = object.allocated - counted;
+      counted += grown;
+      this.#flyingBytes += grown;
+      // One that grows says beforehand nothing of how far.
+      if (grown > 0 && this.#flyingBytes > this.#options.maxBytes) {
+        throw new PipelineError('TOO_LARGE', 'more bytes in flight than CACHE_BYTES');
+      }
     });
     counted = object.allocated;
     this.#flyingBytes += counted;

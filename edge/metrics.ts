@@ -108,6 +108,15 @@ export function createEdgeMetrics(registry: Registry): EdgeMetrics {
           gauge.set(held.count);
         },
       });
+      const refused = new Counter({
+        name: 'edge_held_refused_total',
+        help: 'Requests answered with 503 because every place to wait in was taken.',
+        registers: [registry],
+        collect: () => {
+          refused.reset();
+          refused.inc(held.refused);
+        },
+      });
     },
     totals: () => {
       const hits = lookups.hit + lookups.join;

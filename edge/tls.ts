@@ -46,12 +46,14 @@ async function readPair({ cert, key }: CertificateFiles): Promise<Pair> {
 }
 
 /**
- * Reads a certificate and its key, and looks once a minute whether there are new ones.
+ * Reads a certificate and its key, and looks now and then whether there are new ones.
+ * @param lookMs real milliseconds between two looks
  * @throws PipelineError `BAD_CONFIG` when there is none, or its key is not the one
  */
 export async function openCertificate(
   files: CertificateFiles,
   logger: Logger,
+  lookMs = LOOK_MS,
 ): Promise<Certificate> {
   let pair: Pair;
   try {
@@ -65,6 +67,7 @@ export async function openCertificate(
     );
   }
   const listeners: ((pair: Pair) => void)[] = [];
+  let isReadable = true;
   const look = async (): Promise<void> => {
     try {
       const found = await readPair(files);
@@ -75,14 +78,18 @@ export async function openCertificate(
         }
         logger.info('certificate changed');
       }
+      isReadable = true;
     } catch (error) {
-      logger.warn(
-        { error: toPipelineError(error) },
-        'certificate cannot be read, the last one stays',
-      );
+      if (isReadable) {
+        isReadable = false;
+        logger.warn(
+          { error: toPipelineError(error) },
+          'certificate cannot be read, the last one stays',
+        );
+      }
     }
   };
-  const timer = setInterval(() => void look(), LOOK_MS);
+  const timer = setInterval(() => void look(), lookMs);
   timer.unref();
   return {
     get pair() {

@@ -85,7 +85,10 @@ export function openUpstream(urls: readonly string[]): Upstream {
             sink.append(chunk);
           }
         } catch (error) {
-          setAway(place);
+          // What is too large for us is no fault of the upstream's.
+          if (toPipelineError(error, 'UNAVAILABLE').code !== 'TOO_LARGE') {
+            setAway(place);
+          }
           throw error;
         }
         sink.complete();

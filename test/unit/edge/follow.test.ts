@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { CachedObject } from '../../../edge/cached-object.ts';
 import { follow, MAX_BEHIND_MS } from '../../../edge/follow.ts';
@@ -89,4 +90,37 @@ describe('a viewer who is behind', () => {
     }
     expect(ends).toEqual([]);
   });
+});
+
+test('a stream that takes little at a time is given no piece larger, and a few at once', async () => {
+  const object = new CachedObject({ length: undefined, etag: undefined });
+  const pieces: number[] = [];
+  let most = 0;
+  const viewer = new Writable({
+    write: (chunk: Buffer, _encoding, callback) => {
+      pieces.push(chunk.length);
+      most = Math.max(most, viewer.writableLength);
+      process.nextTick(callback);
+    },
+  });
+  object.append(new Uint8Array(100 * PIECE));
+  const whole = new Promise<void>((resolve) => {
+    follow(viewer, {
+      object,
+      start: 0,
+      end: undefined,
+      isChunked: false,
+      pieceBytes: 1_000,
+      onWhole: resolve,
+      onBroken: () => undefined,
+    });
+  });
+  object.append(new Uint8Array(PIECE));
+  object.complete();
+  await whole;
+  viewer.end();
+  await once(viewer, 'finish');
+  expect(pieces.reduce((sum, bytes) => sum + bytes, 0)).toBe(101 * PIECE);
+  expect(Math.max(...pieces)).toBe(1_000);
+  expect(most).toBeLessThan(2 * PIECE);
 });

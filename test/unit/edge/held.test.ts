@@ -14,7 +14,8 @@ test('asked for ten times its places, one address has half of them, and all have
   }
   expect(held.count).toBe(MAX_HELD);
   expect(held.enter('198.51.100.1')).toBeUndefined();
-  for (const leave of places) {
+  expect(held.refused).toBeGreaterThan(9 * MAX_HELD);
+  for (const leave of [...places, ...places]) {
     leave?.();
   }
   expect(held.count).toBe(MAX_HELD - MAX_HELD_OF_ADDRESS);
