@@ -7,6 +7,7 @@ import { fromSeconds } from '#common/time';
 export const schedulerSettings = baseSettings
   .extend({
     CLOSE_AFTER_SECONDS: anyNumber(0.1, 30).optional(),
+    LATE_AFTER_PARTS: anyNumber(0.1, 100).default(0.5),
   })
   .transform((settings) => ({
     ...settings,

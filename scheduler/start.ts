@@ -50,9 +50,20 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
     holder: context.id,
     logger,
     lead: (held) => {
-      const { closeAfter } = config;
+      const { closeAfter, LATE_AFTER_PARTS: lateAfterParts } = config;
       const started = startLeader(
-        { redis, follower, streams, store, clock, logger, closeAfter, channels, memory },
+        {
+          redis,
+          follower,
+          streams,
+          store,
+          clock,
+          logger,
+          closeAfter,
+          lateAfterParts,
+          channels,
+          memory,
+        },
         held,
       );
       leader = started;

@@ -72,6 +72,8 @@ export interface RunnerDeps {
   readonly lease: Lease;
   /** What the owner set for how long a place stays open; undefined: the profile decides. */
   readonly closeAfter: Milliseconds | undefined;
+  /** Parts by which one may be late in low latency before another worker makes it too. */
+  readonly lateAfterParts: number;
   readonly effects: Effects;
   /** What the workers tell of their machines. */
   readonly workers: () => Promise<readonly WorkerCapacity[]>;

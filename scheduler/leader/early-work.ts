@@ -52,6 +52,8 @@ export interface EarlyWorkDeps {
   readonly effects: EarlyEffects;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Parts by which one may be late in low latency before another worker makes it too. */
+  readonly lateAfterParts: number;
   /** Something may be due earlier than it was. */
   readonly onChange: () => void;
 }
@@ -233,8 +235,9 @@ export class EarlyWork {
       return this.#onAir;
     }
     this.stop();
-    const { clock, effects, onChange } = this.#deps;
-    const watch = new PartWatch(gridOf(fps), profile, (worker) => effects.lastHeard(worker));
+    const { clock, effects, lateAfterParts, onChange } = this.#deps;
+    const lastHeard = (worker: string): number | undefined => effects.lastHeard(worker);
+    const watch = new PartWatch(gridOf(fps), profile, lastHeard, lateAfterParts);
     const stopFollowing = effects.progress(this.#channel, (progress) => {
       if (progress.broadcast !== broadcast) {
         return;

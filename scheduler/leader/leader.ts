@@ -33,6 +33,8 @@ export interface LeaderDeps {
   readonly logger: Logger;
   /** What the owner set for how long a place stays open; undefined: the profile decides. */
   readonly closeAfter: Milliseconds | undefined;
+  /** Parts by which one may be late in low latency before another worker makes it too. */
+  readonly lateAfterParts: number;
   /** Outlives leaderships. */
   readonly memory: ChannelMemory;
   readonly channels: {

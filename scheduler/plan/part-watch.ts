@@ -73,12 +73,12 @@ export class PartWatch {
   #wentOnAt = 0;
   #again: number[] = [];
 
-  /** @param patience how late a part may be, in parts */
-  constructor(grid: Grid, profile: Profile, lastHeard: LastHeard, patience = 0.5) {
+  /** @param lateAfter how late a part may be, in parts */
+  constructor(grid: Grid, profile: Profile, lastHeard: LastHeard, lateAfter: number) {
     this.#grid = grid;
     this.#division = divisionOf(grid, profile);
     this.#lastHeard = lastHeard;
-    this.#patience = (patience * segmentSeconds(grid) * 1000) / this.#division.parts;
+    this.#patience = (lateAfter * segmentSeconds(grid) * 1000) / this.#division.parts;
   }
 
   /** Workers that were silent a while ago, and were not heard since: what they have counts for nothing. */

@@ -100,6 +100,7 @@ function act(
     logger,
     lease: LEASE,
     closeAfter: undefined,
+    lateAfterParts: 0.5,
     effects: { ...quietEffects(), ...effects },
     workers: () => Promise.resolve([]),
     takenCores: () => 0,

@@ -49,6 +49,7 @@ class Bench {
     this.work = new EarlyWork('final', {
       clock,
       logger: createLogger('test', 'silent'),
+      lateAfterParts: 0.5,
       onChange: () => undefined,
       effects: {
         shown: (_channel, entries) => {

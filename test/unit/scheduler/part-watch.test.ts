@@ -20,7 +20,7 @@ function tell(watch: PartWatch, parts: number, now: number): void {
 
 /** A watch of workers that are heard at all times, but for those that are said to have been heard last at some time. */
 function watching(lastHeard: Record<string, number> = {}): PartWatch {
-  return new PartWatch(grid, 'low', (worker) => lastHeard[worker] ?? Number.POSITIVE_INFINITY);
+  return new PartWatch(grid, 'low', (worker) => lastHeard[worker] ?? Number.POSITIVE_INFINITY, 0.5);
 }
 
 describe('parts on their way through workers', () => {
