@@ -149,25 +149,6 @@ describe('our own engine', () => {
     expect((await look()).lastError).toBeUndefined();
   });
 
-  test('goes down where the network does not carry its rendition, and plays on near the clock', async () => {
-    await start('instant');
-    await until('the large picture', ({ frames, height }) => frames > 60 && height === 360);
-    const network = await chromium.context.newCDPSession(page);
-    // Sound and the small picture have 380 kb/s together, with the large one 730.
-    await network.send('Network.emulateNetworkConditions', {
-      offline: false,
-      latency: 20,
-      downloadThroughput: 480_000 / 8,
-      uploadThroughput: 480_000 / 8,
-    });
-    const { frames } = await until('the small picture', ({ height }) => height === 180);
-    await until(
-      'it to play on',
-      (seen) => seen.frames > frames + 90 && seen.isAtLive && (seen.latency ?? NEAR * 3) < NEAR * 3,
-    );
-    expect((await look()).lastError).toBeUndefined();
-  });
-
   test('goes on at another edge when its own dies, and with the next broadcast when one ends', async () => {
     other = await runEdge(originUrl, { channels: () => [`e${channels}`] });
     await start('instant');
