@@ -9,6 +9,21 @@ export const MAX_OBJECT_BYTES = 32 * 1024 * 1024;
 
 const FIRST_ALLOCATION = 16 * 1024;
 
+const CR_LF = Buffer.from('\r\n');
+/** The chunk of no bytes that ends a chunked body (RFC 9112 §7.1). */
+export const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+/** What is longer than this is not copied to be framed. */
+const FRAMED_BYTES = 256 * 1024;
+
+/** See {@link CachedObject.wire}. */
+interface Framed {
+  readonly start: number;
+  readonly end: number;
+  readonly isChunked: boolean;
+  readonly head: Buffer | undefined;
+  readonly buffers: readonly Buffer[];
+}
+
 /** See the head of this file. */
 export class CachedObject {
   /** Length the upstream declared; undefined while a chunked answer is under way. */
@@ -18,6 +33,7 @@ export class CachedObject {
   #received = 0;
   #state: 'filling' | 'complete' | 'broken' = 'filling';
   #gzipped: Buffer | undefined;
+  #framed: Framed | undefined;
   readonly #listeners = new Set<() => void>();
 
   constructor(head: { readonly length: number | undefined; readonly etag: string | undefined }) {
@@ -98,17 +114,74 @@ export class CachedObject {
     }
     this.#state = 'complete';
     this.#notify();
+    this.#framed = undefined;
   }
 
   /** The upstream failed; readers must not take what they have for the whole. */
   fail(): void {
     this.#state = 'broken';
     this.#notify();
+    this.#framed = undefined;
   }
 
   /** A view, not a copy, of bytes `[start, end)`; both at most {@link received}. */
   slice(start: number, end: number): Buffer {
     return this.#bytes.subarray(start, end);
+  }
+
+  /**
+   * Bytes `[start, end)`, at least one, as they go over the wire, to be written one after the other: behind a head, if it is
+   * given, and, if wished so, as a chunk of a chunked body (RFC 9112 §7.1). Made once for all who ask for the same in a row:
+   * those who have kept up, and those who begin together.
+   */
+  wire(start: number, end: number, isChunked: boolean, head?: Buffer): readonly Buffer[] {
+    if (!isChunked && head === undefined) {
+      return [this.slice(start, end)];
+    }
+    const known = this.#framed;
+    if (
+      known?.start === start &&
+      known.end === end &&
+      known.isChunked === isChunked &&
+      known.head === head
+    ) {
+      return known.buffers;
+    }
+    const pieces = head === undefined ? [] : [head];
+    if (isChunked) {
+      pieces.push(Buffer.from(`${(end - start).toString(16)}\r\n`, 'latin1'));
+    }
+    pieces.push(this.slice(start, end));
+    if (isChunked) {
+      pieces.push(CR_LF);
+    }
+    const buffers = end - start > FRAMED_BYTES ? pieces : [Buffer.concat(pieces)];
+    this.#framed = { start, end, isChunked, head, buffers };
+    return buffers;
+  }
+
+  /** Resolves once there are bytes to be read, or never will be. */
+  async begun(): Promise<void> {
+    await this.#until(() => this.#received > 0 || this.#state !== 'filling');
+  }
+
+  /** Resolves once it is whole or broken. */
+  async settled(): Promise<void> {
+    await this.#until(() => this.#state !== 'filling');
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
+    if (isSo()) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const stop = this.onChange(() => {
+        if (isSo()) {
+          stop();
+          resolve();
+        }
+      });
+    });
   }
 
   /** Calls back after every change until told not to. */

@@ -21,6 +21,10 @@ const READY_BYTES = 8 * 1024 * 1024;
 /** A body up to here is copied behind its head and sent in one write. */
 const COPIED_BYTES = 64 * 1024;
 
+/** An object that broke off before its first byte went out is no answer. */
+const statusOf = ({ object, status }: MediaAnswer): number =>
+  object?.state === 'broken' ? 502 : status;
+
 interface Ready {
   readonly answer: MediaAnswer;
   readonly madeAt: number;
@@ -37,6 +41,8 @@ export function createFastAnswers({
     maxSize: READY_BYTES,
     sizeCalculation: ({ wire }, key) => wire.head.length + key.length * 2 + 256,
   });
+  /** The same of what is still arriving: all who waited for its first bytes begin at once. */
+  const arriving = new WeakMap<MediaAnswer, Ready>();
   /** `Date` has whole seconds: what was made within this one is still true. */
   let second = 0;
   let tail = '';
@@ -62,7 +68,7 @@ export function createFastAnswers({
       ? { head: Buffer.concat([head, body]), body: undefined }
       : { head, body };
   };
-  const make = (route: MediaRoute, answer: MediaAnswer, gzip: boolean): WireAnswer | undefined => {
+  const make = (route: MediaRoute, answer: MediaAnswer, gzip: boolean): WireAnswer => {
     const { object } = answer;
     if (object === undefined || object.state === 'broken') {
       const { status, headers, text } = statusAnswer(answer);
@@ -76,33 +82,36 @@ export function createFastAnswers({
     if (object.state === 'complete') {
       return withBody(200, headers, object.slice(0, object.received));
     }
-    // Of unknown length: chunks are node:http's work.
-    return object.length === undefined
-      ? undefined
-      : { head: headOf(200, { ...headers, 'content-length': object.length }), body: object };
+    const framing =
+      object.length === undefined
+        ? { 'transfer-encoding': 'chunked' }
+        : { 'content-length': object.length };
+    return {
+      head: headOf(200, { ...headers, ...framing }),
+      body: { object, end: object.length },
+    };
   };
   const respond = (
     route: MediaRoute,
     answer: MediaAnswer,
     { acceptsGzip, ifNoneMatch }: Wishes,
-  ): WireAnswer | undefined => {
+  ): WireAnswer => {
     if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, answer.object?.etag)) {
       metrics.onAnswer(route.media, 304);
       return { head: headOf(304, mediaHeaders(route, answer)), body: undefined };
     }
     const key = acceptsGzip && answer.object?.gzipped !== undefined ? `${route.key}\n` : route.key;
-    const known = ready.get(key);
+    const known = answer.object?.state === 'filling' ? arriving.get(answer) : ready.get(key);
     if (known?.answer === answer && known.madeAt === now()) {
       metrics.onAnswer(route.media, 200);
       return known.wire;
     }
     const wire = make(route, answer, acceptsGzip);
-    if (wire !== undefined) {
-      const isWhole = answer.object?.state === 'complete';
-      metrics.onAnswer(route.media, isWhole || answer.object !== undefined ? 200 : answer.status);
-      if (isWhole) {
-        ready.set(key, { answer, madeAt: now(), wire });
-      }
+    metrics.onAnswer(route.media, statusOf(answer));
+    if (answer.object?.state === 'complete') {
+      ready.set(key, { answer, madeAt: now(), wire });
+    } else if (answer.object?.state === 'filling') {
+      arriving.set(answer, { answer, madeAt: now(), wire });
     }
     return wire;
   };

@@ -8,20 +8,30 @@
  */
 import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { DRAIN_MS, LEAVING_HEADERS } from '#common/drain';
 import type { Closable } from '#common/lifecycle';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
+import type { Held } from './held.ts';
 import { afterPause, type Pace } from './pace.ts';
 import { MAX_TARGET_LENGTH } from './paths.ts';
 import { judgeHeaders, type Wishes } from './plain-request.ts';
+import { HANDSHAKE_BYTE } from './tls.ts';
 
 /** An answer ready to be written. */
 export interface WireAnswer {
   /** Status line, headers and the empty line; a short body is already behind it. */
   readonly head: Buffer;
   /** What follows, sent without being copied: bytes, or an object that is still arriving. */
-  readonly body: Buffer | CachedObject | undefined;
+  readonly body: Buffer | Arriving | undefined;
+}
+
+/** An object that is still arriving. */
+export interface Arriving {
+  readonly object: CachedObject;
+  /** Its length, if the head tells it; undefined: in chunks. */
+  readonly end: number | undefined;
 }
 
 /** Answers a target; undefined: node:http must see to it. */
@@ -64,17 +74,32 @@ const LEAVING = Buffer.from(
     .join('')}\r\n`,
 );
 
+/** Every place for requests that wait is taken. */
+const TOO_MANY: WireAnswer = {
+  head: Buffer.from(
+    `HTTP/1.1 503 ${STATUS_CODES[503] ?? ''}\r\naccess-control-allow-origin: *\r\ncache-control: no-store\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n`,
+  ),
+  body: undefined,
+};
+
+/** What a fast path needs beside its server. */
+export interface FastPathOptions {
+  readonly answer: Answerer;
+  readonly times: FastPathTimes;
+  readonly pace: Pace;
+  readonly held: Held;
+  /** Takes a connection that begins with a TLS handshake, put back into it. */
+  readonly onTls?: ((socket: Socket) => void) | undefined;
+  /** Real milliseconds that answers under way get on `close`. */
+  readonly drainMs?: number;
+}
+
 /**
  * Puts the fast path in front of a server's own handling of connections.
  * @returns drains connections that node:http has not been given; the server is to stop listening at the same time
  */
-export function installFastPath(
-  server: Server,
-  answer: Answerer,
-  times: FastPathTimes,
-  pace: Pace,
-  drainMs = DRAIN_MS,
-): Closable {
+export function installFastPath(server: Server, options: FastPathOptions): Closable {
+  const { drainMs = DRAIN_MS } = options;
   const handlers = server.listeners('connection');
   const open = new Map<Socket, Leaving>();
   let isDraining = false;
@@ -97,7 +122,16 @@ export function installFastPath(
       handOver();
       return;
     }
-    open.set(socket, serve(socket, paced(socket, answer, pace), times, handOver));
+    const { onTls } = options;
+    // What is secure already comes back, and is no handshake again.
+    const toTls =
+      onTls === undefined || socket instanceof TLSSocket
+        ? undefined
+        : () => {
+            forget(socket);
+            onTls(socket);
+          };
+    open.set(socket, serve(socket, options, handOver, toTls));
     socket.once('close', () => {
       forget(socket);
     });
@@ -134,7 +168,7 @@ export function installFastPath(
 type PacedAnswerer = (target: string, wishes: Wishes, headers: string) => ReturnType<Answerer>;
 
 /** The answerer for one connection, with a pause before what it asks too often. */
-function paced(socket: Socket, answer: Answerer, pace: Pace): PacedAnswerer {
+function paced(socket: Socket, { answer, pace }: FastPathOptions): PacedAnswerer {
   const visitor = pace.visitorOn(socket);
   return (target, wishes, headers) => {
     const pause = pace.pauseFor(visitor, headers, target);
@@ -148,22 +182,29 @@ function paced(socket: Socket, answer: Answerer, pace: Pace): PacedAnswerer {
   };
 }
 
-/** Answers on one connection until something is not for this path; `handOver` then takes the connection as it is. */
+/**
+ * Answers on one connection until something is not for this path; `handOver` then takes the connection as it is, or `toTls`
+ * if it begins with a handshake.
+ */
 function serve(
   socket: Socket,
-  answer: PacedAnswerer,
-  times: FastPathTimes,
+  options: FastPathOptions,
   handOver: () => void,
+  toTls: (() => void) | undefined,
 ): Leaving {
+  const { times, held } = options;
+  const answer = paced(socket, options);
   /** An answer is awaited, or follows an object that is still arriving. */
   let underWay: 'nothing' | 'waiting' | 'following' = 'nothing';
+  /** What came meanwhile: one read; then the socket is paused. */
+  let early: Buffer | undefined;
   let isDraining = false;
   let lastHeaders = '';
   let lastWishes: Wishes | undefined;
   let impatience: NodeJS.Timeout | undefined;
+  let leavePlace: (() => void) | undefined;
 
   const giveUp = (): void => {
-    clearTimeout(impatience);
     socket.destroy();
   };
   /** Ends as soon as what is written has gone out, if the server drains and no answer is under way. */
@@ -172,19 +213,33 @@ function serve(
       socket.destroySoon();
     }
   };
+  /** How long there may be nothing; what is read and written begins it anew. */
+  const patience = (ms: number): void => {
+    if (socket.timeout !== ms) {
+      socket.setTimeout(ms);
+    }
+  };
   /** Listens for the next request. */
   const listen = (): void => {
     clearTimeout(impatience);
     impatience = undefined;
-    socket.setTimeout(times.idleMs);
-    socket.resume();
+    patience(times.idleMs);
+    if (socket.isPaused()) {
+      socket.resume();
+    }
+    const chunk = early;
+    if (chunk !== undefined) {
+      early = undefined;
+      onData(chunk);
+    }
   };
   const onDrain = (): void => {
     if (impatience !== undefined) {
       listen();
     }
   };
-  const leave = (chunk: Buffer): void => {
+  /** Puts back what has been read, and has nothing to do with the connection any more. */
+  const letGo = (chunk: Buffer): void => {
     socket.off('data', onData);
     socket.off('drain', onDrain);
     socket.off('end', giveUp);
@@ -192,7 +247,10 @@ function serve(
     socket.off('error', giveUp);
     socket.setTimeout(0);
     socket.pause();
-    socket.unshift(chunk);
+    socket.unshift(early === undefined ? chunk : Buffer.concat([chunk, early]));
+  };
+  const leave = (chunk: Buffer): void => {
+    letGo(chunk);
     handOver();
     socket.resume();
   };
@@ -217,64 +275,98 @@ function serve(
     }
     return lastWishes && answer(target, lastWishes, headers);
   };
-  /** Who asks on without reading is not heard until he has read, and not waited for much longer than that takes. */
-  const holdBack = (bytes: number): void => {
-    socket.setTimeout(times.stallMs);
-    socket.pause();
+  /** Who takes far longer than so many bytes could need is not waited for. */
+  const limitDuration = (bytes: number): void => {
+    patience(times.stallMs);
     impatience = setTimeout(giveUp, patienceFor(bytes));
     impatience.unref();
   };
-  const write = ({ head, body }: WireAnswer): void => {
-    if (body !== undefined && !Buffer.isBuffer(body)) {
-      socket.write(head);
-      socket.off('drain', onDrain);
-      holdBack(body.length ?? 0);
-      underWay = 'following';
-      follow(socket, body, 0, body.length, () => {
+  const followArriving = (head: Buffer, { object, end }: Arriving): void => {
+    underWay = 'following';
+    socket.off('drain', onDrain);
+    limitDuration(end ?? 0);
+    follow(socket, {
+      head,
+      object,
+      start: 0,
+      end,
+      isChunked: end === undefined,
+      onBroken: giveUp,
+      onWhole: () => {
         underWay = 'nothing';
         socket.on('drain', onDrain);
         endIfDraining();
         if (!socket.writableNeedDrain) {
           listen();
         }
-      });
+      },
+    });
+  };
+  const write = ({ head, body }: WireAnswer): void => {
+    if (body !== undefined && !Buffer.isBuffer(body)) {
+      followArriving(head, body);
       return;
     }
-    // Head and body in one system call.
-    socket.cork();
-    socket.write(head);
-    if (body !== undefined) {
+    if (body === undefined) {
+      socket.write(head);
+    } else {
+      // Head and body in one system call.
+      socket.cork();
+      socket.write(head);
       socket.write(body);
+      socket.uncork();
     }
-    socket.uncork();
     if (socket.writableNeedDrain) {
-      holdBack(socket.writableLength);
+      // Who asks on without reading is not heard until he has read.
+      socket.pause();
+      limitDuration(socket.writableLength);
     }
+  };
+  const wait = (chunk: Buffer, found: Promise<WireAnswer | undefined>): void => {
+    leavePlace = held.enter(socket.remoteAddress);
+    if (leavePlace === undefined) {
+      write(TOO_MANY);
+      return;
+    }
+    patience(times.stallMs);
+    underWay = 'waiting';
+    void found.then((late) => {
+      leavePlace?.();
+      leavePlace = undefined;
+      if (socket.destroyed || socket.writableEnded) {
+        return;
+      }
+      underWay = 'nothing';
+      if (late === undefined) {
+        leave(chunk);
+        return;
+      }
+      write(late);
+      endIfDraining();
+      if (underWay === 'nothing' && impatience === undefined) {
+        listen();
+      }
+    });
   };
   const onData = (chunk: Buffer): void => {
     if (isDraining) {
+      return;
+    }
+    if (underWay !== 'nothing' || impatience !== undefined) {
+      early = chunk;
+      socket.pause();
+      return;
+    }
+    if (toTls !== undefined && chunk[0] === HANDSHAKE_BYTE) {
+      letGo(chunk);
+      toTls();
       return;
     }
     const found = ask(chunk);
     if (found === undefined) {
       leave(chunk);
     } else if (found instanceof Promise) {
-      socket.setTimeout(times.stallMs);
-      socket.pause();
-      underWay = 'waiting';
-      void found.then((late) => {
-        if (socket.destroyed || socket.writableEnded) {
-          return;
-        }
-        underWay = 'nothing';
-        if (late === undefined) {
-          leave(chunk);
-          return;
-        }
-        listen();
-        write(late);
-        endIfDraining();
-      });
+      wait(chunk, found);
     } else {
       write(found);
     }
@@ -286,6 +378,8 @@ function serve(
   });
   socket.once('close', () => {
     clearTimeout(impatience);
+    leavePlace?.();
+    leavePlace = undefined;
   });
   socket.on('end', giveUp);
   socket.on('error', giveUp);

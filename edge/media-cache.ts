@@ -10,6 +10,7 @@ import type { Logger } from '#common/logger';
 import { CachedObject } from './cached-object.ts';
 import type { MediaRoute } from './paths.ts';
 import { freshnessOf, statusForViewer } from './policy.ts';
+import { readWhole } from './resume.ts';
 import type { Upstream, UpstreamAnswer, UpstreamHead } from './upstream.ts';
 
 /** What a viewer is to be given; without an object, only the status. */
@@ -44,6 +45,10 @@ const MAX_FLIGHTS = 2048;
 /** Map entry, key and object around the bytes. */
 const ENTRY_OVERHEAD = 1024;
 const GZIP_FROM_BYTES = 1024;
+/** Up to here an object comes nearly at once. */
+const WAITED_FOR_BYTES = 64 * 1024;
+
+const isText = ({ media }: MediaRoute): boolean => media === 'playlist' || media === 'manifest';
 
 const statusOnly = (status: number, retryAfter?: string): MediaAnswer => ({
   status,
@@ -113,7 +118,9 @@ export class MediaCache {
 
   async #fly(route: MediaRoute, stored: Stored | undefined): Promise<MediaAnswer> {
     try {
-      const answer = await this.#options.upstream.fetch(route.key, stored?.answer.object?.etag);
+      const answer = await this.#options.upstream.fetch(route.key, {
+        etag: stored?.answer.object?.etag,
+      });
       const { head } = answer;
       if (head.status === 304 && stored !== undefined) {
         await answer.discard();
@@ -130,7 +137,7 @@ export class MediaCache {
         await answer.discard();
         throw new PipelineError('UNAVAILABLE', 'upstream body has neither length nor chunks');
       }
-      return this.#receive(route, answer);
+      return await this.#receive(route, answer);
     } catch (error) {
       this.#flights.delete(route.key);
       this.#options.logger.debug({ error, path: route.key }, 'upstream request failed');
@@ -152,8 +159,11 @@ export class MediaCache {
     return answer;
   }
 
-  /** Hands out the object while its bytes arrive; keeps it once it is whole. */
-  #receive(route: MediaRoute, upstream: UpstreamAnswer): MediaAnswer {
+  /**
+   * Hands out the object while its bytes arrive; keeps it once it is whole. A small one is handed out whole, any other with
+   * its first bytes: so that head and bytes go to each of those who wait in one write.
+   */
+  async #receive(route: MediaRoute, upstream: UpstreamAnswer): Promise<MediaAnswer> {
     const { head } = upstream;
     if (this.#flyingBytes + (head.length ?? 0) > this.#options.maxBytes) {
       void upstream.discard().catch(() => undefined);
@@ -172,24 +182,34 @@ export class MediaCache {
       this.#flights.delete(route.key);
       if (isWhole) {
         this.#stored.set(route.key, { route, answer, freshUntil });
-        if (route.media === 'playlist' || route.media === 'manifest') {
+        if (isText(route)) {
           this.#compress(route.key, object);
         }
       }
     });
+    await ((object.declaredLength ?? Number.POSITIVE_INFINITY) <= WAITED_FOR_BYTES
+      ? object.settled()
+      : object.begun());
     return answer;
   }
 
   async #fill(route: MediaRoute, upstream: UpstreamAnswer, object: CachedObject): Promise<boolean> {
     let counted = 0;
     const stopCounting = object.onChange(() => {
-      this.#flyingBytes += object.allocated - counted;
-      counted = object.allocated;
+      const grown = object.allocated - counted;
+      counted += grown;
+      this.#flyingBytes += grown;
+      // One that grows says beforehand nothing of how far.
+      if (grown > 0 && this.#flyingBytes > this.#options.maxBytes) {
+        throw new PipelineError('TOO_LARGE', 'more bytes in flight than CACHE_BYTES');
+      }
     });
     counted = object.allocated;
     this.#flyingBytes += counted;
     try {
-      await upstream.readInto(object);
+      await (isText(route)
+        ? upstream.readInto(object)
+        : readWhole(this.#options.upstream, route.key, upstream, object));
       return true;
     } catch (error) {
       object.fail();

@@ -1,5 +1,6 @@
 /** The edge's numbers: for Prometheus, and as totals for its heartbeat. */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Held } from './held.ts';
 import type { Lookup, MediaCache } from './media-cache.ts';
 import type { MediaKind } from './paths.ts';
 import type { Traffic } from './traffic.ts';
@@ -21,6 +22,8 @@ export interface EdgeMetrics {
   onAnswer(media: MediaKind, status: number): void;
   /** The cache whose size is told. */
   watch(cache: MediaCache): void;
+  /** The requests that wait. */
+  watchHeld(held: Held): void;
   /** The server whose traffic is told. */
   count(traffic: Traffic): void;
   totals(): EdgeTotals;
@@ -93,6 +96,25 @@ export function createEdgeMetrics(registry: Registry): EdgeMetrics {
         collect: () => {
           gauge.set({ state: 'rest' }, cache.bytes);
           gauge.set({ state: 'flight' }, cache.flyingBytes);
+        },
+      });
+    },
+    watchHeld: (held) => {
+      const gauge = new Gauge({
+        name: 'edge_held_requests',
+        help: 'Requests that wait for the upstream, or in pace.',
+        registers: [registry],
+        collect: () => {
+          gauge.set(held.count);
+        },
+      });
+      const refused = new Counter({
+        name: 'edge_held_refused_total',
+        help: 'Requests answered with 503 because every place to wait in was taken.',
+        registers: [registry],
+        collect: () => {
+          refused.reset();
+          refused.inc(held.refused);
         },
       });
     },

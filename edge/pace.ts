@@ -12,6 +12,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 
 /** Alike requests answered at once before any waits, and connections of one source that begin with all their answers. */
@@ -39,6 +40,8 @@ interface Allowance {
 export interface Visitor {
   /** Of its other end. */
   readonly address: string | undefined;
+  /** Connections that this one stands for. */
+  readonly worth: number;
   /** Hashes of its last targets; 0 where there is none. */
   readonly recent: Int32Array;
   next: number;
@@ -51,8 +54,9 @@ export interface Visitor {
 }
 
 /** A connection that has not asked for anything. */
-export const newVisitor = (address: string | undefined): Visitor => ({
+export const newVisitor = (address: string | undefined, worth = 1): Visitor => ({
   address,
+  worth,
   recent: new Int32Array(RECENT),
   next: 0,
   left: -1,
@@ -76,13 +80,16 @@ export class Pace {
     this.#now = now;
   }
 
-  /** Who asks on a connection: the same on the fast path and by node:http. */
-  visitorOn(socket: Socket): Visitor {
+  /**
+   * Who asks on a connection: the same on the fast path and by node:http.
+   * @param worth connections that this one stands for
+   */
+  visitorOn(socket: Socket, worth = 1): Visitor {
     const known = this.#visitors.get(socket);
     if (known !== undefined) {
       return known;
     }
-    const visitor = newVisitor(socket.remoteAddress);
+    const visitor = newVisitor(socket.remoteAddress, worth);
     this.#visitors.set(socket, visitor);
     return visitor;
   }
@@ -99,7 +106,7 @@ export class Pace {
     const isFirst = visitor.left < 0;
     if (isFirst) {
       visitor.left = this.#isFree(visitor, headers, '', CONNECTIONS_PER_SECOND)
-        ? CONNECTION_FREE
+        ? CONNECTION_FREE * visitor.worth
         : 0;
       visitor.at = this.#now();
     }
@@ -140,22 +147,22 @@ export class Pace {
   }
 }
 
-/** Goes on after a pause; not if the client is gone by then. */
-export function afterPause(socket: Socket, pauseMs: number, goOn: () => void): void {
+/** Goes on after a pause; not if the client, a connection or a stream of it, is gone by then. */
+export function afterPause(client: Duplex, pauseMs: number, goOn: () => void): void {
   const forget = (): void => {
     clearTimeout(timer);
   };
   const timer = setTimeout(() => {
-    socket.off('close', forget);
+    client.off('close', forget);
     goOn();
   }, pauseMs);
-  socket.once('close', forget);
+  client.once('close', forget);
 }
 
 /** The clock is looked at only when nothing is left: what was earned meanwhile is counted then. */
 function earn(visitor: Visitor, now: number): void {
-  const earned = ((now - visitor.at) / 1000) * CONNECTION_PER_SECOND;
-  visitor.left = Math.min(CONNECTION_FREE, visitor.left + earned);
+  const earned = ((now - visitor.at) / 1000) * CONNECTION_PER_SECOND * visitor.worth;
+  visitor.left = Math.min(CONNECTION_FREE * visitor.worth, visitor.left + earned);
   visitor.at = now;
 }
 

@@ -1,7 +1,8 @@
 /** Writes a media answer to a viewer: ranges, conditions, back-pressure and an end for those who do not read. */
-import { matchesEtag, parseRange } from '#common/http-conditions';
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { matchesEtag, parseRange, type ByteRange } from '#common/http-conditions';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { CachedObject } from './cached-object.ts';
+import type { Exchange } from './exchange.ts';
 import { follow, patienceFor } from './follow.ts';
 import type { MediaAnswer } from './media-cache.ts';
 import type { MediaRoute } from './paths.ts';
@@ -30,20 +31,24 @@ const textOf = (status: number): string => `${STATUS_TEXT[status] ?? 'error'}\n`
 
 /** Answers with a status and a line of text. */
 export function sendStatus(
-  request: IncomingMessage,
-  response: ServerResponse,
+  exchange: Exchange,
   status: number,
   headers: OutgoingHttpHeaders = {},
 ): void {
   const text = textOf(status);
-  response.writeHead(status, {
+  exchange.respond(status, {
     ...MEDIA_HEADERS,
     'cache-control': 'no-store',
     'content-type': 'text/plain; charset=utf-8',
     'content-length': text.length,
     ...headers,
   });
-  response.end(request.method === 'HEAD' ? undefined : text);
+  endWith(exchange, text);
+}
+
+/** Ends an answer that has begun; to HEAD the body is not sent. */
+export function endWith({ method, body }: Exchange, bytes: string | Uint8Array): void {
+  body.end(method === 'HEAD' ? undefined : bytes);
 }
 
 /** What to send when there is no whole object to be had. */
@@ -94,76 +99,74 @@ export function gzipHeaders(
 }
 
 /** Writes the answer; returns the status sent. */
-export function sendMedia(
-  request: IncomingMessage,
-  response: ServerResponse,
-  route: MediaRoute,
-  answer: MediaAnswer,
-): number {
+export function sendMedia(exchange: Exchange, route: MediaRoute, answer: MediaAnswer): number {
   const { object } = answer;
   if (object === undefined || object.state === 'broken') {
     const { status, headers } = statusAnswer(answer);
-    sendStatus(request, response, status, headers);
+    sendStatus(exchange, status, headers);
     return status;
   }
   const headers = mediaHeaders(route, answer);
-  if (matchesEtag(request.headers['if-none-match'], object.etag)) {
-    response.writeHead(304, headers).end();
+  if (matchesEtag(exchange.headers['if-none-match'], object.etag)) {
+    exchange.respond(304, headers);
+    exchange.body.end();
     return 304;
   }
-  return isText(route)
-    ? sendText(request, response, object, headers)
-    : sendBytes(request, response, object, headers);
+  return isText(route) ? sendText(exchange, object, headers) : sendBytes(exchange, object, headers);
 }
 
-function sendText(
-  request: IncomingMessage,
-  response: ServerResponse,
-  object: CachedObject,
-  headers: OutgoingHttpHeaders,
-): number {
+function sendText(exchange: Exchange, object: CachedObject, headers: OutgoingHttpHeaders): number {
   const { gzipped } = object;
-  if (gzipped !== undefined && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
-    response.writeHead(200, {
+  if (gzipped !== undefined && /\bgzip\b/.test(String(exchange.headers['accept-encoding'] ?? ''))) {
+    exchange.respond(200, {
       ...gzipHeaders(headers, object),
       'content-length': gzipped.length,
     });
-    response.end(request.method === 'HEAD' ? undefined : gzipped);
+    endWith(exchange, gzipped);
     return 200;
   }
-  writeBody(request, response, object, 200, headers, 0, undefined);
+  writeBody(exchange, object, 200, headers, 0, undefined);
   return 200;
 }
 
-function sendBytes(
-  request: IncomingMessage,
-  response: ServerResponse,
-  object: CachedObject,
-  headers: OutgoingHttpHeaders,
-): number {
+function sendBytes(exchange: Exchange, object: CachedObject, headers: OutgoingHttpHeaders): number {
   const total = object.length;
-  const condition = request.headers['if-range'];
+  const condition = exchange.headers['if-range'];
   const mayBePartial = condition === undefined || condition === object.etag;
-  // Without a known length there is nothing to count a range from: the whole is a right answer too.
-  const range =
-    total === undefined || !mayBePartial ? undefined : parseRange(request.headers.range, total);
+  const range = mayBePartial ? rangeOf(exchange.headers.range, object) : undefined;
   if (range === 'unsatisfiable') {
-    response.writeHead(416, { ...headers, 'content-range': `bytes */${total}` }).end();
+    exchange.respond(416, { ...headers, 'content-range': `bytes */${total}` });
+    exchange.body.end();
     return 416;
   }
   if (range === undefined) {
-    writeBody(request, response, object, 200, headers, 0, total);
+    writeBody(exchange, object, 200, headers, 0, total);
     return 200;
   }
-  headers['content-range'] = `bytes ${range.start}-${range.end}/${total}`;
-  writeBody(request, response, object, 206, headers, range.start, range.end + 1);
+  headers['content-range'] = `bytes ${range.start}-${range.end}/${total ?? '*'}`;
+  writeBody(exchange, object, 206, headers, range.start, range.end + 1);
   return 206;
+}
+
+/**
+ * The range to be sent. Of an object whose length is not known yet (RFC 9110 §14.4: `*`) only what has come can be sent as
+ * one; the whole is a right answer to all else.
+ */
+function rangeOf(
+  header: string | undefined,
+  { length, received }: CachedObject,
+): ByteRange | 'unsatisfiable' | undefined {
+  if (length !== undefined) {
+    return parseRange(header, length);
+  }
+  const [, start, end] = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(header ?? '') ?? [];
+  const range = { start: Number(start), end: Number(end) };
+  return range.start <= range.end && range.end < received ? range : undefined;
 }
 
 /** Sends bytes `[start, end)` as they become available; without `end`, until the object is complete. */
 function writeBody(
-  request: IncomingMessage,
-  response: ServerResponse,
+  exchange: Exchange,
   object: CachedObject,
   status: number,
   headers: OutgoingHttpHeaders,
@@ -174,28 +177,35 @@ function writeBody(
   if (last !== undefined) {
     headers['content-length'] = last - start;
   }
-  response.writeHead(status, headers);
-  if (request.method === 'HEAD') {
-    response.end();
+  exchange.respond(status, headers);
+  const { body, pieceBytes, breakOff } = exchange;
+  if (exchange.method === 'HEAD') {
+    body.end();
     return;
   }
-  limitDuration(response, last === undefined ? 0 : last - start);
-  if (object.state === 'complete') {
-    response.end(object.slice(start, end ?? object.received));
+  limitDuration(exchange, last === undefined ? 0 : last - start);
+  if (object.state === 'complete' && object.received - start <= pieceBytes) {
+    body.end(object.slice(start, end ?? object.received));
     return;
   }
-  follow(response, object, start, end, () => {
-    response.end();
+  follow(body, {
+    object,
+    start,
+    end: last,
+    isChunked: false,
+    pieceBytes,
+    onWhole: () => {
+      body.end();
+    },
+    onBroken: breakOff,
   });
 }
 
-/** Ends the connection of a viewer who takes far longer than its bytes could need. */
-function limitDuration(response: ServerResponse, bytes: number): void {
-  const timer = setTimeout(() => {
-    response.destroy();
-  }, patienceFor(bytes));
+/** Breaks off the answer to a viewer who takes far longer than its bytes could need. */
+function limitDuration({ body, breakOff }: Exchange, bytes: number): void {
+  const timer = setTimeout(breakOff, patienceFor(bytes));
   timer.unref();
-  response.once('close', () => {
+  body.once('close', () => {
     clearTimeout(timer);
   });
 }

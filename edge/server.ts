@@ -11,13 +11,18 @@ import { boundPipelining } from '#common/pipelining';
 import type { Clock } from '#common/clock';
 import type { HealthAnswer } from '#common/health';
 import type { Closable } from '#common/lifecycle';
+import { answerMedia } from './answer.ts';
+import { http1Exchange, type Exchange } from './exchange.ts';
 import { createFastAnswers } from './fast-answers.ts';
 import { installFastPath } from './fast-path.ts';
+import type { Held } from './held.ts';
+import { createHttp2 } from './http2.ts';
 import type { MediaCache } from './media-cache.ts';
 import type { EdgeMetrics } from './metrics.ts';
-import { MAX_TARGET_LENGTH, parseRoute, type MediaRoute } from './paths.ts';
+import { MAX_TARGET_LENGTH, parseRoute } from './paths.ts';
 import { Pace, afterPause } from './pace.ts';
-import { MEDIA_HEADERS, sendMedia, sendStatus } from './send.ts';
+import { MEDIA_HEADERS, endWith, sendStatus } from './send.ts';
+import { openSecureDoor, type Certificate } from './tls.ts';
 
 /** What the server needs. */
 export interface EdgeServerOptions {
@@ -25,6 +30,9 @@ export interface EdgeServerOptions {
   readonly clock: Clock;
   readonly health: HealthAnswer;
   readonly metrics: EdgeMetrics;
+  readonly held: Held;
+  /** With it, connections may begin with a TLS handshake. */
+  readonly certificate?: Certificate | undefined;
   /** What a client waits that asks for the same over and over, or for too much, milliseconds. */
   readonly repeatPauseMs: number;
   /** Answers what is neither media nor health. */
@@ -41,13 +49,15 @@ const MAX_CONNECTIONS = 20_000;
 /** A server that does not listen yet, and what closes with it. */
 export interface EdgeServer {
   readonly server: Server;
+  /** Ends connections that are not secure yet, and those of HTTP/2. */
+  readonly secure: Closable;
   /** Ends connections that wait for a request or an answer. */
   readonly fastPath: Closable;
 }
 
 /** Makes the server: media at the socket where a request is plain, by node:http where it is not. */
 export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
-  const { cache, metrics, stallMs = STALL_MS } = options;
+  const { cache, metrics, held, stallMs = STALL_MS } = options;
   const pace = new Pace(options.repeatPauseMs);
   const server = createServer(
     {
@@ -67,13 +77,40 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
   server.maxConnections = MAX_CONNECTIONS;
   boundPipelining(server);
   server.timeout = stallMs;
-  const fastPath = installFastPath(
-    server,
-    createFastAnswers({ cache, metrics, keepAliveSeconds: KEEP_ALIVE_MS / 1000 }),
-    { firstMs: HEADERS_MS, idleMs: KEEP_ALIVE_MS, stallMs },
+  const http2 = createHttp2({
+    cache,
+    metrics,
     pace,
-  );
-  return { server, fastPath };
+    held,
+    handler: (request, response) => {
+      handle(options, request, response);
+    },
+    idleMs: KEEP_ALIVE_MS,
+  });
+  const door =
+    options.certificate &&
+    openSecureDoor(options.certificate, {
+      http2: http2.serve,
+      http1: (socket) => {
+        server.emit('connection', socket);
+      },
+    });
+  const fastPath = installFastPath(server, {
+    answer: createFastAnswers({ cache, metrics, keepAliveSeconds: KEEP_ALIVE_MS / 1000 }),
+    times: { firstMs: HEADERS_MS, idleMs: KEEP_ALIVE_MS, stallMs },
+    pace,
+    held,
+    onTls: door?.accept,
+  });
+  return {
+    server,
+    fastPath,
+    secure: {
+      close: async () => {
+        await Promise.all([http2.close(), door?.close()]);
+      },
+    },
+  };
 }
 
 /** What is not for the fast path, ranges and pages for two, with the same pause. */
@@ -101,8 +138,9 @@ function handle(
   response: ServerResponse,
 ): void {
   const target = request.url ?? '';
+  const exchange = http1Exchange(request, response);
   if (target.length > MAX_TARGET_LENGTH) {
-    sendStatus(request, response, 414);
+    sendStatus(exchange, 414);
     return;
   }
   if (options.health.handle(request, response)) {
@@ -113,23 +151,23 @@ function handle(
     return;
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    sendStatus(request, response, 405, { allow: 'GET, HEAD, OPTIONS', connection: 'close' });
+    sendStatus(exchange, 405, { allow: 'GET, HEAD, OPTIONS', connection: 'close' });
     return;
   }
   const route = parseRoute(target);
   switch (route.kind) {
     case 'media':
-      sendFromCache(options, request, response, route);
+      answerMedia(options, exchange, route);
       return;
     case 'time':
-      sendTime(options.clock, request, response);
+      sendTime(options.clock, exchange);
       return;
     case 'malformed':
-      sendStatus(request, response, 400);
+      sendStatus(exchange, 400);
       return;
     case 'none':
       if (isMediaPath(target)) {
-        sendStatus(request, response, 404);
+        sendStatus(exchange, 404);
         return;
       }
       options.pages(request, response);
@@ -142,34 +180,16 @@ function handle(
   }
 }
 
-function sendFromCache(
-  options: EdgeServerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-  route: MediaRoute,
-): void {
-  const answer = options.cache.get(route);
-  if (!(answer instanceof Promise)) {
-    options.metrics.onAnswer(route.media, sendMedia(request, response, route, answer));
-    return;
-  }
-  void answer.then((found) => {
-    if (!response.destroyed && !response.headersSent) {
-      options.metrics.onAnswer(route.media, sendMedia(request, response, route, found));
-    }
-  });
-}
-
 /** The clock that players measure their latency by. */
-function sendTime(clock: Clock, request: IncomingMessage, response: ServerResponse): void {
+function sendTime(clock: Clock, exchange: Exchange): void {
   const text = new Date(clock.now()).toISOString();
-  response.writeHead(200, {
+  exchange.respond(200, {
     ...MEDIA_HEADERS,
     'content-type': 'text/plain; charset=utf-8',
     'content-length': text.length,
     'cache-control': 'no-store',
   });
-  response.end(request.method === 'HEAD' ? undefined : text);
+  endWith(exchange, text);
 }
 
 function sendPreflight(response: ServerResponse): void {

@@ -13,6 +13,7 @@ import { listen, publicHost } from '#common/listen';
 import type { Logger } from '#common/logger';
 import type { ServiceContext } from '#common/service';
 import type { EdgeConfig } from './config.ts';
+import { Held } from './held.ts';
 import { LastKnown } from './last-known.ts';
 import { MediaCache } from './media-cache.ts';
 import { createEdgeMetrics, type EdgeMetrics } from './metrics.ts';
@@ -20,6 +21,7 @@ import { createPages } from './pages.ts';
 import { readPlayerFiles, type PlayerFiles } from './player-files.ts';
 import { createEdgeServer } from './server.ts';
 import { readServices } from './services.ts';
+import { openCertificate } from './tls.ts';
 import { countTraffic } from './traffic.ts';
 import { openUpstream, type Upstream } from './upstream.ts';
 
@@ -63,17 +65,26 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     },
   });
   metrics.watch(cache);
+  const held = new Held();
+  metrics.watchHeld(held);
   const pages = createPages({
     player: await loadPlayer(logger),
     logger,
     directory: createDirectory(context),
     hasChannel: createChannelNames(context),
   });
-  const { server, fastPath } = createEdgeServer({
+  const { EDGE_TLS_CERT: cert, EDGE_TLS_KEY: key } = config;
+  const certificate =
+    cert === undefined || key === undefined
+      ? undefined
+      : lifecycle.own('certificate', await openCertificate({ cert, key }, logger));
+  const { server, fastPath, secure } = createEdgeServer({
     cache,
     clock,
     health: context.health,
     metrics,
+    held,
+    certificate,
     pages,
     repeatPauseMs: config.REPEAT_PAUSE_MS,
   });
@@ -82,7 +93,7 @@ export async function startEdge(context: EdgeContext): Promise<string> {
   await listen(server, config.HTTP_PORT, config.BIND_HOST, 'HTTP_PORT');
   lifecycle.own('server', {
     close: async () => {
-      await Promise.all([draining.close(), fastPath.close()]);
+      await Promise.all([draining.close(), fastPath.close(), secure.close()]);
     },
   });
   const { port } = server.address() as AddressInfo;
@@ -100,8 +111,13 @@ function tellDetail(
   port: number,
   metrics: EdgeMetrics,
 ): Closable {
-  const url = config.EDGE_PUBLIC_URL ?? `http://${publicHost(config.BIND_HOST)}:${port}`;
-  const who = { edge: config.EDGE_ID, url: new URL(url).origin, upstream: config.EDGE_UPSTREAM };
+  const scheme = config.EDGE_TLS_CERT === undefined ? 'http' : 'https';
+  const url = config.EDGE_PUBLIC_URL ?? `${scheme}://${publicHost(config.BIND_HOST)}:${port}`;
+  const who = {
+    edge: config.EDGE_ID,
+    url: new URL(url).origin,
+    upstream: config.EDGE_UPSTREAM.join(','),
+  };
   const tell = (): void => {
     setDetail({ ...who, ...metrics.totals() });
   };

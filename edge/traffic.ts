@@ -1,6 +1,7 @@
 /** Bytes that left the edge, counted at the sockets: what viewers really took, broken answers and headers included. */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** See the head of this file. */
 export interface Traffic {
@@ -13,6 +14,10 @@ export function countTraffic(server: Server): Traffic {
   const open = new Set<Socket>();
   let closed = 0;
   server.on('connection', (socket) => {
+    // Its bytes are those of the connection under it, which is counted.
+    if (socket instanceof TLSSocket) {
+      return;
+    }
     open.add(socket);
     socket.once('close', () => {
       open.delete(socket);

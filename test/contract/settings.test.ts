@@ -61,6 +61,8 @@ const RULES: Readonly<
   EDGE_ID: { wrong: ['garbage', 'India.mumbai.01a', 'a.b.c.d'], says: 'india.mumbai.01a' },
   EDGE_UPSTREAM: HTTP,
   EDGE_PUBLIC_URL: HTTP,
+  EDGE_TLS_CERT: FREE,
+  EDGE_TLS_KEY: FREE,
   EDGE_B_ID: { wrong: ['garbage', 'India.mumbai.01a', 'a.b.c.d'], says: 'india.mumbai.01a' },
   EDGE_B_PORT: PORT,
   EDGE_B_PUBLIC_URL: HTTP,

@@ -5,7 +5,7 @@ import { createClock, type Clock } from '#common/clock';
 import { milliseconds } from '#common/time';
 import { MediaCache, type Lookup, type MediaAnswer } from '../../edge/media-cache.ts';
 import { parseRoute, type MediaRoute } from '../../edge/paths.ts';
-import type { Upstream, UpstreamAnswer, UpstreamHead } from '../../edge/upstream.ts';
+import type { BodySink, Upstream, UpstreamAnswer, UpstreamHead } from '../../edge/upstream.ts';
 import { patternBytes } from './edge-origin.ts';
 
 const logger = pino({ level: 'silent' });
@@ -14,6 +14,7 @@ const HEAD: UpstreamHead = {
   etag: undefined,
   cacheControl: undefined,
   retryAfter: undefined,
+  contentRange: undefined,
   length: undefined,
   isFramed: true,
 };
@@ -29,7 +30,7 @@ function mediaRoute(path: string): MediaRoute {
 /** An upstream of prepared answers. */
 function upstreamOf(answer: (path: string, etag: string | undefined) => UpstreamAnswer): Upstream {
   return {
-    fetch: (path, etag) => Promise.resolve(answer(path, etag)),
+    fetch: (path, known) => Promise.resolve(answer(path, known?.etag)),
     isHealthy: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
@@ -110,7 +111,10 @@ describe('MediaCache', () => {
     const cache = new MediaCache({
       upstream: upstreamOf(() => ({
         head: { ...HEAD, length: 600_000 },
-        readInto: () => new Promise(() => undefined),
+        readInto: (object) => {
+          object.append(new Uint8Array(1));
+          return new Promise(() => undefined);
+        },
         discard: () => Promise.resolve(),
       })),
       clock: steppedClock().clock,
@@ -120,6 +124,65 @@ describe('MediaCache', () => {
     expect((await ask(cache, '/live/main/v720/1.m4s')).status).toBe(200);
     expect(await ask(cache, '/live/main/v720/2.m4s')).toMatchObject({ status: 503 });
     expect(cache.flyingBytes).toBe(600_000);
+  });
+
+  test('objects that grow are bounded too: the one that grows beyond breaks off, and the others are whole', async () => {
+    const growing = new Map<string, BodySink>();
+    const cache = new MediaCache({
+      upstream: upstreamOf((path) => ({
+        head: { ...HEAD, etag: '"x"' },
+        readInto: (sink) =>
+          new Promise((resolve, reject) => {
+            growing.set(path, {
+              append: (chunk) => {
+                try {
+                  sink.append(chunk);
+                } catch (error) {
+                  growing.delete(path);
+                  reject(error);
+                }
+              },
+              complete: () => {
+                sink.complete();
+                resolve();
+              },
+            });
+          }),
+        discard: () => Promise.resolve(),
+      })),
+      clock: steppedClock().clock,
+      logger,
+      maxBytes: 1024 * 1024,
+    });
+    const paths = Array.from({ length: 4 }, (_, n) => `/live/main/v720/${n}.m4s`);
+    const asking = paths.map((path) => ask(cache, path));
+    while (growing.size < paths.length) {
+      await Promise.resolve();
+    }
+    for (const path of paths) {
+      growing.get(path)?.append(new Uint8Array(100_000));
+    }
+    const answers = await Promise.all(asking);
+    const objects = answers.flatMap(({ object }) => (object === undefined ? [] : [object]));
+    let most = 0;
+    for (let count = 0; count < 99; count += 1) {
+      growing.get(paths[0] ?? '')?.append(new Uint8Array(100_000));
+      most = Math.max(most, cache.flyingBytes);
+      await Promise.resolve();
+    }
+    await objects[0]?.settled();
+    expect(objects.map(({ state }) => state)).toEqual(['broken', 'filling', 'filling', 'filling']);
+    for (const path of paths.slice(1)) {
+      growing.get(path)?.complete();
+    }
+    await Promise.all(objects.map((object) => object.settled()));
+    expect(objects.map(({ state }) => state)).toEqual([
+      'broken',
+      'complete',
+      'complete',
+      'complete',
+    ]);
+    expect(most).toBeLessThan(3 * 1024 * 1024);
   });
 
   test('a playlist is asked for again after a second, by its tag, and kept when nothing changed', async () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:http';
 import { installFastPath, type WireAnswer } from '../../edge/fast-path.ts';
+import { Held, MAX_HELD_OF_ADDRESS } from '../../edge/held.ts';
 import { CONNECTION_FREE, FREE, Pace } from '../../edge/pace.ts';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
 import { runEdge, type RunningEdge } from './edge-run.ts';
@@ -231,7 +232,13 @@ test('who goes round ever so many targets waits once his answers are spent, and 
     return { head: Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'), body: undefined };
   };
   // Time stands still: nothing is earned.
-  const fastPath = installFastPath(server, answer, TIMES, new Pace(60_000, () => 0), 0);
+  const fastPath = installFastPath(server, {
+    answer,
+    times: TIMES,
+    pace: new Pace(60_000, () => 0),
+    held: new Held(),
+    drainMs: 0,
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -248,6 +255,38 @@ test('who goes round ever so many targets waits once his answers are spent, and 
   expect(answered.size).toBe(2 * CONNECTION_FREE);
   circling.socket.destroy();
   other.socket.destroy();
+  server.close();
+  await fastPath.close();
+});
+
+test('who finds every place to wait in taken is told so, keeps his connection, and what is there is still his', async () => {
+  const server = createServer();
+  const ok: WireAnswer = {
+    head: Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'),
+    body: undefined,
+  };
+  const held = new Held();
+  const places = Array.from({ length: MAX_HELD_OF_ADDRESS }, () => held.enter('127.0.0.1'));
+  const fastPath = installFastPath(server, {
+    answer: (target) => (target === '/held' ? Promise.resolve(ok) : ok),
+    times: TIMES,
+    pace: new Pace(0),
+    held,
+    drainMs: 0,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { ask, socket } = open(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  for (let count = 0; count < 10; count += 1) {
+    const { head } = await ask(get('/held'));
+    expect(head).toMatch(/^HTTP\/1\.1 503 (?:.*\r\n)*retry-after: 1\r\n/);
+  }
+  expect((await ask(get('/there'))).head).toMatch(/^HTTP\/1\.1 200 /);
+  expect(held.refused).toBe(10);
+  places[0]?.();
+  expect((await ask(get('/held'))).head).toMatch(/^HTTP\/1\.1 200 /);
+  expect(held.count).toBe(MAX_HELD_OF_ADDRESS - 1);
+  socket.destroy();
   server.close();
   await fastPath.close();
 });
@@ -269,7 +308,7 @@ describe('who is slow', () => {
     const server = createServer({ connectionsCheckingInterval: 20, headersTimeout: 100 });
     let accepted: Socket | undefined;
     server.on('request', (_request, response) => response.end('by node:http'));
-    installFastPath(server, answer, times, new Pace(0));
+    installFastPath(server, { answer, times, pace: new Pace(0), held: new Held() });
     server.on('connection', (socket) => {
       accepted = socket;
     });

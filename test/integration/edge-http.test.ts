@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { createClock } from '#common/clock';
 import { createHealthAnswer } from '#common/health';
 import { drainsServer } from '#common/drain';
+import { Held } from '../../edge/held.ts';
 import { MediaCache } from '../../edge/media-cache.ts';
 import { createEdgeMetrics } from '../../edge/metrics.ts';
 import { createEdgeServer } from '../../edge/server.ts';
@@ -202,7 +203,7 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
   const large = await startEdgeOrigin((_request, response) => {
     response.writeHead(200, { 'content-length': size }).end(Buffer.alloc(size, 7));
   });
-  const upstream = openUpstream(large.url);
+  const upstream = openUpstream([large.url]);
   const registry = new Registry();
   const metrics = createEdgeMetrics(registry);
   const { server, fastPath } = createEdgeServer({
@@ -215,6 +216,7 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
     clock: createClock(),
     health: createHealthAnswer(registry, () => true),
     metrics,
+    held: new Held(),
     pages: () => undefined,
     repeatPauseMs: 0,
     stallMs: 300,

@@ -48,4 +48,22 @@ describe('CachedObject', () => {
     };
     expect(overfill).toThrow('more than');
   });
+
+  test('is framed once for all who ask for the same bytes: behind a head, as a chunk, as both', () => {
+    const object = new CachedObject({ length: undefined, etag: undefined });
+    const head = Buffer.from('HEAD ');
+    object.append(bytes('0123456789abcdefghij'));
+    const text = (buffers: readonly Buffer[]): string => Buffer.concat(buffers).toString();
+    expect(text(object.wire(2, 5, false))).toBe('234');
+    expect(text(object.wire(2, 5, false, head))).toBe('HEAD 234');
+    expect(text(object.wire(2, 18, true))).toBe('10\r\n23456789abcdefgh\r\n');
+    expect(text(object.wire(2, 5, true, head))).toBe('HEAD 3\r\n234\r\n');
+    expect(object.wire(2, 5, true, head)).toBe(object.wire(2, 5, true, head));
+    expect(object.wire(0, 5, true, head)).toHaveLength(1);
+    // Large ones are not copied: the bytes are the object's own.
+    object.append(new Uint8Array(300_000));
+    const [, size, body] = object.wire(0, object.received, true, head);
+    expect(size?.toString()).toBe(`${object.received.toString(16)}\r\n`);
+    expect(body?.buffer).toBe(object.slice(0, 1).buffer);
+  });
 });

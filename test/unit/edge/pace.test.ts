@@ -122,6 +122,23 @@ test('what was spent comes back with time', () => {
   expect(pauses).toEqual([0, 0, 0, 0, PAUSE]);
 });
 
+test('a connection that stands for several has the answers of all of them', () => {
+  let now = 0;
+  const pace = new Pace(PAUSE, () => now);
+  const visitor = newVisitor('10.0.0.1', 6);
+  let asked = 0;
+  const answersAtOnce = (): number => {
+    let count = 0;
+    while (pace.pauseFor(visitor, '', `/live/main/v720/${(asked += 1)}.m4s`) === 0) {
+      count += 1;
+    }
+    return count;
+  };
+  expect(answersAtOnce()).toBe(6 * CONNECTION_FREE);
+  now += 1_000;
+  expect(answersAtOnce()).toBe(6 * CONNECTION_PER_SECOND);
+});
+
 test('a pause of 0 counts nothing', () => {
   const pace = new Pace(0, () => 0);
   const visitor = newVisitor('10.0.0.1');
