@@ -9,6 +9,7 @@ import { eventually } from '../helpers/poll.ts';
 import { openHarness, type OriginHarness } from '../integration/aggregator-harness.ts';
 import { edgeService, runEdge, type RunningEdge } from '../integration/edge-run.ts';
 import { startGrowingFeed, type GrowingFeed } from './growing-feed.ts';
+import { openNarrowWay, type NarrowWay } from './narrow-way.ts';
 import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
 
 /** What of `window.__touchline` the tests read. */
@@ -33,6 +34,7 @@ let harness: OriginHarness;
 let originUrl: string;
 let edge: RunningEdge;
 let other: RunningEdge | undefined;
+let way: NarrowWay | undefined;
 let feed: GrowingFeed;
 let page: Page;
 let mistakes: string[];
@@ -83,6 +85,8 @@ afterEach(async () => {
   await edge.close();
   await other?.close();
   other = undefined;
+  await way?.close();
+  way = undefined;
   expect(mistakes).toEqual([]);
 });
 
@@ -102,7 +106,7 @@ const until = (what: string, isSo: (seen: Seen) => boolean): Promise<Seen> =>
 const start = async (profile: 'low' | 'instant', query = ''): Promise<void> => {
   const channel = `e${channels}`;
   feed = await startGrowingFeed(harness, media, { channel, profile, pastSegments: 5 });
-  await page.goto(`${edge.url}/watch/${channel}${query}`);
+  await page.goto(`${(way ?? edge).url}/watch/${channel}${query}`);
 };
 
 /** What counts as standing near the clock: our fragments come within 0.1 s, and half a second is granted for a slow machine. */
@@ -150,16 +154,11 @@ describe('our own engine', () => {
   });
 
   test('goes down where the network does not carry its rendition, and plays on near the clock', async () => {
+    way = await openNarrowWay(edge.url);
     await start('instant');
     await until('the large picture', ({ frames, height }) => frames > 60 && height === 360);
-    const network = await chromium.context.newCDPSession(page);
     // Sound and the small picture have 380 kb/s together, with the large one 730.
-    await network.send('Network.emulateNetworkConditions', {
-      offline: false,
-      latency: 20,
-      downloadThroughput: 480_000 / 8,
-      uploadThroughput: 480_000 / 8,
-    });
+    way.carry(480_000 / 8);
     const { frames } = await until('the small picture', ({ height }) => height === 180);
     await until(
       'it to play on',
