@@ -48,15 +48,26 @@ export function transcodeCores(
 ): number {
   const { segmentFrames } = grid;
   const decoded = (segmentFrames + source.keyframeFrames / 2) / segmentFrames;
-  let above = megapixels(source);
-  let perFrame = DECODE * above * decoded;
+  const perFrame =
+    DECODE * megapixels(source) * decoded + encodingSeconds(renditions, megapixels(source));
+  return EACH_BROADCAST + (perFrame * grid.num) / grid.den;
+}
+
+/**
+ * CPU seconds that scaling and encoding one frame takes, all renditions together.
+ * @param from million pixels of the frame that they are made of; by default as large as the largest of them
+ */
+export function encodingSeconds(renditions: readonly Rendition[], from?: number): number {
   const sizes = renditions
     .filter((rendition) => rendition.kind === 'video')
     .toSorted((a, b) => megapixels(b) - megapixels(a));
+  let above = from;
+  let sum = 0;
   for (const rendition of sizes) {
     const size = megapixels(rendition);
-    perFrame += (size === above ? 0 : SCALE * above) + ENCODE * PRESET[rendition.preset] * size;
+    sum += size === (above ?? size) ? 0 : SCALE * (above ?? size);
+    sum += ENCODE * PRESET[rendition.preset] * size;
     above = size;
   }
-  return EACH_BROADCAST + (perFrame * grid.num) / grid.den;
+  return sum;
 }
