@@ -1,5 +1,6 @@
 /** With which renditions a broadcast begins: those that the workers can carry, unless its owner insists on all. Pure. */
 import type { Admission } from '#common/contracts/admission';
+import type { Profile } from '#common/contracts/channel';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import type { Rendition } from '#common/contracts/rendition';
 import type { Grid } from '#common/grid';
@@ -41,6 +42,7 @@ const pictures = (renditions: readonly Rendition[]): number =>
 export function costSourceOf(
   { width, height }: { readonly width: number; readonly height: number },
   { video }: Pick<SessionState, 'video'>,
+  profile: Profile,
 ): CostSource {
   const starts = video.filter(({ flags }) => (flags & FRAME_FLAGS.start) !== 0);
   const apart = starts.slice(1).map(({ index }, i) => index - (starts[i]?.index ?? index));
@@ -48,6 +50,7 @@ export function costSourceOf(
     width,
     height,
     keyframeFrames: apart.length === 0 ? USUAL_KEYFRAME_FRAMES : Math.max(...apart),
+    isOnTime: profile !== 'standard',
   };
 }
 

@@ -176,7 +176,7 @@ function goOnAir(
   const grid = gridOf(session.fps);
   const from = firstFrame(grid, broadcast);
   const whole = renditionsOf(ladder, picture, grid);
-  const admitted = admit(whole, costSourceOf(picture, session), grid, means);
+  const admitted = admit(whole, costSourceOf(picture, session, profile), grid, means);
   return [
     { t: 'on-air', epoch, broadcast, fps: session.fps, profile, ...admitted },
     { t: 'picture', epoch, from, source: { kind: 'session', session: session.session } },

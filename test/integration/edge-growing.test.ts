@@ -82,13 +82,15 @@ async function startEdge(upstream: string): Promise<string> {
 /** A viewer who reads as it comes. */
 class Reader {
   readonly response: IncomingMessage;
-  #bytes = Buffer.alloc(0);
+  readonly #chunks: Buffer[] = [];
+  #received = 0;
   #isWhole: boolean | undefined;
 
   constructor(response: IncomingMessage) {
     this.response = response;
     response.on('data', (chunk: Buffer) => {
-      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+      this.#chunks.push(chunk);
+      this.#received += chunk.length;
       response.emit('more');
     });
     response.on('error', () => undefined);
@@ -98,13 +100,19 @@ class Reader {
     });
   }
 
-  async until(bytes: number): Promise<Buffer> {
-    while (this.#bytes.length < bytes && this.#isWhole === undefined) {
+  /** Resolves when so many have come, or no more will. */
+  async has(bytes: number): Promise<void> {
+    while (this.#received < bytes && this.#isWhole === undefined) {
       await new Promise((resolve) => {
         this.response.once('more', resolve);
       });
     }
-    return this.#bytes;
+  }
+
+  /** All that have come by then. */
+  async until(bytes: number): Promise<Buffer> {
+    await this.has(bytes);
+    return Buffer.concat(this.#chunks);
   }
 
   /** All of a body, and whether its end was told. */
@@ -417,7 +425,7 @@ test('a reader who takes nothing is dropped with little waiting in his socket, a
   const feed = async (bytes: Buffer): Promise<void> => {
     response.write(bytes);
     written += bytes.length;
-    await Promise.all(all.map((reader) => reader.until(written)));
+    await Promise.all(all.map((reader) => reader.has(written)));
   };
   for (let k = 2; k <= 48; k += 1) {
     await feed(part);

@@ -5,6 +5,7 @@
  */
 import type { VideoRendition } from '#common/contracts/rendition';
 import type { Grid } from '#common/grid';
+import { encodingSeconds } from '#common/transcode-cost';
 import { composeArguments } from '../ffmpeg/compose.ts';
 import { globalOptions, mp4InputOptions } from '../ffmpeg/options.ts';
 import { BUFFER_SECONDS, CRF, level } from '../ffmpeg/picture-command.ts';
@@ -62,14 +63,22 @@ export interface EncodeCommand {
   readonly preview: number | undefined;
 }
 
+/** Of the time that a frame lasts; what is left is for a slower machine, and for catching up. */
+const MOST_BY_ONE = 0.4;
+
 /**
- * Which renditions are made by one process: ffmpeg 5 encodes one after another, and all of them would take longer for a frame
- * than it lasts. The largest costs about as much as all others.
+ * Which renditions are made by one process. ffmpeg 5 encodes one after another: where all of them would take too long for a
+ * frame, the largest, which costs about as much as all others, has a process of its own. It costs its start, and raw frames
+ * written twice. It follows from the renditions alone, for the bytes have to.
  */
 export function encoderGroups(
+  grid: Grid,
   renditions: readonly VideoRendition[],
 ): readonly (readonly VideoRendition[])[] {
   const sorted = renditions.toSorted((a, b) => b.height - a.height);
+  if (encodingSeconds(sorted) <= (MOST_BY_ONE * grid.den) / grid.num) {
+    return [sorted];
+  }
   return [sorted.slice(0, 1), sorted.slice(1)].filter((group) => group.length > 0);
 }
 

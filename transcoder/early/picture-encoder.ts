@@ -53,7 +53,7 @@ export class PictureEncoder {
     signal: AbortSignal,
     onFragment: (fragment: RenditionFragment) => void,
   ): PictureEncoder {
-    const groups = encoderGroups(segment.renditions);
+    const groups = encoderGroups(segment.grid, segment.renditions);
     return new PictureEncoder(
       groups.map((renditions, i) => {
         const own = { ...segment, renditions };

@@ -55,6 +55,13 @@ describe('the cost', () => {
     const far = transcodeCores(LADDER, { ...SOURCE, keyframeFrames: 250 }, grid);
     expect(far - WHOLE).toBeGreaterThan(0.2);
   });
+
+  test('counts raw frames in low latency, where nothing is decoded twice', () => {
+    const onTime = { ...SOURCE, isOnTime: true };
+    const low = transcodeCores(LADDER, onTime, grid);
+    expect(low - WHOLE).toBeGreaterThan(0.3);
+    expect(transcodeCores(LADDER, { ...onTime, keyframeFrames: 250 }, grid)).toBe(low);
+  });
 });
 
 test('the distance of key frames is that seen, and until a second one comes that of encoders by default', () => {
@@ -68,12 +75,13 @@ test('the distance of key frames is that seen, and until a second one comes that
       flags: starts.includes(seq) ? FRAME_FLAGS.start : 0,
     })),
   });
-  expect(costSourceOf(size, session([0, 30, 75]))).toEqual({
+  expect(costSourceOf(size, session([0, 30, 75]), 'standard')).toEqual({
     width: 640,
     height: 360,
     keyframeFrames: 45,
+    isOnTime: false,
   });
-  expect(costSourceOf(size, session([0])).keyframeFrames).toBe(250);
+  expect(costSourceOf(size, session([0]), 'low').keyframeFrames).toBe(250);
 });
 
 describe('what is said of it', () => {
