@@ -22,8 +22,10 @@ import type { PlacingWishes } from './early-tasks.ts';
 
 /** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
 const MOST_TOLD = 512;
-/** A segment without a new part for so long is not under way any more. */
+/** A segment that nobody lives to make, and of which no part came for so long, is made from raw chunks. */
 const STANDSTILL_MS = 2_000;
+/** One whose worker lives is waited for as long as ffmpeg may hang: where all are slow, making it twice makes all slower. */
+const HANGING_MS = 10_000;
 const BEFORE_ALL_ENTRIES = '0';
 
 /** What early work leads to. */
@@ -75,7 +77,8 @@ interface Told {
 
 interface Cold {
   readonly task: Task;
-  dueAt: number;
+  /** When the segment must be finished. */
+  readonly deadline: number;
 }
 
 /** See the head of this file. */
@@ -153,8 +156,7 @@ export class EarlyWork {
 
   /** A segment is closed: its task is kept until the segment must be finished. */
   closed(task: Task, { profile }: AirState): void {
-    const dueAt = deadlineOf(profile, gridOf(task.fps), task.n);
-    this.#cold.push({ task, dueAt });
+    this.#cold.push({ task, deadline: deadlineOf(profile, gridOf(task.fps), task.n) });
   }
 
   /**
@@ -163,12 +165,8 @@ export class EarlyWork {
    */
   overdue(): readonly Task[] {
     const now = this.#deps.clock.now();
-    for (const cold of this.#cold) {
-      const since = this.#onAir?.watch.standsStillSince(cold.task.n) ?? 0;
-      cold.dueAt = Math.max(cold.dueAt, since + STANDSTILL_MS);
-    }
-    const due = this.#cold.filter(({ dueAt }) => dueAt <= now);
-    this.#cold = this.#cold.filter(({ dueAt }) => dueAt > now);
+    const due = this.#cold.filter((cold) => this.#dueAt(cold) <= now);
+    this.#cold = this.#cold.filter((cold) => !due.includes(cold));
     for (const { task } of due) {
       this.#onAir?.watch.forgetUpTo(task.n);
     }
@@ -181,7 +179,7 @@ export class EarlyWork {
       Math.min(
         nextEarlyTaskDue(state, this.#onAir?.placed),
         this.#onAir?.watch.dueAt ?? Number.POSITIVE_INFINITY,
-        ...this.#cold.map(({ dueAt }) => dueAt),
+        ...this.#cold.map((cold) => this.#dueAt(cold)),
       ),
     );
   }
@@ -190,6 +188,16 @@ export class EarlyWork {
   stop(): void {
     this.#onAir?.stopFollowing();
     this.#onAir = undefined;
+  }
+
+  /** When a closed segment is to be made from raw chunks, as things stand. */
+  #dueAt({ task: { n }, deadline }: Cold): number {
+    const watch = this.#onAir?.watch;
+    if (watch === undefined) {
+      return deadline;
+    }
+    const isAlive = watch.isAlive(n, this.#deps.clock.now());
+    return Math.max(deadline, watch.standsStillSince(n) + (isAlive ? HANGING_MS : STANDSTILL_MS));
   }
 
   #wasTold(entry: ShownEntry): boolean {

@@ -69,8 +69,8 @@ export class PartWatch {
   readonly #silentSince = new Map<string, number>();
   /** How far workers were told what is shown and heard, and when. */
   readonly #told: Record<'pictures' | 'sound', readonly Told[]> = { pictures: [], sound: [] };
-  /** When a part of any segment was last made. */
-  #wentOnAt = 0;
+  /** When a part of any segment was last made; before the first, when a segment was first placed. */
+  #wentOnAt: number | undefined;
   #again: number[] = [];
 
   /** @param lateAfter how late a part may be, in parts */
@@ -116,7 +116,7 @@ export class PartWatch {
       known.given += 1;
       known.patientUntil = Math.max(known.patientUntil, patientUntil);
     }
-    this.#wentOnAt = Math.max(this.#wentOnAt, now);
+    this.#wentOnAt ??= now;
   }
 
   /** Workers were told what is shown, or heard, up to somewhere. */
@@ -175,6 +175,12 @@ export class PartWatch {
     return again.map(({ n, isLost: lost }) => ({ n, isLost: lost }));
   }
 
+  /** Whether a worker that lives, and has not failed, has a segment. */
+  isAlive(n: SegmentNumber, now: Milliseconds): boolean {
+    const work = this.#underWay.get(n);
+    return work !== undefined && !isLost(work, this.silent(now));
+  }
+
   /**
    * Since when nobody goes on with a segment: its last part, if a later one has gone on since, else the last part of any.
    * Where all are slow, each will have its turn.
@@ -186,7 +192,7 @@ export class PartWatch {
     }
     const later = [...this.#underWay].filter(([other, { parts }]) => other > n && parts > 0);
     const isOvertaken = later.some(([, { madeAt }]) => madeAt > work.madeAt);
-    return isOvertaken ? work.madeAt : this.#wentOnAt;
+    return isOvertaken ? work.madeAt : (this.#wentOnAt ?? 0);
   }
 
   /** When {@link late} may have something next. */

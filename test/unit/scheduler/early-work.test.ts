@@ -177,7 +177,7 @@ test('a segment given out when it is half over begins before the first entry of 
   expect(Number(again?.task.after.split('-')[0])).toBeLessThan(bench.ids[first]?.id ?? 0);
 });
 
-test('what nobody finishes is to be made from raw chunks, and only then', async () => {
+test('what nobody lives to finish is to be made from raw chunks, and only then', async () => {
   const bench = new Bench();
   await bench.until(BEGIN + 3_000);
   expect(bench.work.overdue()).toEqual([]);
@@ -185,9 +185,23 @@ test('what nobody finishes is to be made from raw chunks, and only then', async 
   bench.made(3);
   // Somebody goes on with it.
   expect(bench.work.overdue()).toEqual([]);
-  bench.now = BEGIN + 5_700;
-  expect(bench.work.overdue().map(({ n }) => n)).toEqual([N]);
+  for (let i = 1; i < 20; i += 1) {
+    bench.dead.add(`w${i}`);
+  }
+  await bench.until(BEGIN + 5_800);
+  expect(bench.work.overdue().map(({ n }) => n)).toEqual([N, N + 1]);
   expect(bench.work.overdue()).toEqual([]);
+});
+
+test('what its worker is slow with is left to it, unless it hangs', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 3_000);
+  bench.now = BEGIN + 3_600;
+  bench.made(3);
+  bench.now = BEGIN + 13_500;
+  expect(bench.work.overdue()).toEqual([]);
+  bench.now = BEGIN + 13_700;
+  expect(bench.work.overdue().map(({ n }) => n)).toEqual([N]);
 });
 
 test('what the leader before has told is not told again', async () => {
