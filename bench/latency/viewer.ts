@@ -88,7 +88,8 @@ async function openWatchPage(
   await firstPicture(page);
   const engine = await page.evaluate<string>(`window.__touchline.engine`);
   if (engine !== player) {
-    throw new Error(`the watch page has no engine '${player}': it plays by '${engine}'`);
+    const reason = await page.evaluate<string>(`window.__touchline.stats().lastError ?? ''`);
+    throw new Error(`the watch page plays by '${engine}', not by '${player}': ${reason}`);
   }
 }
 
