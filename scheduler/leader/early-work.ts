@@ -26,6 +26,11 @@ const MOST_TOLD = 512;
 const STANDSTILL_MS = 2_000;
 /** One whose worker lives is waited for as long as ffmpeg may hang: where all are slow, making it twice makes all slower. */
 const HANGING_MS = 10_000;
+/**
+ * Segments of a channel with workers at a time: the one that comes, the next, and two that are late. Where more would be, no
+ * machine keeps up: more at once would only make all of them later.
+ */
+const MOST_UNDER_WAY = 4;
 const BEFORE_ALL_ENTRIES = '0';
 
 /** What early work leads to. */
@@ -136,7 +141,7 @@ export class EarlyWork {
 
   /** Gives out the segments that are due, and again those that are late. */
   place(state: ChannelState): void {
-    const { clock, logger } = this.#deps;
+    const { clock } = this.#deps;
     const { air } = state;
     if (air === null || air.profile === 'standard') {
       this.stop();
@@ -144,13 +149,14 @@ export class EarlyWork {
     }
     const now = clock.now();
     const onAir = this.#follow(air);
-    for (const task of dueEarlyTasks(this.#channel, state, now, onAir.placed)) {
+    const room = MOST_UNDER_WAY - onAir.watch.underWay;
+    const due = dueEarlyTasks(this.#channel, state, now, onAir.placed);
+    for (const task of due.slice(0, Math.max(0, room))) {
       onAir.placed = task.n;
-      this.#give(task, air, onAir, false);
+      this.#give(task, air, onAir, 'due');
     }
     for (const { n, isLost } of onAir.watch.late(now)) {
-      logger.warn({ n, isLost }, 'to be made by another worker too');
-      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, !isLost);
+      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, isLost ? 'lost' : 'late');
     }
   }
 
@@ -177,7 +183,7 @@ export class EarlyWork {
   nextDue(state: ChannelState): Milliseconds {
     return milliseconds(
       Math.min(
-        nextEarlyTaskDue(state, this.#onAir?.placed),
+        this.#isFull ? Number.POSITIVE_INFINITY : nextEarlyTaskDue(state, this.#onAir?.placed),
         this.#onAir?.watch.dueAt ?? Number.POSITIVE_INFINITY,
         ...this.#cold.map((cold) => this.#dueAt(cold)),
       ),
@@ -188,6 +194,10 @@ export class EarlyWork {
   stop(): void {
     this.#onAir?.stopFollowing();
     this.#onAir = undefined;
+  }
+
+  get #isFull(): boolean {
+    return (this.#onAir?.watch.underWay ?? 0) >= MOST_UNDER_WAY;
   }
 
   /** When a closed segment is to be made from raw chunks, as things stand. */
@@ -211,7 +221,7 @@ export class EarlyWork {
     task: DueEarlyTask,
     { fps, admission }: AirState,
     { watch }: OnAir,
-    mustFit: boolean,
+    why: 'due' | 'late' | 'lost',
   ): void {
     const { clock, effects, logger, onChange } = this.#deps;
     const grid = gridOf(fps);
@@ -224,10 +234,17 @@ export class EarlyWork {
     const before = first === -1 ? this.#told.at(-1) : this.#told[first - 1];
     const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
     const cores = admission?.takenCores ?? 0;
-    const wishes = { avoided: watch.silent(clock.now()), failed: watch.failed(task.n), mustFit };
+    const wishes = {
+      avoided: watch.silent(clock.now()),
+      failed: watch.failed(task.n),
+      mustFit: why === 'late',
+    };
     effects.early(placed, cores, wishes).then(
       (worker) => {
         if (worker !== undefined) {
+          if (why !== 'due') {
+            logger.warn({ n: task.n, why, worker }, 'made by another worker too');
+          }
           watch.placed(task.n, worker, clock.now());
           onChange();
         }
@@ -255,7 +272,11 @@ export class EarlyWork {
         watch.gaveUp(n, worker);
         onChange();
       } else {
+        const wasFull = this.#isFull;
         watch.made(n, parts, clock.now());
+        if (wasFull) {
+          onChange();
+        }
       }
     });
     this.#onAir = { broadcast, watch, stopFollowing, placed: undefined };

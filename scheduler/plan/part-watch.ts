@@ -91,6 +91,11 @@ export class PartWatch {
     return new Set(this.#silentSince.keys());
   }
 
+  /** Segments with workers that are not whole. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
   /** Workers that could not make a segment. */
   failed(n: SegmentNumber): ReadonlySet<string> {
     return this.#underWay.get(n)?.failed ?? new Set();

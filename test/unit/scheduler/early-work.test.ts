@@ -156,6 +156,16 @@ test('a segment whose worker fails is given out again at once, and it is said wh
   expect(wishes?.failed).toEqual(new Set(['w1']));
 });
 
+test('no more than a few segments are with workers at once, however late they are', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 9_000);
+  expect([...new Set(numbersOf(bench))]).toEqual([N, N + 1, N + 2, N + 3]);
+  expect(bench.work.nextDue(bench.state)).toBeGreaterThan(BEGIN + 9_000);
+  bench.made(6);
+  await bench.until(BEGIN + 9_100);
+  expect(numbersOf(bench)).toContain(N + 4);
+});
+
 test('a segment begins at no entry of a broadcast before', async () => {
   const bench = new Bench();
   bench.work.tell([
