@@ -31,6 +31,8 @@ export interface Encoder {
   readonly program: string;
   readonly arch: string;
   readonly limits: RunLimits;
+  /** Viewers wait for each frame: its processes do not stand back behind others, as those of what is made afterwards do. */
+  readonly isOnTime?: boolean;
 }
 
 /** What a task makes. */

@@ -114,10 +114,12 @@ export class ChannelWork {
 
   /**
    * Makes a segment; resolves with its preview when all its fragments are out.
+   * @param given drops it
    * @throws PipelineError as ffmpeg's failures do; `ABORTED` when the broadcast ends before the segment
    */
   async make(
     task: EarlyTask,
+    given: AbortSignal,
     onFragment: (fragment: RenditionFragment) => void,
   ): Promise<Buffer | undefined> {
     const grid = gridOf(task.fps);
@@ -137,7 +139,7 @@ export class ChannelWork {
       told.map(({ entry }) => entry),
     );
     const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, this.#deps.signal]);
+    const signal = AbortSignal.any([stop.signal, given, this.#deps.signal]);
     const { encoder } = this.#deps;
     const renditions = task.renditions.filter(isVideo);
     const feeds = new Map<string, SessionFeed>();
@@ -196,6 +198,7 @@ export class ChannelWork {
       return preview;
     } catch (error) {
       stop.signal.throwIfAborted();
+      given.throwIfAborted();
       throw error;
     } finally {
       stop.abort();

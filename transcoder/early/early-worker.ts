@@ -8,7 +8,7 @@ import { earlyTaskSchema, type EarlyProgress, type EarlyTask } from '#common/con
 import { redisKeys } from '#common/contracts/names';
 import type { Made, Result } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
-import { toPipelineError } from '#common/errors';
+import { PipelineError, toPipelineError } from '#common/errors';
 import { gridOf } from '#common/grid';
 import { appendHotFragment } from '#common/hot-fragments';
 import { readJson } from '#common/json';
@@ -37,6 +37,8 @@ const PULSE_MS = 100;
 const KEPT_PULSES = 256;
 /** A channel without a task for so long, real milliseconds, is not followed any more. */
 const IDLE_MS = 10_000;
+/** A task is dropped so long after its deadline, for its segment has long been made otherwise. */
+const GIVE_UP_MS = 12_000;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -60,10 +62,11 @@ interface Worked {
 /** Starts to take early tasks. */
 export function startEarlyWorker(
   context: ServiceContext<TranscoderConfig>,
-  { encoder, fingerprint, slate }: WorkerTools,
+  { encoder: program, fingerprint, slate }: WorkerTools,
   results: Results,
 ): Closable {
   const { logger, clock, redis, hotRedis, metrics } = context;
+  const encoder = { ...program, isOnTime: true };
   const outcomes = new Counter({
     name: 'touchline_early_tasks_total',
     help: 'Early tasks by outcome',
@@ -141,8 +144,15 @@ export function startEarlyWorker(
     const sent: Promise<unknown>[] = [];
     const handedOut = new PartCount(task.renditions.length, divisionOf(grid, profile));
     const worked = workOf(task);
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => {
+        late.abort(new PipelineError('TIMEOUT', 'not finished long after its deadline'));
+      },
+      (task.deadline - clock.now()) / clock.rate + GIVE_UP_MS,
+    );
     try {
-      const preview = await worked.work.make(task, (fragment) => {
+      const preview = await worked.work.make(task, late.signal, (fragment) => {
         made.push(fragment);
         const pipeline = hotRedis.pipeline();
         const { k, bytes, init, rendition } = fragment;
@@ -175,6 +185,7 @@ export function startEarlyWorker(
       await results.add(result, { segments, preview });
       outcomes.inc({ outcome: 'done' });
     } finally {
+      clearTimeout(timer);
       restWhenIdle(worked);
     }
   };

@@ -22,6 +22,7 @@ export interface DecoderRequest {
   readonly program: string;
   readonly arch: string;
   readonly limits: Omit<ProcessLimits, 'wallMs'>;
+  readonly isOnTime: boolean;
   readonly source: SourcePicture;
   readonly parameters: ParameterSets;
   readonly size: FrameSize;
@@ -76,11 +77,11 @@ export class PictureDecoder {
    * @throws PipelineError `ABORTED`
    */
   static start(
-    { program, arch, limits, source, parameters, size, signal }: DecoderRequest,
+    { program, arch, limits, isOnTime, source, parameters, size, signal }: DecoderRequest,
     onPicture: (seq: number, picture: Buffer) => void,
   ): PictureDecoder {
     const ffmpeg = startFfmpeg({
-      isOnTime: true,
+      isOnTime,
       program,
       args: decodeArguments(source, size, arch),
       inputs: [DECODER_PIPES.input],

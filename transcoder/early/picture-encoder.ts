@@ -104,13 +104,13 @@ class EncoderProcess {
   /** @throws PipelineError `ABORTED` */
   constructor(
     segment: SegmentPictures,
-    { program, arch, limits }: Encoder,
+    { program, arch, limits, isOnTime = false }: Encoder,
     { signal, onFragment, hasPreview }: ProcessOptions,
   ) {
     const { grid, size, renditions } = segment;
     const command = encodeCommand(grid, size, renditions, { arch, hasPreview });
     this.#ffmpeg = startFfmpeg({
-      isOnTime: true,
+      isOnTime,
       program,
       args: command.args,
       inputs: [command.input],

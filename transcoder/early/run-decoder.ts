@@ -40,7 +40,7 @@ export class RunDecoder {
     this.#skipBytes = (this.from - resampledFrom) * SAMPLE_BYTES;
     this.#onChange = onChange;
     this.#ffmpeg = startFfmpeg({
-      isOnTime: true,
+      isOnTime: encoder.isOnTime === true,
       program: encoder.program,
       args: decodeSoundArguments(decoding, encoder.arch),
       inputs: [SOUND_PIPES.input],

@@ -92,7 +92,7 @@ export class SegmentSoundRun {
       }),
     );
     this.#ffmpeg = startFfmpeg({
-      isOnTime: true,
+      isOnTime: deps.encoder.isOnTime === true,
       program,
       args: encodeSoundArguments(rendition, arch),
       inputs: [SOUND_PIPES.input],

@@ -137,12 +137,13 @@ export class SessionPictures {
     }
     this.#decoder?.end();
     const parameters = { sps: Uint8Array.from(sps), pps: Uint8Array.from(pps) };
-    const { program, arch, limits } = this.#deps.encoder;
+    const { program, arch, limits, isOnTime = false } = this.#deps.encoder;
     const decoder = PictureDecoder.start(
       {
         program,
         arch,
         limits,
+        isOnTime,
         source: readSourcePicture(sps),
         parameters,
         size: this.#deps.size,
