@@ -22,7 +22,7 @@ export interface DecoderRequest {
   readonly program: string;
   readonly arch: string;
   readonly limits: Omit<ProcessLimits, 'wallMs'>;
-  readonly isOnTime: boolean;
+  readonly isOnTime?: boolean;
   readonly source: SourcePicture;
   readonly parameters: ParameterSets;
   readonly size: FrameSize;
@@ -77,7 +77,7 @@ export class PictureDecoder {
    * @throws PipelineError `ABORTED`
    */
   static start(
-    { program, arch, limits, isOnTime, source, parameters, size, signal }: DecoderRequest,
+    { program, arch, limits, isOnTime = false, source, parameters, size, signal }: DecoderRequest,
     onPicture: (seq: number, picture: Buffer) => void,
   ): PictureDecoder {
     const ffmpeg = startFfmpeg({
