@@ -86,6 +86,11 @@ class Bench {
     }
   }
 
+  /** Nobody wants it any more. */
+  drop(): void {
+    this.#abort.abort();
+  }
+
   /** Ends the decoder, and waits for the segment. */
   async finish(): Promise<Buffer> {
     const preview = await this.run.finished();
@@ -221,6 +226,33 @@ describe('the pictures of a segment made on time', () => {
         return at < 5 ? stamp : at < 12 ? 44 : at < 15 ? 50 : stamp;
       });
       expect(await stampsOf([made], rendition)).toEqual(expected);
+    }
+  });
+
+  test('that are dropped while frames wait for the encoder fail, and nothing else does', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const frames = codedVideo(file, FIRST - 40);
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => {
+      unhandled.push(reason);
+    };
+    process.on('unhandledRejection', note);
+    try {
+      const bench = new Bench('instant', openingOf(frames));
+      bench.run.tell(told(frames, frames[0]?.index ?? 0, FIRST + GRID.segmentFrames));
+      frames.forEach((frame) => {
+        bench.pictures.feed(frame);
+      });
+      await bench.hasFragments(1);
+      bench.drop();
+      await expect(bench.finish()).rejects.toMatchObject({ code: 'ABORTED' });
+      await bench.run.ended();
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
     }
   });
 

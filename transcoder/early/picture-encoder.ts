@@ -139,7 +139,9 @@ class EncoderProcess {
 
   async write(frame: Buffer): Promise<void> {
     if (!this.#input.write(frame) && !this.#input.destroyed) {
-      await Promise.race([once(this.#input, 'drain'), this.#ffmpeg.done.catch(() => undefined)]);
+      // One that has hung up never drains; its end tells why, to whoever waits for that.
+      const drained = once(this.#input, 'drain').catch(() => undefined);
+      await Promise.race([drained, this.#ffmpeg.done.catch(() => undefined)]);
     }
   }
 
