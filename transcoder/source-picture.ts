@@ -6,6 +6,8 @@ import { PipelineError } from '#common/errors';
 export interface SourcePicture {
   readonly width: number;
   readonly height: number;
+  /** It may be two fields. */
+  readonly mayHaveFields: boolean;
   /** Sample aspect ratio; 1:1 if unspecified. */
   readonly sar: { readonly x: number; readonly y: number };
   /** 8 bit 4:2:0. */
@@ -26,7 +28,8 @@ const MAX_MACROBLOCKS = 139_264;
  */
 export function readSourcePicture(nal: Uint8Array): SourcePicture {
   const parameters = parseSps(nal);
-  const { width, height, codedWidth, codedHeight, sar, isFullRange, matrix } = parameters;
+  const { width, height, codedWidth, codedHeight, isInterlaced, sar, isFullRange, matrix } =
+    parameters;
   if (
     Math.max(codedWidth, codedHeight) > MAX_DIMENSION ||
     codedWidth * codedHeight > 256 * MAX_MACROBLOCKS
@@ -35,5 +38,5 @@ export function readSourcePicture(nal: Uint8Array): SourcePicture {
   }
   const { chromaFormat, lumaBits, chromaBits } = parameters;
   const isPlain = chromaFormat === 1 && lumaBits === 8 && chromaBits === 8;
-  return { width, height, sar, isPlain, isFullRange, matrix };
+  return { width, height, mayHaveFields: isInterlaced, sar, isPlain, isFullRange, matrix };
 }

@@ -2,24 +2,15 @@
 import { expect, test } from '@jest/globals';
 import { firstFrame, gridOf } from '#common/grid';
 import { segmentNumber } from '#common/time';
-import { openSlate } from '../../transcoder/slate.ts';
 import { transcode } from '../../transcoder/transcode.ts';
 import { drawMoments, lumaOf, recognise, SLATE_DB } from '../helpers/moments.ts';
-import { ENCODER, SEGMENT } from './transcoder-harness.ts';
+import { ENCODER, SEGMENT, makeSlate } from './transcoder-harness.ts';
 
 const SIZE = { width: 320, height: 192 };
 const COUNT = 1100;
 
 test('the slate as viewers get it is like no moment', async () => {
-  const store = {
-    get: () => Promise.resolve(kept),
-    put: (_key: string, body: Uint8Array) => {
-      kept = Buffer.from(body);
-      return Promise.resolve('stored' as const);
-    },
-  };
-  let kept: Buffer | undefined;
-  const data = await openSlate(store, ENCODER);
+  const data = await makeSlate();
   const from = firstFrame(gridOf('30'), segmentNumber(SEGMENT));
   const v192 = {
     kind: 'video',

@@ -3,11 +3,10 @@ import type { CodedFrame } from '#common/contracts/frame';
 import { gridOf, firstFrame } from '#common/grid';
 import { segmentNumber } from '#common/time';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
-import { openSlate } from '../../transcoder/slate.ts';
 import type { SoundSource } from '../../transcoder/sound-plan.ts';
 import { transcode } from '../../transcoder/transcode.ts';
 import { codedFrames, codedTask } from './coded-task.ts';
-import { ENCODER, SEGMENT } from './transcoder-harness.ts';
+import { ENCODER, SEGMENT, makeSlate } from './transcoder-harness.ts';
 
 const first = firstFrame(gridOf('30'), segmentNumber(SEGMENT));
 
@@ -18,15 +17,7 @@ let heard: SoundSource;
 
 beforeAll(async () => {
   frames = await codedFrames();
-  const kept = new Map<string, Buffer>();
-  const store = {
-    get: (key: string) => Promise.resolve(kept.get(key)),
-    put: (key: string, body: Uint8Array) => {
-      kept.set(key, Buffer.from(body));
-      return Promise.resolve('stored' as const);
-    },
-  };
-  slate = { kind: 'slate', from: first, data: await openSlate(store, ENCODER) };
+  slate = { kind: 'slate', from: first, data: await makeSlate() };
   const task = codedTask('final', frames);
   const [video] = task.video;
   const [span] = task.sound;

@@ -10,6 +10,7 @@ import { readFragment } from '#common/mp4/read';
 import { greatest, samplePosition, segmentNumber } from '#common/time';
 import type { MadeSegment } from '../../transcoder/made-segment.ts';
 import type { PictureSource } from '../../transcoder/picture-plan.ts';
+import { openSlate } from '../../transcoder/slate.ts';
 import type { SoundSource } from '../../transcoder/sound-plan.ts';
 import type { Encoder } from '../../transcoder/transcode.ts';
 import { runOk } from '../helpers/child.ts';
@@ -39,6 +40,19 @@ export const LADDER: readonly VideoRendition[] = [
 
 const folder = mkdtempSync(path.join(tmpdir(), 'touchline-transcoder-'));
 let made = 0;
+
+/** The slate's coded picture, as a store without one gets it. */
+export function makeSlate(): Promise<Uint8Array> {
+  let kept: Buffer | undefined;
+  const store = {
+    get: () => Promise.resolve(kept),
+    put: (_key: string, body: Uint8Array) => {
+      kept = Buffer.from(body);
+      return Promise.resolve('stored' as const);
+    },
+  };
+  return openSlate(store, ENCODER);
+}
 
 /** Draws and encodes stamped pictures; gives the file's path. */
 export async function makeVideo(

@@ -14,7 +14,7 @@ import { runOk } from '../helpers/child.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
 import { fieldConfiguration, fieldPictures } from '../helpers/field-pictures.ts';
 import { drawMoments, encodeMoments, lumaOf, psnr, recognise } from '../helpers/moments.ts';
-import { ENCODER, LADDER, SEGMENT, numbers, placesOf } from './transcoder-harness.ts';
+import { ENCODER, LADDER, SEGMENT, makeSlate, numbers, placesOf } from './transcoder-harness.ts';
 
 const SIZE = { width: 320, height: 192 };
 const folder = mkdtempSync(path.join(tmpdir(), 'touchline-interlaced-'));
@@ -257,6 +257,20 @@ describe('pictures of two fields', () => {
       .map((picture) => recognise(picture, SIZE, moments, numbers(14, 12)).moment);
     expect(held).toEqual(Array.from({ length: 10 }, () => 19));
     expect(recognised(luma.slice(10, 30), moments, 120).shown).toEqual(numbers(120, 20));
+  });
+
+  test('keep their lines and their shape behind the slate, which has others', async () => {
+    const first = SEGMENT * 100;
+    const begin = first + 11;
+    const moments = drawn(120);
+    const file = await makeFields('after-slate', 120, true, 'keyint=60:bframes=2');
+    const frames = codedVideo(file, begin, (n) => 2 * n);
+    const slate: PictureSource = { kind: 'slate', from: first, data: await makeSlate() };
+    const fields = { ...fieldSource(gridOf('50'), SEGMENT, frames), from: begin };
+    const luma = await lumaOfSegments(await make('50', SEGMENT, [slate, fields]));
+    const seen = recognised(luma.slice(11), moments, 0);
+    expect(seen.shown).toEqual(numbers(0, 89));
+    expect(Math.min(...seen.psnr)).toBeGreaterThan(34);
   });
 
   test.each([

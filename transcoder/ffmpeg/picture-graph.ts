@@ -57,14 +57,18 @@ export function fit(
 /**
  * Brings pictures to one size and deinterlaces those of two fields to field rate (bwdif; the decoder says which, by the
  * rules of its kind). It is given neighbours only, so that what it makes of a picture does not depend on where decoding
- * began. It reads memory by its first picture's size: others are scaled to that before, each field by itself.
+ * began. It reads memory by its first picture's size, so all are given one size before: that of the pictures of fields, which
+ * are left as they are. Scaled, they would lose lines, and their shape where the stream does not name it.
  */
 function deinterlace(
   fieldTicks: number,
   secondFields: PicturePlan['secondFields'],
   sources: readonly SourcePicture[],
 ): string[] {
-  const { width = 0, height = 0 } = sources[0] ?? {};
+  const [fields] = sources
+    .filter(({ mayHaveFields }) => mayHaveFields)
+    .toSorted((a, b) => b.width * b.height - a.width * a.height);
+  const { width = 0, height = 0 } = fields ?? sources[0] ?? {};
   return [
     `select='not(mod(pts,${fieldTicks}))'`,
     `scale=w=${width}:h=${height}:eval=frame:interl=-1:${SCALER_FLAGS}`,
@@ -109,7 +113,15 @@ export function pictureGraph(
       `${i === 0 ? '' : `[next${i - 1}]`}${fit(shape, rendition)},${labels},split=2${videoPad(rendition)}${next}`,
     );
     shape = [
-      { width, height, sar: { x: 1, y: 1 }, isPlain: true, isFullRange: false, matrix: BT709 },
+      {
+        width,
+        height,
+        mayHaveFields: false,
+        sar: { x: 1, y: 1 },
+        isPlain: true,
+        isFullRange: false,
+        matrix: BT709,
+      },
     ];
   });
   const [head = '', top = '', ...rest] = parts;

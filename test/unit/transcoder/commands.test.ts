@@ -23,6 +23,7 @@ const HD: SourcePicture = {
   width: 1280,
   height: 720,
   sar: { x: 1, y: 1 },
+  mayHaveFields: false,
   isPlain: true,
   isFullRange: false,
   matrix: 1,
