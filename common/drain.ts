@@ -9,7 +9,7 @@ import type { Closable } from './lifecycle.ts';
 /** Answers under way get this long, real milliseconds: a segment to come, and well below what a part of a service may take to close. */
 export const DRAIN_MS = 2_500;
 /** For the last bytes of what was ended at the deadline. */
-const LAST_BYTES_MS = 250;
+export const LAST_BYTES_MS = 250;
 const LOOK_MS = 25;
 
 /** Headers of the answer to what could not be answered any more. */

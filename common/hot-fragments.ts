@@ -3,7 +3,7 @@
  * the same segment append the same bytes; readers take the first of each.
  */
 import { redisKeys } from './contracts/names.ts';
-import type { ChainableCommander, Redis } from './redis.ts';
+import type { Redis } from './redis.ts';
 import { segmentNumber, type SegmentNumber } from './time.ts';
 
 const EXPIRY_SECONDS = 120;
@@ -31,19 +31,22 @@ const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /**
- * Queues a fragment onto a pipeline.
+ * Appends a fragment. Its stream is kept from its segment's first one on: a command for each fragment, and no more.
  * @param kept fragments that the stream keeps: those of eight segments are enough for an origin's restart
  */
-export function appendHotFragment(
-  pipeline: ChainableCommander,
+export async function appendHotFragment(
+  redis: Pick<Redis, 'xadd' | 'expire'>,
   { channel, rendition }: FragmentStream,
   { n, k, bytes, init, fingerprint, worker }: HotFragment,
   kept: number,
-): void {
+): Promise<void> {
   const key = redisKeys.hotFragments(channel, rendition);
   const place = JSON.stringify([n, k, fingerprint, worker]);
-  pipeline.xadd(key, 'MAXLEN', '~', kept, '*', 'p', place, 'init', view(init), 'data', view(bytes));
-  pipeline.expire(key, EXPIRY_SECONDS);
+  const data = ['init', view(init), 'data', view(bytes)];
+  await Promise.all([
+    redis.xadd(key, 'MAXLEN', '~', kept, '*', 'p', place, ...data),
+    ...(k === 0 ? [redis.expire(key, EXPIRY_SECONDS)] : []),
+  ]);
 }
 
 /** What one stream brought. */

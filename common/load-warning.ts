@@ -2,12 +2,14 @@
 import { isTooHeavy, type Admission } from './contracts/admission.ts';
 import type { Warning } from './contracts/status.ts';
 
-const cores = (count: number): string => count.toFixed(1);
+const cores = (count: number, digits = 1): string => count.toFixed(digits);
 
 /** Which renditions were left out, or that nothing was although it does not fit; undefined when all is well. */
 export function loadWarning(admission: Admission): Warning | undefined {
   const { neededCores, takenCores, freeCores, leftOut } = admission;
-  const why = `the whole ladder takes ${cores(neededCores)} cores, and ${cores(freeCores)} were free`;
+  // What differs must not read as if it were the same.
+  const digits = cores(neededCores) === cores(freeCores) ? 2 : 1;
+  const why = `the whole ladder takes ${cores(neededCores, digits)} cores, and ${cores(freeCores, digits)} were free`;
   const more =
     'more cores for workers (close other programs here, or start workers on other machines)';
   if (leftOut.length > 0) {

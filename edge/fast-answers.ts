@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { Answerer, WireAnswer } from './fast-path.ts';
 import type { MediaAnswer, MediaCache } from './media-cache.ts';
 import type { EdgeMetrics } from './metrics.ts';
-import { parseRoute, type MediaRoute } from './paths.ts';
+import { isText, parseRoute, type MediaRoute } from './paths.ts';
 import type { Wishes } from './plain-request.ts';
 import { gzipHeaders, mediaHeaders, statusAnswer } from './send.ts';
 
@@ -75,8 +75,7 @@ export function createFastAnswers({
       return withBody(status, headers, Buffer.from(text));
     }
     const headers = mediaHeaders(route, answer);
-    const isText = route.media === 'playlist' || route.media === 'manifest';
-    if (isText && gzip && object.gzipped !== undefined) {
+    if (isText(route) && gzip && object.gzipped !== undefined) {
       return withBody(200, gzipHeaders(headers, object), object.gzipped);
     }
     if (object.state === 'complete') {

@@ -9,7 +9,7 @@
 import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { DRAIN_MS, LEAVING_HEADERS } from '#common/drain';
+import { DRAIN_MS, LAST_BYTES_MS, LEAVING_HEADERS } from '#common/drain';
 import type { Closable } from '#common/lifecycle';
 import type { CachedObject } from './cached-object.ts';
 import { follow, patienceFor } from './follow.ts';
@@ -66,8 +66,6 @@ interface Leaving {
   readonly giveUpHeld: () => void;
 }
 
-/** For the last bytes of what was ended at the deadline. */
-const LAST_BYTES_MS = 250;
 const LEAVING = Buffer.from(
   `HTTP/1.1 503 ${STATUS_CODES[503] ?? ''}\r\n${Object.entries(LEAVING_HEADERS)
     .map(([name, value]) => `${name}: ${value}\r\n`)

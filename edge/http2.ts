@@ -19,7 +19,7 @@ import {
 } from 'node:http2';
 import { duplexPair } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { DRAIN_MS, LEAVING_HEADERS } from '#common/drain';
+import { DRAIN_MS, LAST_BYTES_MS, LEAVING_HEADERS } from '#common/drain';
 import { PipelineError } from '#common/errors';
 import type { Closable } from '#common/lifecycle';
 import { answerMedia, type AnswerOptions } from './answer.ts';
@@ -54,8 +54,6 @@ const CONNECTIONS_EACH = 6;
 /** Requests that a client may take back at once: a player does with what is held, when its viewer seeks or leaves a channel. */
 export const RESETS_FREE = 200;
 const RESETS_PER_SECOND = 20;
-/** For the last bytes of what was ended at the deadline. */
-const LAST_BYTES_MS = 250;
 const MAX_HEADER_PAIRS = 64;
 const MAX_HEADER_BYTES = 8 * 1024;
 

@@ -8,7 +8,7 @@ import type { Clock } from '#common/clock';
 import { PipelineError, toPipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
 import { CachedObject } from './cached-object.ts';
-import type { MediaRoute } from './paths.ts';
+import { isText, type MediaRoute } from './paths.ts';
 import { freshnessOf, statusForViewer } from './policy.ts';
 import { readWhole } from './resume.ts';
 import type { Upstream, UpstreamAnswer, UpstreamHead } from './upstream.ts';
@@ -47,8 +47,6 @@ const ENTRY_OVERHEAD = 1024;
 const GZIP_FROM_BYTES = 1024;
 /** Up to here an object comes nearly at once. */
 const WAITED_FOR_BYTES = 64 * 1024;
-
-const isText = ({ media }: MediaRoute): boolean => media === 'playlist' || media === 'manifest';
 
 const statusOnly = (status: number, retryAfter?: string): MediaAnswer => ({
   status,

@@ -23,6 +23,10 @@ export interface MediaRoute {
 /** How a media object behaves: for ever the same, a text that grows, or a picture that is replaced. */
 export type MediaKind = 'segment' | 'part' | 'init' | 'playlist' | 'manifest' | 'preview';
 
+/** Whether it is text, which changes and which viewers may have packed. */
+export const isText = ({ media }: Pick<MediaRoute, 'media'>): boolean =>
+  media === 'playlist' || media === 'manifest';
+
 /** Everything the edge answers. */
 export type Route =
   | MediaRoute

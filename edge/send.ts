@@ -5,7 +5,7 @@ import type { CachedObject } from './cached-object.ts';
 import type { Exchange } from './exchange.ts';
 import { follow, patienceFor } from './follow.ts';
 import type { MediaAnswer } from './media-cache.ts';
-import type { MediaRoute } from './paths.ts';
+import { isText, type MediaRoute } from './paths.ts';
 import { cacheControlFor, contentTypeOf } from './policy.ts';
 
 /** Media may be read from any page; none of these depends on who asks. */
@@ -70,9 +70,6 @@ export function statusAnswer(answer: MediaAnswer): {
     },
   };
 }
-
-const isText = (route: MediaRoute): boolean =>
-  route.media === 'playlist' || route.media === 'manifest';
 
 /** The headers of an object, but for its length. */
 export function mediaHeaders(route: MediaRoute, answer: MediaAnswer): OutgoingHttpHeaders {

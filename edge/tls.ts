@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { createServer, createSecureContext, type TLSSocket } from 'node:tls';
-import { DRAIN_MS } from '#common/drain';
+import { DRAIN_MS, LAST_BYTES_MS } from '#common/drain';
 import { PipelineError, toPipelineError } from '#common/errors';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
@@ -21,8 +21,6 @@ export interface CertificateFiles {
 export const HANDSHAKE_BYTE = 0x16;
 const HANDSHAKE_MS = 10_000;
 const LOOK_MS = 60_000;
-/** For the last bytes of what was ended at the deadline. */
-const LAST_BYTES_MS = 250;
 
 /** Contents of the files. */
 export interface Pair {

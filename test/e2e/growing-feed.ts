@@ -4,12 +4,17 @@ import { segmentSeconds, timeOfSegment } from '#common/grid';
 import { appendHotFragment } from '#common/hot-fragments';
 import { readFragment, boxes } from '#common/mp4/read';
 import { mediaFragment } from '#common/mp4/write';
-import { execute, type Redis } from '#common/redis';
+import type { Redis } from '#common/redis';
 import { segmentNumber } from '#common/time';
 import type { Broadcast, Result } from '#common/contracts/segment';
-import type { Rendition } from '#common/contracts/rendition';
 import type { SegmentBytes } from '../../aggregator/verify.ts';
-import { GRID, segmentAt, type MediaRendition, type WatchMedia } from './watch-media.ts';
+import {
+  GRID,
+  renditionsOf,
+  segmentAt,
+  type MediaRendition,
+  type WatchMedia,
+} from './watch-media.ts';
 
 /** What a test can do with it. */
 export interface GrowingFeed {
@@ -35,22 +40,6 @@ interface Origin {
 
 const KEPT = 600;
 const LOOK_MS = 8;
-
-/** The renditions as a broadcast has them. */
-export const renditionsOf = (media: WatchMedia): Rendition[] =>
-  media.renditions.map(({ id, width, height, bitrateBps, codecs }) =>
-    height === 0
-      ? { kind: 'audio', id, bitrateBps, codecs: 'mp4a.40.2' }
-      : {
-          kind: 'video',
-          id,
-          width,
-          height,
-          maxBitrateBps: Math.round(bitrateBps * 1.2),
-          preset: 'veryfast',
-          codecs,
-        },
-  );
 
 /** A segment's fragments: the same samples, in boxes of their own. */
 export function fragmentsOfSegment(
@@ -109,7 +98,7 @@ export async function startGrowingFeed(
     broadcast: segmentNumber(now - pastSegments),
     fps: '30',
     profile,
-    renditions: renditionsOf(media),
+    renditions: renditionsOf(media, 1.2),
     dvrSeconds: 120,
     startedAt: timeOfSegment(GRID, segmentNumber(now - pastSegments)),
     last: null,
@@ -131,19 +120,19 @@ export async function startGrowingFeed(
         media.renditions.map((item) => [item.id, fragmentsOfSegment(item, division, n)]),
       );
     }
-    const pipeline = origin.redis.pipeline();
-    for (const { id, init } of media.renditions) {
-      const bytes = cut.get(id)?.[k];
-      if (bytes !== undefined) {
-        appendHotFragment(
-          pipeline,
-          { channel, rendition: id },
-          { n: segmentNumber(n), k, bytes, init, fingerprint: 'test', worker: 'w1' },
-          KEPT,
-        );
-      }
-    }
-    await execute(pipeline);
+    await Promise.all(
+      media.renditions.flatMap(({ id, init }) => {
+        const bytes = cut.get(id)?.[k];
+        return bytes === undefined
+          ? []
+          : appendHotFragment(
+              origin.redis,
+              { channel, rendition: id },
+              { n: segmentNumber(n), k, bytes, init, fingerprint: 'test', worker: 'w1' },
+              KEPT,
+            );
+      }),
+    );
     k += 1;
     if (k === division.fragments) {
       const objects = new Map(

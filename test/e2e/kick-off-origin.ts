@@ -9,10 +9,9 @@ import { liveManifest } from '../../aggregator/dash.ts';
 import { mediaPlaylist, multivariantPlaylist } from '../../aggregator/hls.ts';
 import type { Timeline } from '../../aggregator/timeline.ts';
 import type { Published } from '#common/contracts/segment';
-import type { Rendition } from '#common/contracts/rendition';
 import { segmentSeconds, timeOfSegment } from '#common/grid';
 import { milliseconds, segmentNumber, type Milliseconds, type SegmentNumber } from '#common/time';
-import { GRID, segmentAt, type WatchMedia } from './watch-media.ts';
+import { GRID, renditionsOf, segmentAt, type WatchMedia } from './watch-media.ts';
 
 /** What a test can do with it. */
 export interface KickOffOrigin {
@@ -47,20 +46,7 @@ export async function startKickOffOrigin(
   const broadcasts = new Map<string, SegmentNumber>();
   const files = new Map<string, { readonly type: string; readonly body: Buffer | string }>();
   const asked: string[] = [];
-  const renditions: Rendition[] = media.renditions.map(
-    ({ id, width, height, bitrateBps, codecs }) =>
-      height === 0
-        ? { kind: 'audio', id, bitrateBps, codecs: 'mp4a.40.2' }
-        : {
-            kind: 'video',
-            id,
-            width,
-            height,
-            maxBitrateBps: bitrateBps,
-            preset: 'veryfast',
-            codecs,
-          },
-  );
+  const renditions = renditionsOf(media);
   const publishedAt = (n: number): Milliseconds =>
     milliseconds(timeOfSegment(GRID, segmentNumber(n + 1)) + latenessMs);
   const newestAt = (now: number): number => segmentAt(now - latenessMs) - 1;

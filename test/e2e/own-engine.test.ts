@@ -1,32 +1,13 @@
 /** Our own engine in Chromium, on a real origin behind a real edge, fed with real fragments at the pace of the grid. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { startChromium, type Chromium } from '../helpers/chromium.ts';
-import { eventually } from '../helpers/poll.ts';
 import { openHarness, type OriginHarness } from '../integration/aggregator-harness.ts';
 import { edgeService, runEdge, type RunningEdge } from '../integration/edge-run.ts';
 import { startGrowingFeed, type GrowingFeed } from './growing-feed.ts';
 import { openNarrowWay, type NarrowWay } from './narrow-way.ts';
 import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
-
-/** What of `window.__touchline` the tests read. */
-interface Seen {
-  readonly engine: string | undefined;
-  readonly edge: string;
-  readonly broadcast: number | undefined;
-  readonly state: string;
-  readonly currentTime: number;
-  readonly latency: number | undefined;
-  readonly bufferAhead: number;
-  readonly frames: number;
-  readonly stalls: number;
-  readonly height: number;
-  readonly isAtLive: boolean;
-  readonly lastError: string | undefined;
-}
+import { ensurePlayerIsBuilt, look, until } from './watch-page.ts';
 
 let media: WatchMedia;
 let chromium: Chromium;
@@ -41,10 +22,7 @@ let mistakes: string[];
 let channels = 0;
 
 beforeAll(async () => {
-  const player = path.join(import.meta.dirname, '../../player');
-  if (!existsSync(path.join(player, 'dist/manifest.json'))) {
-    execFileSync(process.execPath, [path.join(player, 'build.mjs')]);
-  }
+  ensurePlayerIsBuilt();
   media = await makeWatchMedia([
     { height: 360, bitrateBps: 600_000 },
     { height: 180, bitrateBps: 250_000 },
@@ -90,19 +68,6 @@ afterEach(async () => {
   expect(mistakes).toEqual([]);
 });
 
-const look = async (): Promise<Seen> =>
-  JSON.parse(
-    await page.evaluate<string>(
-      `JSON.stringify({ engine: __touchline.engine, state: __touchline.state, ...__touchline.stats() })`,
-    ),
-  ) as Seen;
-
-const until = (what: string, isSo: (seen: Seen) => boolean): Promise<Seen> =>
-  eventually(what, async () => {
-    const seen = await look();
-    return isSo(seen) ? seen : undefined;
-  });
-
 const start = async (profile: 'low' | 'instant', query = ''): Promise<void> => {
   const channel = `e${channels}`;
   feed = await startGrowingFeed(harness, media, { channel, profile, pastSegments: 5 });
@@ -116,6 +81,7 @@ describe.each(['instant', 'low'] as const)('our own engine in %s', (profile) => 
   test('plays by itself, near the clock, goes back and returns, and plays to the end', async () => {
     await start(profile);
     const live = await until(
+      page,
       'the broadcast to play near the clock',
       ({ frames, latency = NEAR }) => frames > 60 && latency < NEAR,
     );
@@ -123,17 +89,18 @@ describe.each(['instant', 'low'] as const)('our own engine in %s', (profile) => 
 
     await page.keyboard.press('ArrowLeft');
     const { frames } = await until(
+      page,
       'what was before',
       ({ isAtLive, latency = 0 }) => !isAtLive && latency > 5,
     );
-    const back = await until('it to play there', (seen) => seen.frames > frames + 30);
+    const back = await until(page, 'it to play there', (seen) => seen.frames > frames + 30);
     expect(back).toMatchObject({ state: 'live', isAtLive: false });
     await page.keyboard.press('l');
-    await until('live again', ({ isAtLive, latency = NEAR }) => isAtLive && latency < NEAR);
+    await until(page, 'live again', ({ isAtLive, latency = NEAR }) => isAtLive && latency < NEAR);
 
     await feed.end();
-    await until('the end', ({ state }) => state === 'ended');
-    expect((await look()).lastError).toBeUndefined();
+    await until(page, 'the end', ({ state }) => state === 'ended');
+    expect((await look(page)).lastError).toBeUndefined();
   });
 });
 
@@ -141,48 +108,52 @@ describe('our own engine', () => {
   test('holds a greater distance while fragments come later', async () => {
     await start('instant');
     await until(
+      page,
       'the broadcast to play',
       ({ frames, latency }) => frames > 60 && latency !== undefined,
     );
     feed.setLateness(1_200);
     const { frames } = await until(
+      page,
       'the greater distance',
       ({ latency = 0, state }) => state === 'live' && latency > 1.2,
     );
-    await until('it to play there', (seen) => seen.frames > frames + 60);
-    expect((await look()).lastError).toBeUndefined();
+    await until(page, 'it to play there', (seen) => seen.frames > frames + 60);
+    expect((await look(page)).lastError).toBeUndefined();
   });
 
   test('goes down where the network does not carry its rendition, and plays on near the clock', async () => {
     way = await openNarrowWay(edge.url);
     await start('instant');
-    await until('the large picture', ({ frames, height }) => frames > 60 && height === 360);
+    await until(page, 'the large picture', ({ frames, height }) => frames > 60 && height === 360);
     // Sound and the small picture have 380 kb/s together, with the large one 730.
     way.carry(480_000 / 8);
-    const { frames } = await until('the small picture', ({ height }) => height === 180);
+    const { frames } = await until(page, 'the small picture', ({ height }) => height === 180);
     await until(
+      page,
       'it to play on',
       (seen) => seen.frames > frames + 90 && seen.isAtLive && (seen.latency ?? NEAR * 3) < NEAR * 3,
     );
-    expect((await look()).lastError).toBeUndefined();
+    expect((await look(page)).lastError).toBeUndefined();
   });
 
   test('goes on at another edge when its own dies, and with the next broadcast when one ends', async () => {
     other = await runEdge(originUrl, { channels: () => [`e${channels}`] });
     await start('instant');
-    await until('the broadcast to play', ({ frames }) => frames > 60);
-    const first = await look();
+    await until(page, 'the broadcast to play', ({ frames }) => frames > 60);
+    const first = await look(page);
     await (first.edge === edge.url ? edge : other).close();
-    const moved = await until('the other edge', (seen) => seen.edge !== first.edge);
+    const moved = await until(page, 'the other edge', (seen) => seen.edge !== first.edge);
     await until(
+      page,
       'it to play from there',
       ({ frames, isAtLive }) => isAtLive && frames > moved.frames + 60,
     );
-    const after = await look();
+    const after = await look(page);
     expect([after.state, after.lastError]).toEqual(['live', undefined]);
 
     await feed.end();
-    await until('the end', ({ state }) => state === 'ended');
+    await until(page, 'the end', ({ state }) => state === 'ended');
     await feed.stop();
     feed = await startGrowingFeed(harness, media, {
       channel: `e${channels}`,
@@ -190,6 +161,7 @@ describe('our own engine', () => {
       pastSegments: 2,
     });
     await until(
+      page,
       'the next broadcast to play',
       ({ broadcast, state }) => broadcast === feed.broadcast.broadcast && state === 'live',
     );
@@ -205,6 +177,7 @@ describe('our own engine', () => {
     }`);
     await start('low', '?player=engine');
     const seen = await until(
+      page,
       'hls.js to play',
       ({ engine, state }) => engine === 'hls' && state === 'live',
     );

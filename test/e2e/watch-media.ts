@@ -1,4 +1,5 @@
 /** A few seconds of real H.264 and AAC that can be put at any place of the 30 fps grid, over and over. */
+import type { Rendition } from '#common/contracts/rendition';
 import { gridOf, aacFramesOf } from '#common/grid';
 import { boxes, shiftDecodeTimes, splitInit } from '#common/mp4/read';
 import { initSegment, mediaFragment } from '#common/mp4/write';
@@ -126,6 +127,25 @@ export async function makeWatchMedia(
     still: await ffmpeg([...picture(640, 360), ...words`-frames:v 1 -f mjpeg`]),
   };
 }
+
+/**
+ * Its renditions, as a broadcast has them.
+ * @param headroom the most that a rendition may take, against what it takes
+ */
+export const renditionsOf = (media: WatchMedia, headroom = 1): Rendition[] =>
+  media.renditions.map(({ id, width, height, bitrateBps, codecs }) =>
+    height === 0
+      ? { kind: 'audio', id, bitrateBps, codecs: 'mp4a.40.2' }
+      : {
+          kind: 'video',
+          id,
+          width,
+          height,
+          maxBitrateBps: Math.round(bitrateBps * headroom),
+          preset: 'veryfast',
+          codecs,
+        },
+  );
 
 /** The segment whose place holds a wall-clock time, as a number. */
 export const segmentAt = (time: number): SegmentNumber => segmentNumber(Math.floor(time / 2_000));

@@ -7,7 +7,6 @@ import { gridOf } from '#common/grid';
 import { appendHotFragment } from '#common/hot-fragments';
 import { readPublishedFragments } from '#common/published-fragments';
 import { readPublished } from '#common/published-stream';
-import { execute } from '#common/redis';
 import { segmentNumber } from '#common/time';
 import { eventually } from '../helpers/poll.ts';
 import { fragmentedObjectsOf, fragmentsOf } from '../unit/aggregator/segments-made.ts';
@@ -36,16 +35,18 @@ async function append(
     throw new Error(`no rendition ${id}`);
   }
   const { init, fragments } = fragmentsOf(broadcast, rendition, n, salt);
-  const pipeline = harness.redis.pipeline();
-  fragments.slice(from, to).forEach((bytes, i) => {
-    appendHotFragment(
-      pipeline,
-      { channel: broadcast.channel, rendition: id },
-      { n: segmentNumber(n), k: from + i, bytes, init, fingerprint: 'test', worker },
-      500,
-    );
-  });
-  await execute(pipeline);
+  await Promise.all(
+    fragments
+      .slice(from, to)
+      .map((bytes, i) =>
+        appendHotFragment(
+          harness.redis,
+          { channel: broadcast.channel, rendition: id },
+          { n: segmentNumber(n), k: from + i, bytes, init, fingerprint: 'test', worker },
+          500,
+        ),
+      ),
+  );
 }
 
 const appendAll = async (

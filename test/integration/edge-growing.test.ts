@@ -8,19 +8,10 @@ import {
   type RequestOptions,
   type ServerResponse,
 } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
-import { createClock } from '#common/clock';
-import { drainsServer } from '#common/drain';
-import { createHealthAnswer } from '#common/health';
-import { Held } from '../../edge/held.ts';
-import { MediaCache } from '../../edge/media-cache.ts';
-import { createEdgeMetrics } from '../../edge/metrics.ts';
-import { createEdgeServer } from '../../edge/server.ts';
-import { openUpstream } from '../../edge/upstream.ts';
+import { connect } from 'node:net';
 import { eventually } from '../helpers/poll.ts';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
+import { startEdgeInProcess } from './edge-in-process.ts';
 import { runEdge } from './edge-run.ts';
 
 const PATH = '/live/main/v720/897500000.m4s';
@@ -382,33 +373,9 @@ test('who leaves gives his place back at once, and others have what he waited fo
 
 test('a reader who takes nothing is dropped with little waiting in his socket, and the others read on', async () => {
   const { origin, next } = await startOrigin();
-  const upstream = openUpstream([origin.url]);
-  const registry = new Registry();
-  const { server, fastPath } = createEdgeServer({
-    cache: new MediaCache({
-      upstream,
-      clock: createClock(),
-      logger: pino({ level: 'silent' }),
-      maxBytes: 64 * 1024 * 1024,
-    }),
-    clock: createClock(),
-    health: createHealthAnswer(registry, () => true),
-    metrics: createEdgeMetrics(registry),
-    held: new Held(),
-    pages: () => undefined,
-    repeatPauseMs: 0,
-    stallMs: 1_000,
-  });
-  closing.push(
-    () => upstream.close(),
-    () => drainsServer(server).close(),
-    () => fastPath.close(),
-  );
-  const accepted: Socket[] = [];
-  server.on('connection', (socket) => accepted.push(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const edge = await startEdgeInProcess(origin.url, 1_000);
+  closing.push(() => edge.close());
+  const { port, accepted } = edge;
   const slow = connect(port, '127.0.0.1').pause();
   slow.on('error', () => undefined);
   slow.write(`GET ${PATH} HTTP/1.1\r\nhost: x\r\n\r\n`);

@@ -1,19 +1,10 @@
 /** The edge as HTTP clients see it: ranges, conditions, methods, abuse, and those who do not read. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
-import { createClock } from '#common/clock';
-import { createHealthAnswer } from '#common/health';
-import { drainsServer } from '#common/drain';
-import { Held } from '../../edge/held.ts';
-import { MediaCache } from '../../edge/media-cache.ts';
-import { createEdgeMetrics } from '../../edge/metrics.ts';
-import { createEdgeServer } from '../../edge/server.ts';
-import { openUpstream } from '../../edge/upstream.ts';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
+import { startEdgeInProcess } from './edge-in-process.ts';
 import { runEdge, type RunningEdge } from './edge-run.ts';
 
 const BODY = patternBytes(100_000);
@@ -203,36 +194,13 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
   const large = await startEdgeOrigin((_request, response) => {
     response.writeHead(200, { 'content-length': size }).end(Buffer.alloc(size, 7));
   });
-  const upstream = openUpstream([large.url]);
-  const registry = new Registry();
-  const metrics = createEdgeMetrics(registry);
-  const { server, fastPath } = createEdgeServer({
-    cache: new MediaCache({
-      upstream,
-      clock: createClock(),
-      logger: pino({ level: 'silent' }),
-      maxBytes: 64 * 1024 * 1024,
-    }),
-    clock: createClock(),
-    health: createHealthAnswer(registry, () => true),
-    metrics,
-    held: new Held(),
-    pages: () => undefined,
-    repeatPauseMs: 0,
-    stallMs: 300,
-  });
+  const edgeHere = await startEdgeInProcess(large.url, 300);
   let buffered = 0;
-  const sockets: Socket[] = [];
-  server.on('connection', (socket) => {
-    sockets.push(socket);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const viewer = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const viewer = connect(edgeHere.port, '127.0.0.1');
   viewer.on('error', () => undefined);
   viewer.write(`GET ${SEGMENT} HTTP/1.1\r\nhost: x\r\n\r\n`);
   await once(viewer, 'readable');
-  const [socket] = sockets;
+  const [socket] = edgeHere.accepted;
   const closed = once(socket ?? viewer, 'close');
   const timer = setInterval(() => {
     buffered = Math.max(buffered, socket?.writableLength ?? 0);
@@ -243,8 +211,6 @@ test('a viewer who stops reading loses the connection, and the edge buffers noth
   // Less than a tenth of the object waits in the socket while it streams in.
   expect(buffered).toBeLessThan(size / 10);
   viewer.destroy();
-  await fastPath.close();
-  await drainsServer(server).close();
-  await upstream.close();
+  await edgeHere.close();
   await large.close();
 });

@@ -2,6 +2,7 @@
  * A channel as a worker makes it on time: what is shown, told by its leader; its sessions, followed once for all segments
  * under way; and those segments.
  */
+import { isBefore } from '#common/channel-log';
 import {
   shownEntrySchema,
   type DecodeFrom,
@@ -58,13 +59,6 @@ interface Run {
   told: string;
   /** How far it was told of each kind, without a gap. */
   readonly toldTo: Record<'pictures' | 'sound', number>;
-}
-
-/** Whether an id of a stream comes after another. */
-function isAfter(id: string, other: string): boolean {
-  const [ms = 0, seq = 0] = id.split('-').map(Number);
-  const [otherMs = 0, otherSeq = 0] = other.split('-').map(Number);
-  return ms > otherMs || (ms === otherMs && seq > otherSeq);
 }
 
 const isVideo = (rendition: EarlyTask['renditions'][number]): rendition is VideoRendition =>
@@ -125,14 +119,14 @@ export class ChannelWork {
     const grid = gridOf(task.fps);
     const { profile, n } = task;
     const first = firstFrame(grid, n);
-    if (isAfter(this.#knownAfter, task.after)) {
+    if (isBefore(task.after, this.#knownAfter)) {
       // It takes over a segment from another worker: what is told of that came before anything that is known here.
       this.#stopFollowing();
       this.#kept = [];
       this.#knownAfter = task.after;
       this.#stopFollowing = this.#follow(task.after);
     }
-    const told = this.#kept.filter(({ id }) => isAfter(id, task.after));
+    const told = this.#kept.filter(({ id }) => isBefore(task.after, id));
     const opening = openingOf(
       task,
       first,
@@ -245,7 +239,7 @@ export class ChannelWork {
   }
 
   #tell(run: Run, id: string, entry: ShownEntry): void {
-    if (!isAfter(id, run.told)) {
+    if (!isBefore(run.told, id)) {
       return;
     }
     run.told = id;

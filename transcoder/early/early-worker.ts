@@ -154,12 +154,10 @@ export function startEarlyWorker(
     try {
       const preview = await worked.work.make(task, late.signal, (fragment) => {
         made.push(fragment);
-        const pipeline = hotRedis.pipeline();
         const { k, bytes, init, rendition } = fragment;
         const hot = { n, k, bytes, init, fingerprint, worker: context.id };
-        appendHotFragment(pipeline, { channel, rendition }, hot, kept);
         sent.push(
-          execute(pipeline)
+          appendHotFragment(hotRedis, { channel, rendition }, hot, kept)
             .then(() => {
               const parts = handedOut.add(k);
               return parts === undefined ? undefined : tellProgress(task, { parts });

@@ -100,6 +100,8 @@ describe('what is said of it', () => {
   });
 
   test('warns who insisted', () => {
+    const near = { neededCores: 0.92, takenCores: 0.92, freeCores: 0.88, leftOut: [] };
+    expect(loadWarning(near)?.message).toMatch(/takes 0\.92 cores, and 0\.88 were free/);
     const heavy = { neededCores: 2, takenCores: 2, freeCores: 1.4, leftOut: [] };
     expect(loadWarning(heavy)).toMatchObject({ code: 'LADDER_TOO_HEAVY' });
   });

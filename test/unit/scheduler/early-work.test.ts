@@ -32,7 +32,11 @@ class Bench {
   #onProgress: (progress: EarlyProgress) => void = () => undefined;
   readonly #log = new SimulatedLog();
   readonly #session = new SimulatedSession('s1', {
-    ...{ fps: '30', at: BEGIN - 500, keyframeEvery: 30, rate: 48_000, reorder: false },
+    fps: '30',
+    at: BEGIN - 500,
+    keyframeEvery: 30,
+    rate: 48_000,
+    reorder: false,
     // Encoders send sound a little after the pictures of its time.
     behind: { sound: 300 },
   });

@@ -6,7 +6,12 @@ import { EPOCH, SimulatedSession } from './simulated-feed.ts';
 
 function stateOf(hasFields: boolean): ChannelState {
   const session = new SimulatedSession('s1', {
-    ...{ fps: '25', at: EPOCH, keyframeEvery: 50, rate: 48_000, reorder: false, hasFields },
+    fps: '25',
+    at: EPOCH,
+    keyframeEvery: 50,
+    rate: 48_000,
+    reorder: false,
+    hasFields,
   });
   const state = emptyChannel();
   fold(state, session.begin(EPOCH));

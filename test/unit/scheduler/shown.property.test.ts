@@ -116,7 +116,12 @@ function soundOf(task: Task, spans: readonly ShownSound[]) {
     return from < to
       ? [
           {
-            ...{ session, origin, rate, channels, from, to },
+            session,
+            origin,
+            rate,
+            channels,
+            from,
+            to,
             firstK: Math.max(firstK, frameAt(from) - lead),
             lastK: Math.min(lastK, frameAt(to - 1) + 1),
           },
@@ -126,7 +131,14 @@ function soundOf(task: Task, spans: readonly ShownSound[]) {
 }
 
 const sourceOf = ({ session, origin, rate, channels, from, to, firstK, lastK }: SoundSpan) => ({
-  ...{ session, origin, rate, channels, from, to, firstK, lastK },
+  session,
+  origin,
+  rate,
+  channels,
+  from,
+  to,
+  firstK,
+  lastK,
 });
 
 function framesOf(entries: readonly LogEntry[]): Map<string, VideoFrame[]> {
@@ -138,7 +150,7 @@ function framesOf(entries: readonly LogEntry[]): Map<string, VideoFrame[]> {
         ...entry.v.map(({ seq, index, flags }): VideoFrame => {
           // One NAL unit of a slice that others refer to.
           const data = Buffer.from([0, 0, 0, 2, 0x61, 0x80]);
-          return { kind: 'video', seq, index, flags, data } as unknown as VideoFrame;
+          return { kind: 'video', seq, index, dts: seq, flags, data };
         }),
       );
       frames.set(entry.session, known);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { divisionOf } from '#common/division';
-import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
+import { FPS_NAMES, gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { segmentNumber } from '#common/time';
 import { liveManifest } from '../../../../aggregator/dash.ts';
 import { startTimeline, type Timeline } from '../../../../aggregator/timeline.ts';
@@ -27,19 +27,8 @@ function timelineOf(
   };
 }
 
-const FPS: readonly FpsName[] = [
-  '24',
-  '24000/1001',
-  '25',
-  '30',
-  '30000/1001',
-  '50',
-  '60',
-  '60000/1001',
-];
-
 describe("the origin's manifest", () => {
-  test.each(FPS)('tells the grid exactly at %s', (fps) => {
+  test.each(FPS_NAMES)('tells the grid exactly at %s', (fps) => {
     const grid = gridOf(fps);
     for (const profile of ['low', 'instant', 'standard'] as const) {
       const timeline = timelineOf(fps, profile, null);
@@ -74,7 +63,7 @@ describe("the origin's manifest", () => {
     }
   });
 
-  test.each(FPS)('tells the last number of a broadcast that has ended at %s', (fps) => {
+  test.each(FPS_NAMES)('tells the last number of a broadcast that has ended at %s', (fps) => {
     for (const count of [1, 7, 1000]) {
       const { broadcast } = timelineOf(fps, 'instant', null).broadcast;
       const timeline = timelineOf(fps, 'instant', broadcast + count - 1);
