@@ -66,6 +66,7 @@ export class Intake {
     const { committer } = this.#deps;
     switch (job.type) {
       case 'start':
+      case 'shed':
       case 'end':
         await this.#begin(job.broadcast);
         return;

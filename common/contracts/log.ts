@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
 import { fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import { shedSchema } from './shed.ts';
 import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
 
 const int = z.int().min(0);
@@ -125,6 +126,13 @@ export const soundClosedMarkSchema = z.strictObject({
   sample: samplePositionSchema,
 });
 
+/** Mark: from a segment on these renditions are withheld; it stands well before its segment begins. */
+export const shedMarkSchema = shedSchema.extend({
+  t: z.literal('shed'),
+  ...mark,
+  broadcast: segmentNumberSchema,
+});
+
 /** Mark: the broadcast's last segment is `last`. */
 export const offAirMarkSchema = z.strictObject({
   t: z.literal('off-air'),
@@ -143,6 +151,7 @@ export const logEntrySchema = z.discriminatedUnion('t', [
   soundMarkSchema,
   pictureClosedMarkSchema,
   soundClosedMarkSchema,
+  shedMarkSchema,
   offAirMarkSchema,
 ]);
 /** See {@link logEntrySchema}. */

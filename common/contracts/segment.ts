@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
 import { fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import { shedSchema } from './shed.ts';
 import { segmentNumberSchema, wallClockSchema } from './units.ts';
 
 const int = z.int().min(0);
@@ -17,6 +18,8 @@ export const broadcastSchema = z.strictObject({
   profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
+  /** What was, or is, withheld of it, in order; records of before there was such a thing have none. */
+  sheds: z.array(shedSchema).default([]),
   dvrSeconds: z.int().positive(),
   startedAt: wallClockSchema,
   last: segmentNumberSchema.nullable(),
@@ -56,11 +59,13 @@ export const resultSchema = z.strictObject({
 export type Result = z.infer<typeof resultSchema>;
 
 /**
- * Job data of out_MQ, by job name. Job ids: `start-<channel>-<b>`, `end-<channel>-<b>`,
+ * Job data of out_MQ, by job name. Job ids: `start-<channel>-<b>`, `shed-<channel>-<from>`, `end-<channel>-<b>`,
  * `done-<channel>-<n>-<worker>`, `stored-<channel>-<n>-<worker>`; each is idempotent and needs no order.
  */
 export const segmentJobSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('start'), broadcast: broadcastSchema }),
+  /** Its record says from which number on other renditions are made: told ahead of that number. */
+  z.strictObject({ type: z.literal('shed'), broadcast: broadcastSchema }),
   z.strictObject({ type: z.literal('done'), result: resultSchema }),
   /** The worker has put every object of the result into the store. */
   z.strictObject({ type: z.literal('stored'), result: resultSchema }),

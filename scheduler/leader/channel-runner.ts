@@ -47,6 +47,8 @@ const MOST_EFFECTS = 256;
 export interface Effects extends EarlyEffects {
   start(broadcast: Broadcast): Promise<void>;
   segment(task: Task): Promise<void>;
+  /** What of it is withheld is told ahead of the number that it begins with. */
+  shed(broadcast: Broadcast): Promise<void>;
   end(broadcast: Broadcast): Promise<void>;
   /** A feed has decided the channel's frame rate; asked again until that is kept. */
   decideFps(channel: string, fps: FpsName): Promise<void>;
@@ -258,6 +260,17 @@ export class ChannelRunner {
           }
           // Again with each segment, in case the store was away.
           this.#decideFps(before?.fps);
+          break;
+        case 'shed':
+          if (this.#state.air !== null) {
+            const record = this.#broadcast(this.#state.air, null);
+            const { from, withheld, reason, lateMs, lateChannel } = entry;
+            this.#deps.logger.warn(
+              { from, withheld, reason, lateMs: Math.round(lateMs), lateChannel },
+              'renditions withheld are others',
+            );
+            this.#effects.push(() => this.#deps.effects.shed(record));
+          }
           break;
         case 'off-air':
           this.#ended = entry;
@@ -479,7 +492,7 @@ export class ChannelRunner {
   }
 
   #broadcast(air: AirState, last: SegmentNumber | null): Broadcast {
-    const { broadcast, fps, profile, renditions, admission } = air;
+    const { broadcast, fps, profile, renditions, admission, sheds } = air;
     return {
       channel: this.#id,
       broadcast,
@@ -487,6 +500,7 @@ export class ChannelRunner {
       profile,
       renditions,
       ...(admission === undefined ? {} : { admission }),
+      sheds: [...sheds],
       dvrSeconds: this.#channel.dvrSeconds,
       startedAt: timeOfSegment(gridOf(fps), broadcast),
       last,

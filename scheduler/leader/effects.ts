@@ -80,6 +80,13 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       await redis.hset(redisKeys.air, broadcast.channel, JSON.stringify(broadcast));
       await tell('start', broadcast);
     },
+    shed: async (broadcast) => {
+      const { channel, sheds } = broadcast;
+      await redis.hset(redisKeys.air, channel, JSON.stringify(broadcast));
+      writer.write(broadcast);
+      const job: SegmentJob = { type: 'shed', broadcast };
+      await segments.add('shed', job, { jobId: `shed-${channel}-${sheds.at(-1)?.from ?? 0}` });
+    },
     segment: (task) => transcode.add(task),
     shown: async (channel, entries) => {
       const key = redisKeys.shown(channel);

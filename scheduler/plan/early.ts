@@ -1,6 +1,7 @@
 /** Early tasks: which are due, and which worker makes each. Pure. */
 import type { Profile } from '#common/contracts/channel';
 import type { DecodeFrom, EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import { madeAt } from '#common/contracts/shed';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { firstFrame, gridOf, segmentOfTime, timeOfSegment, type Grid } from '#common/grid';
 import { closingWait } from '#common/lateness';
@@ -88,7 +89,7 @@ export function earlyTaskOf(
   air: AirState,
   n: SegmentNumber,
 ): DueEarlyTask {
-  const { broadcast, fps, profile, renditions } = air;
+  const { broadcast, fps, profile } = air;
   const grid = gridOf(fps);
   const { picture, decode } = openingOf(state, air, n);
   return {
@@ -97,7 +98,7 @@ export function earlyTaskOf(
     n,
     fps,
     profile,
-    renditions,
+    renditions: [...madeAt(air, n)],
     decode,
     opening: shownPicture(picture, openingPlace(picture, firstFrame(grid, n))),
     deadline: deadlineOf(profile, grid, n),

@@ -64,6 +64,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
         profile: entry.profile,
         renditions: entry.renditions,
         ...(entry.admission === undefined ? {} : { admission: entry.admission }),
+        sheds: [],
         pictures: [],
         sounds: [],
         next: { picture: entry.broadcast, sound: entry.broadcast },
@@ -88,6 +89,11 @@ export function fold(state: ChannelState, entry: LogEntry): void {
     case 'sound-closed':
       if (state.air !== null && entry.sample > state.air.closed.sample) {
         foldSoundClosed(state, state.air, entry.sample);
+      }
+      return;
+    case 'shed':
+      if (state.air?.broadcast === entry.broadcast) {
+        foldShed(state.air, entry);
       }
       return;
     case 'off-air':
@@ -264,6 +270,16 @@ function dropBefore(
     ({ origin, rate, k }) => positionInRun(origin, rate, k * AAC_FRAME_SAMPLES) >= firstSound,
   );
   sound.splice(0, heard === -1 ? sound.length : heard);
+}
+
+/** One of a number that another already spoke of says nothing new: what was given out by it stays. */
+function foldShed(
+  air: AirState,
+  { from, withheld, at, reason, lateMs, lateChannel }: EntryOf<'shed'>,
+): void {
+  if (from > (air.sheds.at(-1)?.from ?? -1)) {
+    air.sheds.push({ from, withheld, at, reason, lateMs, lateChannel });
+  }
 }
 
 function foldOffAir(state: ChannelState, broadcast: SegmentNumber, last: SegmentNumber): void {

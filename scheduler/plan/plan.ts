@@ -1,5 +1,6 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
+import { madeAt } from '#common/contracts/shed';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
@@ -18,7 +19,8 @@ export function planSegment(channel: string, state: ChannelState, n: SegmentNumb
   if (air === null) {
     throw new RangeError(`segment ${n} of ${channel} belongs to no broadcast`);
   }
-  return taskOf(channel, air, n, planVideo(state, air, n), planSound(state, air, n));
+  const made = { ...air, renditions: [...madeAt(air, n)] };
+  return taskOf(channel, made, n, planVideo(state, air, n), planSound(state, air, n));
 }
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */

@@ -7,6 +7,7 @@ import { admissionSchema } from '#common/contracts/admission';
 import { fpsSchema, profileSchema } from '#common/contracts/channel';
 import { sourceSchema } from '#common/contracts/log';
 import { renditionSchema } from '#common/contracts/rendition';
+import { shedSchema } from '#common/contracts/shed';
 import {
   frameIndexSchema,
   millisecondsSchema,
@@ -76,6 +77,8 @@ const airStateSchema = z.strictObject({
   profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema),
   admission: admissionSchema.optional(),
+  /** What was decided to be withheld, in the order of its numbers. A checkpoint of a moment ago may be from before this. */
+  sheds: z.array(shedSchema).default([]),
   /** Marks of what is shown, from which frame on, in order; what went before is dropped. */
   pictures: z.array(z.strictObject({ from: frameIndexSchema, source: sourceSchema })),
   /** Marks of what is heard, from which 48 kHz position on, likewise. */

@@ -99,6 +99,7 @@ export async function startGrowingFeed(
     fps: '30',
     profile,
     renditions: renditionsOf(media, 1.2),
+    sheds: [],
     dvrSeconds: 120,
     startedAt: timeOfSegment(GRID, segmentNumber(now - pastSegments)),
     last: null,

@@ -58,6 +58,7 @@ export async function startKickOffOrigin(
       fps: '30' as const,
       profile: 'standard' as const,
       renditions,
+      sheds: [],
       dvrSeconds: 600,
       startedAt: timeOfSegment(GRID, first),
       last: null,

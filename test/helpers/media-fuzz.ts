@@ -145,6 +145,7 @@ export function verify(
     fps,
     profile: 'standard',
     renditions: [...RENDITIONS],
+    sheds: [],
     dvrSeconds: 60,
     startedAt: milliseconds(0),
     last: null,

@@ -73,6 +73,7 @@ const done = (): Promise<void> => Promise.resolve();
 /** Effects that do nothing but give out tasks, in the real queue. */
 const quietEffects = (): Effects => ({
   start: done,
+  shed: done,
   segment: (task) => queue.add(task),
   end: done,
   decideFps: done,

@@ -41,6 +41,7 @@ export function broadcastOf(changes: Partial<Broadcast> = {}): Broadcast {
     fps: '30',
     profile: 'standard',
     renditions: [...RENDITIONS],
+    sheds: [],
     dvrSeconds: 60,
     startedAt: milliseconds(1_794_000_000_000),
     last: null,

@@ -26,6 +26,7 @@ const air: Broadcast = {
   fps: '30',
   profile: 'standard',
   renditions: [],
+  sheds: [],
   dvrSeconds: 60,
   startedAt: milliseconds(0),
   last: null,
