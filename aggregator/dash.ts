@@ -34,7 +34,7 @@ import {
 } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber, type SegmentNumber } from '#common/time';
-import type { Timeline } from './timeline.ts';
+import { offeredOf, type Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
 /** Live players reload this often at most; a 304 nearly always. */
@@ -99,6 +99,8 @@ const CLOCK = element('UTCTiming', {
 export interface Run {
   readonly first: SegmentNumber;
   readonly last: SegmentNumber | undefined;
+  /** Those that all of its numbers have. */
+  readonly renditions: readonly Rendition[];
 }
 
 interface Addressing extends Run {
@@ -219,8 +221,8 @@ function serviceDescription(profile: Profile): string[] {
 
 /** §5.3.3 with one Representation (§5.3.5) per picture, the highest first. */
 function videoSet(timeline: Timeline, run: Addressing): string | undefined {
-  const { broadcast, grid, declared } = timeline;
-  const pictures = broadcast.renditions
+  const { grid, declared } = timeline;
+  const pictures = run.renditions
     .filter((rendition): rendition is VideoRendition => rendition.kind === 'video')
     .toSorted((a, b) => b.height - a.height);
   const [largest] = pictures;
@@ -261,8 +263,8 @@ function videoSet(timeline: Timeline, run: Addressing): string | undefined {
 }
 
 function audioSet(timeline: Timeline, run: Addressing): string | undefined {
-  const { broadcast, declared } = timeline;
-  const sounds = broadcast.renditions.filter(
+  const { declared } = timeline;
+  const sounds = run.renditions.filter(
     (rendition): rendition is AudioRendition => rendition.kind === 'audio',
   );
   if (sounds.length === 0) {
@@ -408,7 +410,13 @@ export function liveManifest(timeline: Timeline): string {
   const last = broadcast.last ?? undefined;
   const first = broadcast.broadcast;
   const start = first * grid.segmentSamples;
-  const run = { first, last, lead: PERIOD_LEAD, hasOwnDurations: timeline.isStatic };
+  const run = {
+    first,
+    last,
+    renditions: offeredOf(timeline),
+    lead: PERIOD_LEAD,
+    hasOwnDurations: timeline.isStatic,
+  };
   const { text, samples } = period(timeline, run, start);
   const delay = presentationDelay(timeline);
   // The window must hold where playback begins.
@@ -423,7 +431,10 @@ export function liveManifest(timeline: Timeline): string {
     {
       type: timeline.isStatic ? 'static' : 'dynamic',
       availabilityStartTime: '1970-01-01T00:00:00Z',
-      publishTime: new Date(declared.changedAt).toISOString(),
+      // A Representation leaves when that is decided, and is back with its first segment.
+      publishTime: new Date(
+        Math.max(declared.changedAt, broadcast.sheds.at(-1)?.at ?? 0),
+      ).toISOString(),
       // The presentation's timeline begins at the epoch, and so ends where its last Period does.
       mediaPresentationDuration: samples === undefined ? undefined : durationOf(start + samples),
       minBufferTime: secondsOf(Math.min(delay, segmentSeconds(grid))),

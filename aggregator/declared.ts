@@ -94,7 +94,8 @@ export function raise(declared: number, measured: number): number {
 /** What is declared once a segment is published. */
 export function declare(broadcast: Broadcast, declared: Declared, published: Published): Declared {
   const grid = gridOf(broadcast.fps);
-  let hasChanged = false;
+  // Another set of renditions is there from now on, and manifests say so.
+  let hasChanged = broadcast.sheds.some(({ from }) => from === published.n);
   const rates = { ...declared.rates };
   for (const rendition of broadcast.renditions) {
     const known = rates[rendition.id];

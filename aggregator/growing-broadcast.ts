@@ -3,7 +3,9 @@
  * published, each rendition on its own, so that a slow one holds up none.
  */
 import type { Clock } from '#common/clock';
+import type { Rendition } from '#common/contracts/rendition';
 import type { PublishedFragment, Result } from '#common/contracts/segment';
+import { madeAt, type Shed } from '#common/contracts/shed';
 import { divisionOf, type Division } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import type { HotFragment } from '#common/hot-fragments';
@@ -38,16 +40,27 @@ export interface GrowingDeps {
   readonly onGrown: (rendition: string, k: number | undefined) => void;
 }
 
+/** How far a rendition's playlist goes. */
+export interface Reach {
+  /** The number being made. */
+  readonly next: SegmentNumber;
+  /** Its published parts. */
+  readonly parts: number;
+}
+
 /** See the head of this file. */
 export class GrowingBroadcast {
   readonly division: Division;
   readonly #deps: GrowingDeps;
   readonly #channel: string;
   readonly #broadcast: SegmentNumber;
+  readonly #ladder: readonly Rendition[];
   readonly #renditions: ReadonlyMap<string, GrowingRendition>;
   readonly #noting = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
   readonly #waiters = new Set<() => void>();
+  #sheds: readonly Shed[];
+  #last = segmentNumber(Number.POSITIVE_INFINITY);
 
   /** @param noted what was published before a restart */
   constructor(deps: GrowingDeps, timeline: Timeline, noted: readonly PublishedFragment[]) {
@@ -55,6 +68,8 @@ export class GrowingBroadcast {
     this.#deps = deps;
     this.#channel = broadcast.channel;
     this.#broadcast = broadcast.broadcast;
+    this.#ladder = broadcast.renditions;
+    this.#sheds = broadcast.sheds;
     this.division = divisionOf(grid, broadcast.profile);
     this.#renditions = new Map(
       broadcast.renditions.map((rendition) => [
@@ -66,6 +81,7 @@ export class GrowingBroadcast {
           first: broadcast.broadcast,
           uncommitted: nextOf(timeline),
           initSha256: inits.get(rendition.id),
+          sheds: broadcast.sheds,
           noted: noted.filter(
             (fragment) =>
               fragment.broadcast === broadcast.broadcast && fragment.rendition === rendition.id,
@@ -94,8 +110,46 @@ export class GrowingBroadcast {
     );
   }
 
+  /**
+   * How far a rendition's playlist goes: the number being made, and its published parts. While it is withheld it keeps step
+   * with whichever of the pictures is furthest, up to where it is made again.
+   */
+  reachOf(rendition: string): Reach {
+    const own = this.#renditions.get(rendition);
+    if (own === undefined) {
+      return { next: segmentNumber(0), parts: 0 };
+    }
+    const { parts, fragmentsOfPart } = this.division;
+    const placeOf = ({ growing, fragments }: GrowingRendition): number =>
+      growing * parts + Math.floor(fragments / fragmentsOfPart);
+    if (!own.isInGap) {
+      return { next: own.growing, parts: placeOf(own) % parts };
+    }
+    const pictures = this.all().filter(({ rendition: { kind } }) => kind === 'video');
+    const furthest = Math.max(
+      ...pictures.map((one) => (one.isInGap ? one.wholeTo * parts : placeOf(one))),
+    );
+    const place = own.isWithheld(own.growing) ? furthest : Math.min(placeOf(own), furthest);
+    return { next: segmentNumber(Math.floor(place / parts)), parts: place % parts };
+  }
+
+  /** Whether a rendition's playlist has all that the broadcast will ever have. */
+  hasEnded(rendition: string): boolean {
+    return this.reachOf(rendition).next > this.#last;
+  }
+
+  /** What is withheld is known anew. */
+  withhold(sheds: readonly Shed[]): void {
+    this.#sheds = sheds;
+    for (const growing of this.#renditions.values()) {
+      growing.withhold(sheds);
+      this.#change(growing.rendition.id, undefined);
+    }
+  }
+
   /** No number after this one will come. */
   endAt(last: SegmentNumber): void {
+    this.#last = last;
     for (const rendition of this.#renditions.values()) {
       rendition.endAt(last);
     }
@@ -136,7 +190,7 @@ export class GrowingBroadcast {
    */
   fill(result: Result, objects: SegmentObjects): void {
     const differing: string[] = [];
-    for (const growing of this.#renditions.values()) {
+    for (const growing of this.#madeOf(result.n)) {
       const { id } = growing.rendition;
       const bytes = objects.get(id);
       if (bytes === undefined) {
@@ -164,15 +218,16 @@ export class GrowingBroadcast {
     }
   }
 
-  /** All renditions of a segment, once each is whole and its bytes are here. */
+  /** The renditions that are made of a segment, once each is whole and its bytes are here. */
   objects(n: SegmentNumber): SegmentObjects | undefined {
+    const made = this.#madeOf(n);
     const objects = new Map(
-      this.all().flatMap((growing) => {
+      made.flatMap((growing) => {
         const bytes = growing.whole(n);
         return bytes === undefined ? [] : [[growing.rendition.id, bytes] as const];
       }),
     );
-    return objects.size === this.#renditions.size ? objects : undefined;
+    return objects.size === made.length ? objects : undefined;
   }
 
   /** Resolves at the next change. */
@@ -209,6 +264,11 @@ export class GrowingBroadcast {
     await Promise.all(this.#noting.values());
   }
 
+  #madeOf(n: SegmentNumber): readonly GrowingRendition[] {
+    const ladder = { renditions: this.#ladder, sheds: this.#sheds };
+    return madeAt(ladder, n).flatMap(({ id }) => this.#renditions.get(id) ?? []);
+  }
+
   #offerTo(
     growing: GrowingRendition,
     fragment: OfferedFragment,
@@ -232,6 +292,12 @@ export class GrowingBroadcast {
 
   #change(rendition: string, k: number | undefined): void {
     this.#deps.onGrown(rendition, k);
+    for (const other of this.#renditions.values()) {
+      // What its playlist says follows those that are made.
+      if (other.rendition.id !== rendition && other.isInGap) {
+        this.#deps.onGrown(other.rendition.id, k);
+      }
+    }
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const wake of waiters) {

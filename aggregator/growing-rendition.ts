@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Rendition } from '#common/contracts/rendition';
 import type { PublishedFragment } from '#common/contracts/segment';
+import { nextMade, withheldAt, type Shed } from '#common/contracts/shed';
 import type { Division } from '#common/division';
 import { PipelineError } from '#common/errors';
 import type { Grid } from '#common/grid';
@@ -62,6 +63,8 @@ export interface GrowingOptions {
   readonly first: SegmentNumber;
   readonly uncommitted: SegmentNumber;
   readonly initSha256: string | undefined;
+  /** Of the broadcast: numbers of which this rendition is withheld are passed over. */
+  readonly sheds: readonly Shed[];
   /** This rendition's fragments that were noted before a restart, in order. */
   readonly noted: readonly PublishedFragment[];
 }
@@ -82,6 +85,9 @@ export class GrowingRendition {
   #next: number;
   #published: number;
   #committed: SegmentNumber;
+  /** The number after the newest whole segment. */
+  #wholeTo: SegmentNumber;
+  #sheds: readonly Shed[];
   #last = segmentNumber(Number.POSITIVE_INFINITY);
   #init: Init | undefined;
 
@@ -92,6 +98,7 @@ export class GrowingRendition {
     first,
     uncommitted,
     initSha256,
+    sheds,
     noted,
   }: GrowingOptions) {
     this.rendition = rendition;
@@ -99,14 +106,16 @@ export class GrowingRendition {
     this.#division = division;
     this.#first = first;
     this.#committed = segmentNumber(uncommitted - 1);
-    this.#published = uncommitted * division.fragments;
+    this.#wholeTo = uncommitted;
+    this.#sheds = sheds;
+    this.#published = this.#made(uncommitted * division.fragments);
     const hash = initSha256 ?? noted[0]?.initSha256;
     this.#init = hash === undefined ? undefined : { sha256: hash, bytes: undefined };
     this.#restore(noted);
     this.#next = this.#published;
   }
 
-  /** The number being made: the one after the newest whole segment. */
+  /** The number being made: after the newest whole segment the first that is not withheld; while that is not decided, the first that is. */
   get growing(): SegmentNumber {
     return segmentNumber(Math.floor(this.#published / this.#division.fragments));
   }
@@ -121,9 +130,34 @@ export class GrowingRendition {
     return this.#init;
   }
 
-  /** Whether all of the broadcast's segments are published here. */
-  get isEnded(): boolean {
-    return this.growing > this.#last;
+  /** The number after the newest whole segment, withheld or not. */
+  get wholeTo(): SegmentNumber {
+    return this.#wholeTo;
+  }
+
+  /** Whether nothing was published since it was withheld: what was made last lies before numbers that are passed over. */
+  get isInGap(): boolean {
+    const { growing } = this;
+    return this.fragments === 0 && (this.isWithheld(growing) || growing > this.#wholeTo);
+  }
+
+  /** Whether it is withheld of that segment. */
+  isWithheld(n: SegmentNumber): boolean {
+    return withheldAt({ sheds: this.#sheds }, n).has(this.rendition.id);
+  }
+
+  /** What is withheld is known anew; of numbers that are published it says the same as before. */
+  withhold(sheds: readonly Shed[]): void {
+    this.#sheds = sheds;
+    for (const [place, { n }] of this.#waiting) {
+      if (this.isWithheld(n)) {
+        this.#waiting.delete(place);
+      }
+    }
+    this.#next = this.#made(this.#next);
+    if (this.#taken.length === 0) {
+      this.#published = this.#next;
+    }
   }
 
   /** No number after this one will come. */
@@ -144,7 +178,7 @@ export class GrowingRendition {
    */
   offer({ n, k, bytes, init }: OfferedFragment, isOfResult = false): OfferedTo {
     const { fragments } = this.#division;
-    if (n < this.#first || n > this.#last || k < 0 || k >= fragments) {
+    if (n < this.#first || n > this.#last || k < 0 || k >= fragments || this.isWithheld(n)) {
       return 'outside';
     }
     const place = n * fragments + k;
@@ -176,7 +210,7 @@ export class GrowingRendition {
       found = this.#waiting.get(this.#next)
     ) {
       this.#waiting.delete(this.#next);
-      this.#next += 1;
+      this.#next = this.#made(this.#next + 1);
       this.#taken.push(found);
     }
     return this.#taken;
@@ -298,7 +332,22 @@ export class GrowingRendition {
     } else {
       known.push(fragment);
     }
-    this.#published += 1;
+    const { fragments } = this.#division;
+    const end = fragment.n * fragments + fragment.k + 1;
+    if (end % fragments === 0) {
+      this.#wholeTo = segmentNumber(end / fragments);
+    }
+    this.#published = this.#made(end);
+  }
+
+  /** The place itself, or where a segment begins there that is withheld, the next that is not; itself while none is decided. */
+  #made(place: number): number {
+    const { fragments } = this.#division;
+    if (place % fragments !== 0) {
+      return place;
+    }
+    const n = segmentNumber(place / fragments);
+    return (nextMade({ sheds: this.#sheds }, this.rendition.id, n) ?? n) * fragments;
   }
 
   /** One for a place that is taken: the same bytes fill in what a restart has lost. */

@@ -10,7 +10,7 @@ import { AAC_FRAME_SAMPLES, SAMPLE_RATE, segmentSeconds, type Grid } from '#comm
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber, type SegmentNumber } from '#common/time';
 import { partSeconds } from './fragment.ts';
-import type { Timeline } from './timeline.ts';
+import { offeredOf, type Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
 /** §4.4.1.2: 7 is what `EXT-X-MAP` with fragmented MP4 needs, 8 what `EXT-X-GAP` needs. */
@@ -61,6 +61,7 @@ export function multivariantPlaylist(
   uriOf: (rendition: Rendition) => string,
 ): string {
   const { broadcast, grid, declared } = timeline;
+  const offered = offeredOf(timeline);
   const peak = (id: string): number => declared.rates[id]?.peak ?? 0;
   const average = (id: string): number => declared.rates[id]?.average || peak(id);
   const sound = broadcast.renditions.find(isAudio);
@@ -78,7 +79,7 @@ export function multivariantPlaylist(
       })}`,
     );
   }
-  const pictures = broadcast.renditions.filter(isVideo).toSorted((a, b) => b.height - a.height);
+  const pictures = offered.filter(isVideo).toSorted((a, b) => b.height - a.height);
   for (const picture of pictures) {
     const codecs = [picture.codecs, ...(sound === undefined ? [] : [sound.codecs])].join(',');
     const soundOf = (rate: (id: string) => number): number =>
@@ -102,7 +103,7 @@ export function multivariantPlaylist(
 export interface MediaPlaylistOptions {
   readonly grid: Grid;
   readonly rendition: Rendition;
-  /** Oldest first. Missing numbers between them are written as gaps. */
+  /** Oldest first. Missing numbers between them are written as gaps, and those that have not this rendition. */
   readonly segments: readonly Published[];
   /** Number of the first segment when there is none to list. */
   readonly first: SegmentNumber;
@@ -142,6 +143,8 @@ export interface GrowingPlaylistOptions {
   readonly partsFrom: SegmentNumber;
   /** Published parts of `next`. */
   readonly parts: number;
+  /** Whether nothing was made of this rendition there: §4.4.4.7. */
+  readonly isGap: (n: SegmentNumber) => boolean;
   readonly isEnded: boolean;
   readonly reports: readonly RenditionReport[];
   /** §6.2.5.1: what lies before the skip boundary is left out. */
@@ -172,9 +175,9 @@ function serverControl({ grid, division, renditions }: GrowingPlaylistOptions): 
   })}`;
 }
 
-/** §4.4.4.9: sound's frames each stand alone, a picture's first part begins with an IDR. */
+/** §4.4.4.9: sound's frames each stand alone, a picture's first part begins with an IDR. What was not made is listed as the gap that it is. */
 function partLine(
-  { grid, division, rendition }: GrowingPlaylistOptions,
+  { grid, division, rendition, isGap }: GrowingPlaylistOptions,
   n: SegmentNumber,
   k: number,
 ): string {
@@ -182,6 +185,7 @@ function partLine(
     DURATION: seconds(partSeconds(grid, division, rendition.kind, n, k)),
     URI: quoted(partFile(n, k)),
     INDEPENDENT: k === 0 || rendition.kind === 'audio' ? 'YES' : undefined,
+    GAP: isGap(n) ? 'YES' : undefined,
   })}`;
 }
 
@@ -189,7 +193,7 @@ function partLine(
  * A low-latency media playlist up to the rendition's newest part, §4.4 and §6.2: also for players that know no parts.
  */
 export function growingPlaylist(options: GrowingPlaylistOptions): string {
-  const { grid, division, rendition, first, next, parts, init, isEnded, reports } = options;
+  const { grid, division, rendition, first, next, parts, init, isEnded, isGap, reports } = options;
   const target = targetDuration(grid);
   const length = (n: SegmentNumber): number => durationOf(grid, rendition, n);
   // From the end of the playlist back to the end of each segment.
@@ -230,6 +234,9 @@ export function growingPlaylist(options: GrowingPlaylistOptions): string {
     for (let k = 0; n >= partsFrom && k < division.parts; k += 1) {
       lines.push(partLine(options, n, k));
     }
+    if (isGap(n)) {
+      lines.push('#EXT-X-GAP');
+    }
     lines.push(`#EXTINF:${seconds(length(n))},`, segmentFile(n));
   }
   for (let k = 0; k < parts; k += 1) {
@@ -238,8 +245,10 @@ export function growingPlaylist(options: GrowingPlaylistOptions): string {
   if (isEnded) {
     lines.push('#EXT-X-ENDLIST');
   } else {
+    if (!isGap(next)) {
+      lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI=${quoted(partFile(next, parts))}`);
+    }
     lines.push(
-      `#EXT-X-PRELOAD-HINT:TYPE=PART,URI=${quoted(partFile(next, parts))}`,
       ...reports.map(
         ({ uri, msn, part }) =>
           `#EXT-X-RENDITION-REPORT:URI=${quoted(uri)},LAST-MSN=${msn},LAST-PART=${part}`,
@@ -254,7 +263,10 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
   const { grid, rendition, segments, base } = options;
   const first = segments[0]?.n ?? options.first;
   const newest = segments.at(-1)?.n ?? first - 1;
-  const hasGaps = segments.length !== newest - first + 1;
+  const initOf = ({ renditions }: Published): string | undefined =>
+    renditions.find((item) => item.rendition === rendition.id)?.initSha256;
+  const made = segments.filter((segment) => initOf(segment) !== undefined);
+  const hasGaps = made.length !== newest - first + 1;
   const target = targetDuration(grid);
   const lines = [
     '#EXTM3U',
@@ -274,29 +286,22 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
       })}`,
     );
   }
+  const byNumber = new Map(made.map((segment) => [segment.n, segment]));
   let map: string | undefined;
-  let expected = first;
-  for (const segment of segments) {
-    for (; expected < segment.n; expected = segmentNumber(expected + 1)) {
-      lines.push(
-        '#EXT-X-GAP',
-        `#EXTINF:${seconds(durationOf(grid, rendition, expected))},`,
-        `${base}${segmentFile(expected)}`,
-      );
-    }
-    expected = segmentNumber(expected + 1);
-    const init = segment.renditions.find((item) => item.rendition === rendition.id)?.initSha256;
+  for (let n = first; n <= newest; n = segmentNumber(n + 1)) {
+    const segment = byNumber.get(n);
+    const init = segment && initOf(segment);
     if (init !== undefined && init !== map) {
       map = init;
       lines.push(`#EXT-X-MAP:URI=${quoted(`${base}${initFile(init)}`)}`);
     }
-    if (segment.n === first) {
+    if (n === first) {
       lines.push(`#EXT-X-PROGRAM-DATE-TIME:${programDateTime(grid, rendition, first)}`);
     }
-    lines.push(
-      `#EXTINF:${seconds(durationOf(grid, rendition, segment.n))},`,
-      `${base}${segmentFile(segment.n)}`,
-    );
+    if (segment === undefined) {
+      lines.push('#EXT-X-GAP');
+    }
+    lines.push(`#EXTINF:${seconds(durationOf(grid, rendition, n))},`, `${base}${segmentFile(n)}`);
   }
   if (options.isEnded) {
     lines.push('#EXT-X-ENDLIST');

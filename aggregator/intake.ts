@@ -56,6 +56,7 @@ export class Intake {
       readFragments(channel);
       const record = await readBroadcast(rebuild.store, channel, broadcast).catch(() => undefined);
       if (record !== undefined) {
+        live.withhold(record);
         live.end(record);
       }
     }
@@ -85,6 +86,7 @@ export class Intake {
     const known =
       this.#deps.channels.find(channel, number) ??
       (await this.#restore(channel, number, broadcast));
+    known?.withhold(broadcast);
     known?.end(broadcast);
   }
 

@@ -21,6 +21,7 @@ import { acceptedKey, declaredKey } from './names.ts';
 import { readSegment, type ByteSources } from './segment-bytes.ts';
 import { Sequence } from './sequence.ts';
 import {
+  hasRendition,
   nextOf,
   recordOf,
   windowLength,
@@ -29,7 +30,13 @@ import {
   withoutBefore,
   type Timeline,
 } from './timeline.ts';
-import { differencesFrom, publishedBytes, publishedOf, verifyResult } from './verify.ts';
+import {
+  differencesFrom,
+  publishedBytes,
+  publishedOf,
+  verifyResult,
+  withoutWithheld,
+} from './verify.ts';
 
 /** Bytes that neither hot stream nor store has may still be on their way: looked for this often, this far apart. */
 const MISSING = { looks: 20, apart: milliseconds(500) } as const;
@@ -137,6 +144,18 @@ export class LiveBroadcast {
       case 'too-far':
         throw new PipelineError('OVERLOADED', `segment ${n} is too far ahead of the next`);
     }
+  }
+
+  /** What is withheld of the broadcast is known anew. */
+  withhold(broadcast: Broadcast): void {
+    if (broadcast.sheds.length <= this.#timeline.broadcast.sheds.length) {
+      return;
+    }
+    const { channel, sheds } = broadcast;
+    this.#change(withBroadcast(this.#timeline, { ...broadcast, last: null }));
+    this.#growing?.withhold(sheds);
+    const { from, withheld } = sheds.at(-1) ?? {};
+    this.#deps.logger.info({ channel, from, withheld }, 'renditions withheld are others');
   }
 
   /** The broadcast's last number is known. */
@@ -256,8 +275,9 @@ export class LiveBroadcast {
     }
   }
 
-  async #publish(result: Result): Promise<void> {
+  async #publish(offered: Result): Promise<void> {
     const { redis, clock, memory, metrics } = this.#deps;
+    const result = withoutWithheld(this.#timeline.broadcast, offered);
     const { channel, n } = result;
     const growing = this.#growing;
     const objects = await (growing === undefined
@@ -357,7 +377,7 @@ export class LiveBroadcast {
       broadcast,
       renditions: renditions.map(({ id }) => ({
         id,
-        published: Math.max(n, (this.#growing?.get(id)?.growing ?? 0) - 1),
+        published: this.#newestOf(id, n),
         lagMs: Math.round(lagMs),
       })),
     };
@@ -368,6 +388,14 @@ export class LiveBroadcast {
         .hdel(acceptedKey(channel), String(n))
         .hset(redisKeys.origin, channel, JSON.stringify(status)),
     );
+  }
+
+  /** The newest published number of a rendition, which may be withheld, after number `n` of the broadcast. */
+  #newestOf(id: string, n: number): number {
+    const { segments } = this.#timeline;
+    const growing = this.#growing?.get(id);
+    const newest = segments.findLast((segment) => hasRendition(segment, id))?.n;
+    return growing === undefined ? (newest ?? n) : Math.max(newest ?? 0, growing.wholeTo - 1);
   }
 
   /** Once all is published players get the time to fetch it before the MPD tells them to stop. */

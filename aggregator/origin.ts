@@ -66,7 +66,7 @@ function playlistState(live: LiveBroadcast, id: string, reload: Reload): ReloadS
       ? 'ready'
       : reloadState(grid, divisionOf(grid, 'standard'), position, reload);
   }
-  return growing.get(id)?.isEnded === true
+  return growing.hasEnded(id)
     ? 'ready'
     : reloadState(grid, growing.division, positionOf(growing, id), reload);
 }

@@ -8,6 +8,7 @@ import {
   type Reload,
 } from '#common/contracts/delivery';
 import type { Rendition } from '#common/contracts/rendition';
+import { withheldAt } from '#common/contracts/shed';
 import { segmentNumber, type SegmentNumber } from '#common/time';
 import { liveManifest, recordingManifest, type Run } from './dash.ts';
 import type { GrowingBroadcast } from './growing-broadcast.ts';
@@ -15,7 +16,7 @@ import { positionOf } from './reload.ts';
 import { growingPlaylist, mediaPlaylist, multivariantPlaylist } from './hls.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { isWhole } from './recordings.ts';
-import { windowLength, type Timeline } from './timeline.ts';
+import { hasRendition, recordOf, windowLength, type Timeline } from './timeline.ts';
 
 /** A text ready to be sent. */
 export interface Document {
@@ -200,9 +201,13 @@ export class Playlists {
     const { grid, segments, broadcast } = live.timeline;
     const track = growing.get(rendition.id);
     const { next, parts } = positionOf(growing, rendition.id);
-    const isEnded = track?.isEnded === true;
+    const isEnded = growing.hasEnded(rendition.id);
+    const isGap = (n: SegmentNumber): boolean => isGapOf(live.timeline, rendition.id, n);
+    const first = segments[0]?.n ?? segmentNumber(live.newest + 1);
+    const areParts = (n: SegmentNumber): boolean =>
+      isGap(n) ? n >= first : (track?.fragmentsOf(n).length ?? 0) > 0;
     let partsFrom = next;
-    while ((track?.fragmentsOf(segmentNumber(partsFrom - 1)).length ?? 0) > 0) {
+    while (areParts(segmentNumber(partsFrom - 1))) {
       partsFrom = segmentNumber(partsFrom - 1);
     }
     const text = growingPlaylist({
@@ -211,10 +216,11 @@ export class Playlists {
       rendition,
       renditions: broadcast.renditions,
       init: track?.init?.sha256,
-      first: segments[0]?.n ?? segmentNumber(live.newest + 1),
+      first,
       next,
       partsFrom,
       parts,
+      isGap,
       isEnded,
       reports: broadcast.renditions
         .filter(({ id }) => id !== rendition.id)
@@ -256,15 +262,29 @@ export class Playlists {
   }
 }
 
-/** The unbroken runs of numbers a recording has; one, unless something was lost. */
-export function runsOf({ segments }: Timeline): Run[] {
-  const runs: { first: SegmentNumber; last: SegmentNumber }[] = [];
-  for (const { n } of segments) {
+/** Whether a number of a rendition was withheld, and is not there. */
+function isGapOf(timeline: Timeline, rendition: string, n: SegmentNumber): boolean {
+  const record = recordOf(timeline, n);
+  return (
+    withheldAt(timeline.broadcast, n).has(rendition) &&
+    (record === undefined || !hasRendition(record, rendition))
+  );
+}
+
+/** The unbroken runs of numbers of a recording that have the same renditions; one, unless something was lost, or withheld and not made yet. */
+export function runsOf({ broadcast, segments }: Timeline): Run[] {
+  const runs: { first: SegmentNumber; last: SegmentNumber; renditions: readonly Rendition[] }[] =
+    [];
+  for (const segment of segments) {
+    const { n } = segment;
+    const renditions = broadcast.renditions.filter(({ id }) => hasRendition(segment, id));
     const run = runs.at(-1);
-    if (run !== undefined && n === run.last + 1) {
+    const isSame =
+      run?.renditions.map(({ id }) => id).join() === renditions.map(({ id }) => id).join();
+    if (run !== undefined && isSame && n === run.last + 1) {
       run.last = n;
     } else {
-      runs.push({ first: n, last: n });
+      runs.push({ first: n, last: n, renditions });
     }
   }
   return runs;

@@ -3,7 +3,7 @@ import type { Reload } from '#common/contracts/delivery';
 import type { Division } from '#common/division';
 import { segmentSeconds, type Grid } from '#common/grid';
 import { segmentNumber, type SegmentNumber } from '#common/time';
-import type { GrowingBroadcast } from './growing-broadcast.ts';
+import type { GrowingBroadcast, Reach } from './growing-broadcast.ts';
 
 /** Segments ahead of the last whole one that may be asked for. */
 const SEGMENTS_AHEAD = 2;
@@ -11,10 +11,7 @@ const SEGMENTS_AHEAD = 2;
 const PARTS_AHEAD_SECONDS = 3;
 
 /** How far a rendition's playlist goes. */
-export interface Position {
-  /** The number being made, and its published parts. */
-  readonly next: SegmentNumber;
-  readonly parts: number;
+export interface Position extends Reach {
   /** The newest part. */
   readonly msn: SegmentNumber;
   readonly part: number;
@@ -23,9 +20,7 @@ export interface Position {
 /** How far a rendition's playlist goes now. */
 export function positionOf(broadcast: GrowingBroadcast, rendition: string): Position {
   const { division } = broadcast;
-  const growing = broadcast.get(rendition);
-  const next = growing?.growing ?? segmentNumber(0);
-  const parts = Math.floor((growing?.fragments ?? 0) / division.fragmentsOfPart);
+  const { next, parts } = broadcast.reachOf(rendition);
   return parts === 0
     ? { next, parts, msn: segmentNumber(next - 1), part: division.parts - 1 }
     : { next, parts, msn: next, part: parts - 1 };

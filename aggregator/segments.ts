@@ -1,6 +1,7 @@
 /** Segments, their parts, and init segments: from memory, else from the store once committed; what is being made grows, what is about to exist is waited for. */
 import type { Clock } from '#common/clock';
 import { storeKeys } from '#common/contracts/names';
+import { withheldAt } from '#common/contracts/shed';
 import { segmentOfTime, segmentSeconds, timeOfSegment } from '#common/grid';
 import type { ObjectStore } from '#common/store/store';
 import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
@@ -22,6 +23,7 @@ import type { LiveBroadcast } from './live-broadcast.ts';
 import type { SegmentMemory } from './memory.ts';
 import type { Recordings } from './recordings.ts';
 import type { Route } from './route.ts';
+import { hasRendition, recordOf } from './timeline.ts';
 
 /** Numbers ahead of the newest for which requests are held. */
 const AHEAD = 2;
@@ -146,8 +148,17 @@ export class Segments {
   /** A segment of a broadcast in hand: there, about to be, or never. */
   #look(live: LiveBroadcast, wanted: Wanted): Looked<Found> | Promise<Looked<Found>> {
     const { memory, committer } = this.#deps;
-    const { channel, rendition, n } = wanted;
+    const { channel, rendition, n, k } = wanted;
     const { broadcast, last } = live.timeline.broadcast;
+    if (withheldAt(live.timeline.broadcast, n).has(rendition)) {
+      // Made afterwards, it is in the store; it is waited for by nobody.
+      const record = recordOf(live.timeline, n);
+      return k === undefined &&
+        n <= live.newest &&
+        (record === undefined || hasRendition(record, rendition))
+        ? this.#stored(broadcast, wanted)
+        : undefined;
+    }
     if (n > live.newest) {
       return this.#isAboutToBe(live, n, live.newest, last) ? 'wait' : undefined;
     }
@@ -166,7 +177,7 @@ export class Segments {
   #lookGrowing(live: LiveBroadcast, broadcast: GrowingBroadcast, wanted: Wanted): Looked<Found> {
     const { n, k } = wanted;
     const growing = broadcast.get(wanted.rendition);
-    if (growing === undefined) {
+    if (growing === undefined || growing.isWithheld(n)) {
       return undefined;
     }
     const { fragments, fragmentsOfPart } = broadcast.division;
@@ -175,9 +186,8 @@ export class Segments {
     const have = growing.fragmentsOf(n).slice(from, to);
     if (have.length === 0) {
       const { last } = live.timeline.broadcast;
-      return this.#isAboutToBe(live, n, segmentNumber(growing.growing - 1), last)
-        ? 'wait'
-        : undefined;
+      const { next } = broadcast.reachOf(wanted.rendition);
+      return this.#isAboutToBe(live, n, segmentNumber(next - 1), last) ? 'wait' : undefined;
     }
     const bytes = have.flatMap(({ data }) => (data === undefined ? [] : [data]));
     if (bytes.length < have.length) {

@@ -1,4 +1,5 @@
 /** What is known of one broadcast's published segments, and which of them playlists list. Pure: every change is a new value. */
+import type { Rendition } from '#common/contracts/rendition';
 import type { Broadcast, Published } from '#common/contracts/segment';
 import { gridOf, segmentSeconds, type Grid } from '#common/grid';
 import { segmentNumber, type SegmentNumber } from '#common/time';
@@ -64,18 +65,46 @@ export function restoreTimeline(
   segments: readonly Published[],
   declared: Declared,
 ): Timeline {
-  const newest = segments.at(-1);
   return {
     ...startTimeline(broadcast, declared),
     segments,
-    inits: newest === undefined ? new Map() : initsOf(newest),
+    // The newest need not have all of them.
+    inits: new Map(segments.flatMap((published) => [...initsOf(published)])),
   };
 }
 
-/** The end is known, or its record was read again; an end once known stays. */
+/** The end is known, or what is withheld, or its record was read again; an end once known stays, and so does what was withheld. */
 export function withBroadcast(timeline: Timeline, broadcast: Broadcast): Timeline {
-  const last = timeline.broadcast.last ?? broadcast.last;
-  return { ...timeline, broadcast: { ...timeline.broadcast, last } };
+  const { last, sheds } = timeline.broadcast;
+  return {
+    ...timeline,
+    broadcast: {
+      ...timeline.broadcast,
+      last: last ?? broadcast.last,
+      sheds: broadcast.sheds.length > sheds.length ? broadcast.sheds : sheds,
+    },
+  };
+}
+
+/** Whether a record has a rendition. */
+export const hasRendition = ({ renditions }: Published, id: string): boolean =>
+  renditions.some(({ rendition }) => rendition === id);
+
+/**
+ * The renditions that whoever comes now is told of: of a broadcast on air none that is withheld or about to be, nor one that
+ * is to come back and is not there yet; of a recording those of which it has anything.
+ */
+export function offeredOf({ broadcast, segments, isStatic }: Timeline): readonly Rendition[] {
+  const shed = broadcast.sheds.at(-1);
+  const newest = segments.at(-1);
+  if (shed === undefined || newest === undefined) {
+    return broadcast.renditions;
+  }
+  return isStatic
+    ? broadcast.renditions.filter(({ id }) => segments.some((segment) => hasRendition(segment, id)))
+    : broadcast.renditions.filter(
+        ({ id }) => !shed.withheld.includes(id) && hasRendition(newest, id),
+      );
 }
 
 /** Nothing before `n` is listed any more: its bytes are lost to memory and not in the store. */

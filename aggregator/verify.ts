@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Broadcast, Made, Published, Result } from '#common/contracts/segment';
 import type { Rendition } from '#common/contracts/rendition';
+import { madeAt, withheldAt } from '#common/contracts/shed';
 import { PipelineError } from '#common/errors';
 import {
   AAC_FRAME_SAMPLES,
@@ -117,10 +118,11 @@ export function verifyResult(
   }
   const grid = gridOf(broadcast.fps);
   const made = new Map(result.made.map((item) => [item.rendition, item]));
-  if (made.size !== result.made.length || made.size !== broadcast.renditions.length) {
-    throw new PipelineError('BAD_MEDIA', 'the result has not each rendition of the ladder once');
+  const wanted = madeAt(broadcast, result.n);
+  if (made.size !== result.made.length || made.size !== wanted.length) {
+    throw new PipelineError('BAD_MEDIA', 'the result has not each rendition that is made once');
   }
-  for (const rendition of broadcast.renditions) {
+  for (const rendition of wanted) {
     const item = made.get(rendition.id);
     const itemBytes = bytes.get(rendition.id);
     if (item === undefined || itemBytes === undefined) {
@@ -129,6 +131,14 @@ export function verifyResult(
     const expected = expectedOf(grid, rendition.kind, result.n);
     verifyRendition(item, itemBytes, expected, knownInits.get(rendition.id));
   }
+}
+
+/** A result without what is withheld of its segment: it may have been begun before that was decided. */
+export function withoutWithheld(broadcast: Broadcast, result: Result): Result {
+  const withheld = withheldAt(broadcast, result.n);
+  return withheld.size === 0
+    ? result
+    : { ...result, made: result.made.filter(({ rendition }) => !withheld.has(rendition)) };
 }
 
 /** The record of a verified result. */

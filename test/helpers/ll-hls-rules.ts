@@ -7,10 +7,12 @@
 interface Part {
   readonly duration: number;
   readonly isIndependent: boolean;
+  readonly isGap: boolean;
 }
 
 interface Segment {
   duration: number | undefined;
+  isGap: boolean;
   readonly parts: Part[];
 }
 
@@ -48,7 +50,7 @@ function read(text: string): Read {
   const skipped = Number(attributesOf(value('EXT-X-SKIP') ?? '').get('SKIPPED-SEGMENTS') ?? 0);
   let n = first + skipped;
   const current = (): Segment => {
-    const known = segments.get(n) ?? { duration: undefined, parts: [] };
+    const known = segments.get(n) ?? { duration: undefined, isGap: false, parts: [] };
     segments.set(n, known);
     return known;
   };
@@ -62,7 +64,10 @@ function read(text: string): Read {
       parts.push({
         duration: Number(attributes.get('DURATION')),
         isIndependent: attributes.get('INDEPENDENT') === 'YES',
+        isGap: attributes.get('GAP') === 'YES',
       });
+    } else if (line === '#EXT-X-GAP') {
+      current().isGap = true;
     } else if (line.startsWith('#EXTINF:')) {
       current().duration = Number.parseFloat(line.slice(8));
     } else if (!line.startsWith('#')) {
@@ -146,6 +151,12 @@ export function problemsOf(text: string, otherRenditions: number): string[] {
       );
       unless(k > 0 || part.isIndependent, `§4.4.4.9 part ${n}.0 is not INDEPENDENT`);
     });
+    unless(
+      duration === undefined ||
+        parts.length === 0 ||
+        parts.every(({ isGap }) => isGap === segment.isGap),
+      `§4.4.4.7 segment ${n} and its parts are not gaps alike`,
+    );
     if (duration !== undefined && parts.length > 0) {
       const together = sum(parts.map((part) => part.duration));
       unless(
@@ -162,7 +173,13 @@ export function problemsOf(text: string, otherRenditions: number): string[] {
   if (newest !== undefined) {
     const [n, { duration, parts }] = newest;
     const expected = duration === undefined ? `${n}.${parts.length}.m4s` : `${n + 1}.0.m4s`;
-    unless(hint === expected, `§4.4.5.3 the hint is ${hint ?? 'missing'}, not ${expected}`);
+    // Of what is not made nothing is to be hinted at; whether the next is, a playlist that ends with a gap does not tell.
+    const isAfterGap = newest[1].isGap || parts.at(-1)?.isGap === true;
+    const isMissing = hint === undefined && (isAfterGap || duration !== undefined);
+    unless(
+      hint === expected || isMissing,
+      `§4.4.5.3 the hint is ${hint ?? 'missing'}, not ${expected}`,
+    );
     if (playlist.skipped > 0) {
       unless(behind >= number('CAN-SKIP-UNTIL') - EPSILON, '§6.2.5.1 more is skipped than may be');
     }

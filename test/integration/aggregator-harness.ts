@@ -43,6 +43,8 @@ export interface OriginHarness {
   newBroadcast(changes?: Partial<Broadcast>): Broadcast;
   /** What the scheduler does. */
   begin(broadcast: Broadcast): Promise<void>;
+  /** What is withheld of it is others from now on; gives the broadcast as it is then. */
+  shed(broadcast: Broadcast, sheds: Broadcast['sheds']): Promise<Broadcast>;
   end(broadcast: Broadcast, last: number): Promise<void>;
   /** What a worker does: bytes into the hot streams, the result into out_MQ. */
   make(
@@ -188,6 +190,12 @@ export async function openHarness(isRealTime = false): Promise<OriginHarness> {
     begin: async (broadcast) => {
       await record(broadcast);
       await send({ type: 'start', broadcast });
+    },
+    shed: async (broadcast, sheds) => {
+      const changed = { ...broadcast, sheds };
+      await record(changed);
+      await send({ type: 'shed', broadcast: changed });
+      return changed;
     },
     end: async (broadcast, last) => {
       const ended = { ...broadcast, last: segmentNumber(last) };

@@ -6,7 +6,7 @@ import { divisionOf } from '#common/division';
 import { FPS_NAMES, gridOf, timeOfSegment } from '#common/grid';
 import { milliseconds, segmentNumber, type Milliseconds } from '#common/time';
 import type { Broadcast } from '#common/contracts/segment';
-import { broadcastOf, objectsOf, resultOf } from './segments-made.ts';
+import { RENDITIONS, broadcastOf, objectsOf, resultOf } from './segments-made.ts';
 
 function timelineOf(broadcast: Broadcast, count = 2, lateness = 1_000): Timeline {
   const at = (n: number): Milliseconds =>
@@ -145,7 +145,9 @@ describe("a recording's manifest", () => {
     const first = broadcast.broadcast;
     const last = segmentNumber(first + 2);
     const timeline = timelineOf({ ...broadcast, last }, 3);
-    const text = recordingManifest(timeline, '../../../live/final/', [{ first, last }]);
+    const text = recordingManifest(timeline, '../../../live/final/', [
+      { first, last, renditions: RENDITIONS },
+    ]);
     expect(attribute(text, 'MPD', 'type')).toBe('static');
     expect(attribute(text, 'MPD', 'mediaPresentationDuration')).toBe('PT6.006S');
     expect(attribute(text, 'Period', 'start')).toBe('PT0S');
@@ -166,8 +168,8 @@ describe("a recording's manifest", () => {
     const broadcast = broadcastOf();
     const first = broadcast.broadcast;
     const text = recordingManifest(timelineOf(broadcast), 'x/', [
-      { first, last: segmentNumber(first + 4) },
-      { first: segmentNumber(first + 7), last: segmentNumber(first + 9) },
+      { first, last: segmentNumber(first + 4), renditions: RENDITIONS },
+      { first: segmentNumber(first + 7), last: segmentNumber(first + 9), renditions: RENDITIONS },
     ]);
     expect(attribute(text, 'MPD', 'mediaPresentationDuration')).toBe('PT16S');
     expect(attribute(text, 'Period', 'start', 1)).toBe('PT10S');

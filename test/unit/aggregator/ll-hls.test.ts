@@ -39,6 +39,7 @@ function optionsAt(
     next,
     partsFrom: greatest(first, segmentNumber(next - 12)),
     parts: total % division.parts,
+    isGap: () => false,
     isEnded: false,
     reports: RENDITIONS.filter((other) => other.id !== id).map((other) => ({
       uri: `../${other.id}/${broadcast}.m3u8`,
@@ -76,6 +77,36 @@ describe.each(['low', 'instant'] as const)('low-latency playlists in %s', (profi
     }
   });
 });
+
+describe.each(['low', 'instant'] as const)(
+  'a rendition that is withheld for a while, in %s',
+  (profile) => {
+    const { broadcast } = broadcastOf();
+    const { parts } = divisionOf(gridOf('30'), profile);
+    const isGap = (n: number): boolean => n >= broadcast + 4 && n < broadcast + 9;
+
+    test('lists gaps in step with the others, keeps the rules and hints at nothing that is not made', () => {
+      let before: string | undefined;
+      for (let total = 1; total <= 14 * parts; total += 1) {
+        const text = growingPlaylist(optionsAt('30', profile, 'v720', total, { isGap }));
+        const delta = growingPlaylist(
+          optionsAt('30', profile, 'v720', total, { isGap, isDelta: true }),
+        );
+        expect(problemsOf(text, 2)).toEqual([]);
+        expect(problemsOf(delta, 2)).toEqual([]);
+        expect(changesAgainstRules(before ?? text, text)).toEqual([]);
+        if (total % parts === 1) {
+          expect(complaintsOf(text)).toEqual([]);
+        }
+        expect(text.includes('PRELOAD-HINT')).toBe(!isGap(broadcast + Math.floor(total / parts)));
+        before = text;
+      }
+      const text = growingPlaylist(optionsAt('30', profile, 'v720', 14 * parts, { isGap }));
+      const gaps = [...text.matchAll(/#EXT-X-GAP\n#EXTINF:[\d.]+,\n(\d+)\.m4s/g)];
+      expect(gaps.map(([, n]) => Number(n) - broadcast)).toEqual([4, 5, 6, 7, 8]);
+    });
+  },
+);
 
 describe('the rules find a seeded fault', () => {
   const text = growingPlaylist(optionsAt('30', 'low', 'v720', 123));
