@@ -152,9 +152,7 @@ export function problemsOf(text: string, otherRenditions: number): string[] {
       unless(k > 0 || part.isIndependent, `§4.4.4.9 part ${n}.0 is not INDEPENDENT`);
     });
     unless(
-      duration === undefined ||
-        parts.length === 0 ||
-        parts.every(({ isGap }) => isGap === segment.isGap),
+      duration === undefined || parts.every(({ isGap }) => isGap === segment.isGap),
       `§4.4.4.7 segment ${n} and its parts are not gaps alike`,
     );
     if (duration !== undefined && parts.length > 0) {
