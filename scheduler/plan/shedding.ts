@@ -1,0 +1,170 @@
+/**
+ * What is withheld next, across all channels, and what is made again. Where deadlines are in danger the dearest picture of the
+ * least important channel goes, one at a time, and the next only when that did not help; never a channel's last picture, never
+ * its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
+ * wrong before (`common/shed-return.ts`). Pure; times are the clock's.
+ */
+import type { Rendition } from '#common/contracts/rendition';
+import type { Shed } from '#common/contracts/shed';
+import { segmentOfTime, timeOfSegment, type Grid } from '#common/grid';
+import { calmBeforeReturn } from '#common/shed-return';
+import {
+  greatest,
+  milliseconds,
+  segmentNumber,
+  type Milliseconds,
+  type SegmentNumber,
+} from '#common/time';
+
+/**
+ * From the decision to the first segment that it is of, at least. By then its early task is not placed yet, and whoever plays
+ * it knows: 1 s that caches keep an index for, 2 s until a player of DASH looks again, and a second for all else.
+ */
+export const SHED_LEAD: Milliseconds = milliseconds(4_000);
+/** After its segment has begun, until lateness shows whether it helped: that segment, and a second for what was begun before. */
+const SETTLE_MS = 3_000;
+/** Between something made again and the next: its effect shows when the workers have carried it for some segments. */
+const RETURN_SETTLE_MS = 10_000;
+/** What is made again must fit so many times: its cost is known from tables, and sport is not all alike. */
+const ROOM_MARGIN = 1.3;
+/** Marks of one broadcast: its record and its checkpoint have all of them. Beyond that nothing is made again. */
+export const MOST_SHEDS = 400;
+
+/** A channel on air, as far as shedding goes. */
+export interface LoadedChannel {
+  readonly channel: string;
+  /** The higher the more important. */
+  readonly priority: number;
+  readonly grid: Grid;
+  readonly renditions: readonly Rendition[];
+  /** What was decided so far, in order. */
+  readonly sheds: readonly Shed[];
+  /** Cores that it takes without these, in those of `common/transcode-cost.ts`. */
+  readonly coresWithout: (withheld: readonly string[]) => number;
+  readonly lateMs: number;
+  readonly isInDanger: boolean;
+  /** Since when nothing of it was late; undefined when something is. */
+  readonly calmSince: number | undefined;
+}
+
+/** What is to be withheld of a channel from now on, and why. */
+export interface ShedOrder extends Pick<Shed, 'withheld' | 'reason' | 'lateMs' | 'lateChannel'> {
+  readonly channel: string;
+}
+
+const withheldOf = ({ sheds }: LoadedChannel): readonly string[] => sheds.at(-1)?.withheld ?? [];
+
+type Picture = Extract<Rendition, { kind: 'video' }>;
+const pixels = ({ width, height }: Picture): number => width * height;
+
+/** Pictures, the dearest first. */
+const picturesOf = ({ renditions }: LoadedChannel): readonly Picture[] =>
+  renditions
+    .filter((rendition): rendition is Picture => rendition.kind === 'video')
+    .toSorted((a, b) => pixels(b) - pixels(a));
+
+/** When a channel's last decision begins to count. */
+const countsFrom = ({ grid, sheds }: LoadedChannel): number => {
+  const last = sheds.at(-1);
+  return last === undefined ? Number.NEGATIVE_INFINITY : timeOfSegment(grid, last.from);
+};
+
+/** The least important first; of equals the one that takes the most. */
+const byImportance = (channels: readonly LoadedChannel[]): readonly LoadedChannel[] =>
+  channels.toSorted(
+    (a, b) =>
+      a.priority - b.priority ||
+      b.coresWithout(withheldOf(b)) - a.coresWithout(withheldOf(a)) ||
+      (a.channel < b.channel ? -1 : 1),
+  );
+
+/**
+ * The next step, if one is due.
+ * @param freeCores that workers have beside all that is made now; null when no worker is known
+ */
+export function nextShed(
+  channels: readonly LoadedChannel[],
+  freeCores: number | null,
+  now: Milliseconds,
+): ShedOrder | undefined {
+  const lastCounts = Math.max(...channels.map(countsFrom));
+  if (now < lastCounts + SETTLE_MS) {
+    return undefined;
+  }
+  const [late] = channels
+    .filter(({ isInDanger }) => isInDanger)
+    .toSorted((a, b) => b.lateMs - a.lateMs);
+  if (late !== undefined) {
+    return withhold(channels, late);
+  }
+  return now < lastCounts + RETURN_SETTLE_MS ? undefined : makeAgain(channels, freeCores, now);
+}
+
+function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): ShedOrder | undefined {
+  for (const channel of byImportance(channels)) {
+    const withheld = withheldOf(channel);
+    const [dearest, next] = picturesOf(channel).filter(({ id }) => !withheld.includes(id));
+    if (dearest !== undefined && next !== undefined) {
+      return {
+        channel: channel.channel,
+        withheld: [...withheld, dearest.id],
+        reason: 'late',
+        lateMs: late.lateMs,
+        lateChannel: late.channel,
+      };
+    }
+  }
+  return undefined;
+}
+
+/** The cheapest that is withheld of the most important channel that lacks something: the others wait for it. */
+function makeAgain(
+  channels: readonly LoadedChannel[],
+  freeCores: number | null,
+  now: Milliseconds,
+): ShedOrder | undefined {
+  const lacking = byImportance(channels).findLast(
+    (channel) => withheldOf(channel).length > 0 && channel.sheds.length < MOST_SHEDS,
+  );
+  if (lacking === undefined || freeCores === null) {
+    return undefined;
+  }
+  const withheld = withheldOf(lacking);
+  const cheapest = picturesOf(lacking).findLast(({ id }) => withheld.includes(id));
+  if (cheapest === undefined) {
+    return undefined;
+  }
+  const rest = withheld.filter((id) => id !== cheapest.id);
+  const more = lacking.coresWithout(rest) - lacking.coresWithout(withheld);
+  const calm = calmBeforeReturn(lacking.sheds, cheapest.id);
+  const since = Math.max(
+    countsFrom(lacking),
+    ...channels.map(({ calmSince }) => calmSince ?? Number.POSITIVE_INFINITY),
+  );
+  return now - since < calm || more * ROOM_MARGIN > freeCores
+    ? undefined
+    : {
+        channel: lacking.channel,
+        withheld: rest,
+        reason: 'room',
+        lateMs: 0,
+        lateChannel: lacking.channel,
+      };
+}
+
+/**
+ * The segment that a decision is of first: none that begins within {@link SHED_LEAD}, that is given out, or that another
+ * decision is of.
+ */
+export function shedFrom(
+  grid: Grid,
+  now: Milliseconds,
+  sheds: readonly Shed[],
+  given: SegmentNumber | undefined,
+): SegmentNumber {
+  const soonest = segmentNumber(segmentOfTime(grid, milliseconds(now + SHED_LEAD)) + 1);
+  return greatest(
+    soonest,
+    greatest(segmentNumber((sheds.at(-1)?.from ?? -1) + 1), segmentNumber((given ?? -1) + 1)),
+  );
+}
