@@ -91,7 +91,52 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
   });
   await news.subscribe(redisKeys.endNews);
   gauges(context, () => leader);
+  loadGauges(context, () => leader);
   context.setReady(true);
+}
+
+/** What of the broadcasts on air is withheld, and how late their work is. */
+function loadGauges({ metrics }: SchedulerContext, leader: () => Leader | undefined): void {
+  const registers = [metrics];
+  new Gauge({
+    name: 'touchline_shed_renditions',
+    help: 'Renditions that are withheld because more was to be made than the workers carry',
+    labelNames: ['channel'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { channel, sheds } of leader()?.loads() ?? []) {
+        this.set({ channel }, sheds.at(-1)?.withheld.length ?? 0);
+      }
+    },
+  });
+  new Gauge({
+    name: 'touchline_shed_decisions',
+    help: 'Decisions of the broadcast on air about what is withheld, by reason',
+    labelNames: ['channel', 'reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { channel, sheds } of leader()?.loads() ?? []) {
+        for (const reason of ['late', 'room'] as const) {
+          const count = sheds.filter((shed) => shed.reason === reason).length;
+          this.set({ channel, reason }, count);
+        }
+      }
+    },
+  });
+  new Gauge({
+    name: 'touchline_work_late_seconds',
+    help: 'How late the work of a broadcast is, after all that it needs was there',
+    labelNames: ['channel'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { channel, lateMs } of leader()?.loads() ?? []) {
+        this.set({ channel }, lateMs / 1000);
+      }
+    },
+  });
 }
 
 function gauges({ metrics }: SchedulerContext, leader: () => Leader | undefined): void {

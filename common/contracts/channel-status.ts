@@ -25,6 +25,17 @@ export const renditionViewSchema = z.strictObject({
   published: z.int().nullable(),
   /** From a segment's end on the grid to its publication; grows while the next one is overdue. */
   lagMs: z.number().nullable(),
+  /** It is withheld, or about to be, because more was to be made than the workers carry. */
+  withheld: z
+    .strictObject({
+      /** The first segment without it, and when that began, milliseconds since the epoch. */
+      from: z.int(),
+      since: z.number(),
+      reason: z.string(),
+      /** What would bring it back. */
+      back: z.string(),
+    })
+    .optional(),
 });
 /** See {@link renditionViewSchema}. */
 export type RenditionView = z.infer<typeof renditionViewSchema>;

@@ -58,6 +58,9 @@ export const DEFAULT_LADDER: Ladder = {
   preset: 'veryfast',
 };
 
+/** Importance of a channel whose owner set none. */
+export const DEFAULT_PRIORITY = 50;
+
 /** A channel's record. `fps` is null until its first feed decides it. */
 export const channelSchema = z.strictObject({
   id: channelIdSchema,
@@ -67,6 +70,8 @@ export const channelSchema = z.strictObject({
   ladder: ladderSchema,
   /** A broadcast begins with the whole ladder, also where the workers cannot carry it. */
   fixedLadder: z.boolean().default(false),
+  /** The higher the more important: where not all can be made, the least important gives something up first. */
+  priority: z.int().min(0).max(100).default(DEFAULT_PRIORITY),
   dvrSeconds: z.int().min(10).max(86_400),
   reconnectSeconds: z.int().min(0).max(3_600),
   /** SHA-256 of the stream key, hex. */

@@ -73,6 +73,7 @@ export class ChannelService {
       profile: body.profile ?? CHANNEL_DEFAULTS.profile,
       ladder: body.ladder ?? CHANNEL_DEFAULTS.ladder,
       fixedLadder: body.fixedLadder ?? body.ladder !== undefined,
+      priority: body.priority ?? CHANNEL_DEFAULTS.priority,
       dvrSeconds: body.dvrSeconds ?? CHANNEL_DEFAULTS.dvrSeconds,
       reconnectSeconds: body.reconnectSeconds ?? CHANNEL_DEFAULTS.reconnectSeconds,
       streamKeyHash: hashOfStreamKey(streamKey),

@@ -11,7 +11,7 @@ import { channelViewSchema } from '#common/contracts/channel-status';
 import { broadcastSchema } from '#common/contracts/segment';
 import { PipelineError } from '#common/errors';
 
-const { name, dvrSeconds, reconnectSeconds } = channelSchema.shape;
+const { name, priority, dvrSeconds, reconnectSeconds } = channelSchema.shape;
 
 const profile = z.enum(profileSchema.options, {
   error: "must be 'standard', 'low' or 'instant'",
@@ -26,6 +26,7 @@ export const createBodySchema = z.strictObject({
   fixedLadder: z.boolean().optional(),
   fps: fpsSchema.nullable().optional(),
   profile: profile.optional(),
+  priority: priority.unwrap().optional(),
   dvrSeconds: dvrSeconds.optional(),
   reconnectSeconds: reconnectSeconds.optional(),
 });

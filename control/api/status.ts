@@ -14,6 +14,7 @@ import type { Filler } from '#common/fillers';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import { segmentNumber } from '#common/time';
 import { loadWarning } from '#common/load-warning';
+import { shedWarning, withheldNow } from '#common/shed-warning';
 
 /** Ingest refreshes a feed each second; one not refreshed for this long is not connected. */
 const FEED_FRESH_MS = 5_000;
@@ -44,6 +45,9 @@ export interface Known {
 export function statusOf(known: Known): StatusView {
   const { channel, air, feed, unfinished } = known;
   const origin = known.origin?.broadcast === air?.broadcast ? known.origin : undefined;
+  const withheld = new Map(
+    (air === undefined ? [] : withheldNow(air)).map(({ id, ...rest }) => [id, rest]),
+  );
   const connected = feed?.connected === true && known.now - feed.at < FEED_FRESH_MS;
   return {
     id: channel.id,
@@ -53,11 +57,17 @@ export function statusOf(known: Known): StatusView {
     profile: air?.profile ?? channel.profile,
     renditions: (air?.renditions ?? []).map((rendition) => {
       const made = origin?.renditions.find(({ id }) => id === rendition.id);
+      const away = withheld.get(rendition.id);
+      const isAway = away !== undefined && away.since <= known.now;
       return {
         id: rendition.id,
         ...(rendition.kind === 'video' ? { width: rendition.width, height: rendition.height } : {}),
         published: made?.published ?? null,
-        lagMs: air === undefined || made === undefined ? null : lagOf(made, air.fps, known.now),
+        lagMs:
+          air === undefined || made === undefined || isAway
+            ? null
+            : lagOf(made, air.fps, known.now),
+        ...(away === undefined ? {} : { withheld: away }),
       };
     }),
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
@@ -147,8 +157,8 @@ function ownWarnings(
 }
 
 function loadWarnings(air: Broadcast | undefined): readonly Warning[] {
-  const warning = air?.admission && loadWarning(air.admission);
-  return warning === undefined ? [] : [warning];
+  const warnings = [air?.admission && loadWarning(air.admission), air && shedWarning(air)];
+  return warnings.filter((warning) => warning !== undefined);
 }
 
 function diskWarnings(disk: DiskState): readonly Warning[] {

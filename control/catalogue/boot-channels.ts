@@ -1,5 +1,10 @@
 /** The channels a fresh installation begins with, and their keys' files. */
-import { DEFAULT_LADDER, type Channel, type Ladder } from '#common/contracts/channel';
+import {
+  DEFAULT_LADDER,
+  DEFAULT_PRIORITY,
+  type Channel,
+  type Ladder,
+} from '#common/contracts/channel';
 import type { Logger } from '#common/logger';
 import type { Catalogue } from './catalogue.ts';
 import { hashOfStreamKey, keepStreamKey, newStreamKey, readStreamKey } from './stream-keys.ts';
@@ -10,6 +15,7 @@ export const CHANNEL_DEFAULTS = {
   profile: 'standard',
   ladder: DEFAULT_LADDER,
   fixedLadder: false,
+  priority: DEFAULT_PRIORITY,
   dvrSeconds: 1_800,
   reconnectSeconds: 60,
 } as const satisfies Partial<Channel>;

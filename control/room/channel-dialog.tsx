@@ -183,6 +183,21 @@ export function ChannelDialog(props: ChannelDialogProps): JSX.Element {
               }}
             />
           </Field>
+          <Field
+            id="priority"
+            label="Importance, 0 to 100"
+            problem={problems.priority}
+            hint="The least important gives up renditions first."
+          >
+            <input
+              {...controlProps('priority', problems.priority)}
+              inputMode="numeric"
+              value={draft.priority}
+              onInput={(event) => {
+                change({ priority: event.currentTarget.value });
+              }}
+            />
+          </Field>
         </div>
         <DialogActions
           label={entry === undefined ? 'Create channel' : 'Save'}

@@ -1,6 +1,7 @@
 /** A channel as it is being written in the form: text and ticks, and what is wrong with them, by field. Pure. */
 import {
   DEFAULT_LADDER,
+  DEFAULT_PRIORITY,
   channelIdSchema,
   channelSchema,
   ladderSchema,
@@ -25,6 +26,7 @@ export interface ChannelDraft {
   readonly profile: Profile;
   readonly rungs: readonly DraftRung[];
   readonly fixedLadder: boolean;
+  readonly priority: string;
   /** Kilobits a second. */
   readonly soundRate: string;
   readonly preset: string;
@@ -34,7 +36,15 @@ export interface ChannelDraft {
 
 /** Fields of the form. */
 export type DraftField =
-  'id' | 'name' | 'fps' | 'ladder' | 'soundRate' | 'preset' | 'dvrMinutes' | 'reconnectSeconds';
+  | 'id'
+  | 'name'
+  | 'fps'
+  | 'ladder'
+  | 'soundRate'
+  | 'preset'
+  | 'priority'
+  | 'dvrMinutes'
+  | 'reconnectSeconds';
 /** What is wrong, by field. */
 export type DraftProblems = Partial<Record<DraftField, string>>;
 
@@ -72,6 +82,7 @@ export const NEW_DRAFT: ChannelDraft = {
   profile: 'standard',
   rungs: rungsOf(DEFAULT_LADDER),
   fixedLadder: false,
+  priority: String(DEFAULT_PRIORITY),
   soundRate: String(DEFAULT_LADDER.audio.bitrateBps / 1000),
   preset: DEFAULT_LADDER.preset,
   dvrMinutes: '120',
@@ -86,6 +97,7 @@ export const draftOf = (channel: Omit<Channel, 'streamKeyHash'>): ChannelDraft =
   profile: channel.profile,
   rungs: rungsOf(channel.ladder),
   fixedLadder: channel.fixedLadder,
+  priority: String(channel.priority),
   soundRate: String(channel.ladder.audio.bitrateBps / 1000),
   preset: channel.ladder.preset,
   dvrMinutes: String(channel.dvrSeconds / 60),
@@ -109,6 +121,7 @@ export const requestOf = (draft: ChannelDraft) => ({
     preset: draft.preset,
   },
   fixedLadder: draft.fixedLadder,
+  priority: numberOf(draft.priority),
   dvrSeconds: Math.round(numberOf(draft.dvrMinutes) * 60),
   reconnectSeconds: numberOf(draft.reconnectSeconds),
 });
@@ -116,7 +129,7 @@ export const requestOf = (draft: ChannelDraft) => ({
 /** What is wrong with a draft; empty when the API will take it, as far as can be known here. */
 export function problemsOf(draft: ChannelDraft, takenIds: readonly string[]): DraftProblems {
   const request = requestOf(draft);
-  const { name, dvrSeconds, reconnectSeconds } = channelSchema.shape;
+  const { name, priority, dvrSeconds, reconnectSeconds } = channelSchema.shape;
   const problems: DraftProblems = {};
   if (draft.id === '') {
     problems.id = 'Give the channel an id: it is part of its addresses.';
@@ -139,6 +152,9 @@ export function problemsOf(draft: ChannelDraft, takenIds: readonly string[]): Dr
   if (!ladderSchema.shape.audio.safeParse(request.ladder.audio).success) {
     problems.soundRate = 'A whole number from 32 to 320.';
   }
+  if (!priority.safeParse(request.priority).success) {
+    problems.priority = 'A whole number from 0 to 100.';
+  }
   if (!dvrSeconds.safeParse(request.dvrSeconds).success) {
     problems.dvrMinutes = 'From a sixth of a minute to 1440 minutes, a day.';
   }
@@ -153,6 +169,7 @@ const API_FIELDS: Readonly<Record<string, DraftField>> = {
   name: 'name',
   fps: 'fps',
   ladder: 'ladder',
+  priority: 'priority',
   dvrSeconds: 'dvrMinutes',
   reconnectSeconds: 'reconnectSeconds',
 };

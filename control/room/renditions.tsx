@@ -24,7 +24,7 @@ export const Renditions = ({ entry }: { readonly entry: RoomChannel }): JSX.Elem
         </tr>
       </thead>
       <tbody>
-        {entry.status.renditions.map(({ id, width, height, published, lagMs }, at) => {
+        {entry.status.renditions.map(({ id, width, height, published, lagMs, withheld }, at) => {
           const from = `channels/${entry.channel.id}/renditions/${id}`;
           const level = lagLevel(lagMs);
           return (
@@ -45,9 +45,19 @@ export const Renditions = ({ entry }: { readonly entry: RoomChannel }): JSX.Elem
                 <Figure source={`${from}/lagMs`} text={formatLag(lagMs)} level={level} />
               </td>
               <td>
-                <span class="level" data-level={level}>
-                  {levelWord(level)}
-                </span>
+                {withheld === undefined ? (
+                  <span class="level" data-level={level}>
+                    {levelWord(level)}
+                  </span>
+                ) : (
+                  <span
+                    class="level"
+                    data-level="watch"
+                    title={`${withheld.reason}; ${withheld.back}`}
+                  >
+                    withheld since {new Date(withheld.since).toLocaleTimeString('en-GB')}
+                  </span>
+                )}
               </td>
             </tr>
           );

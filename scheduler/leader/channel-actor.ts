@@ -9,6 +9,7 @@ import { toPipelineError } from '#common/errors';
 import { withDeadline, type Closable } from '#common/lifecycle';
 import type { LogFollower } from '#common/log-follower';
 import type { Milliseconds } from '#common/time';
+import type { LoadedChannel, ShedOrder } from '../plan/shedding.ts';
 import { ChannelRunner, type RunnerDeps } from './channel-runner.ts';
 
 /** Between a stumble and the next beginning, real milliseconds: twice as long each time, up to the longest. */
@@ -34,6 +35,8 @@ export class ChannelActor implements Closable {
   #channel: Channel;
   #runner: ChannelRunner | undefined;
   #mayHaveEnd = true;
+  /** It has not stumbled since its runner was opened. */
+  #isLive = false;
   #hasNews = false;
   #ring = (): void => undefined;
   #abandon = (): void => undefined;
@@ -60,6 +63,17 @@ export class ChannelActor implements Closable {
   /** An operator may want the broadcast ended. */
   lookForEnd(): void {
     this.#mayHaveEnd = true;
+    this.#wake();
+  }
+
+  /** How loaded its broadcast is; undefined off air and while it stumbles; `undecided` while what was ordered is on its way. */
+  load(): LoadedChannel | 'undecided' | undefined {
+    return this.#isLive ? this.#runner?.load() : undefined;
+  }
+
+  /** Has exactly these renditions withheld, as soon as that can be. */
+  shed(order: ShedOrder): void {
+    this.#runner?.shed(order);
     this.#wake();
   }
 
@@ -118,6 +132,7 @@ export class ChannelActor implements Closable {
       return;
     }
     this.#runner = runner;
+    this.#isLive = true;
     this.#mayHaveEnd = true;
     runner.configure(this.#channel);
     const following = follower.follow(this.#channel.id, runner.lastId, this.#wake);
@@ -128,6 +143,7 @@ export class ChannelActor implements Closable {
         await this.#sleep(until);
       }
     } finally {
+      this.#isLive = false;
       following.stop();
       await withDeadline(runner.stop(), LAST_EFFECT_MS, 'the last effect').catch(() => undefined);
     }

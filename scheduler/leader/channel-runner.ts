@@ -3,6 +3,7 @@ import { BEFORE_ALL, appendMarks, isBefore, newestLogId, type Lease } from '#com
 import type { Clock } from '#common/clock';
 import type { Admission } from '#common/contracts/admission';
 import type { Channel, Profile } from '#common/contracts/channel';
+import type { MarkEntry } from '#common/contracts/log';
 import type { Broadcast } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
@@ -12,12 +13,17 @@ import type { LogNews } from '#common/log-follower';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
-import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type Milliseconds, type SegmentNumber } from '#common/time';
 import { freeCores } from '../plan/capacity.ts';
+import { Danger } from '../plan/danger.ts';
 import { NEVER, WHATEVER_THE_TIME, decide, nextDue, type DecideSettings } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
+import { coresAt, coresWithout } from '../plan/load.ts';
+import { shedFrom, type LoadedChannel, type ShedOrder } from '../plan/shedding.ts';
+import { WholeWatch } from '../plan/whole-watch.ts';
 import { shownBy, shownSoFar } from '../plan/shown.ts';
 import { loadWarning } from '#common/load-warning';
+import { shedWarning } from '#common/shed-warning';
 import { planSegment } from '../plan/plan.ts';
 import { profileFor } from '../plan/profile.ts';
 import { roomWith, type Room } from '../plan/room.ts';
@@ -42,6 +48,8 @@ const ROOM_EVERY_MS = 250;
 const COME_BACK_MS = 5_000;
 /** Effects not done, beyond which a channel goes no further: some eight minutes of tasks. */
 const MOST_EFFECTS = 256;
+/** By then all that is decided counts. */
+const LAST_NUMBER = segmentNumber(Number.MAX_SAFE_INTEGER);
 
 /** What a channel's log leads to. Each is done again after a crash, so each is idempotent. */
 export interface Effects extends EarlyEffects {
@@ -113,6 +121,12 @@ export class ChannelRunner {
   #ended: { readonly broadcast: number; readonly last: number } | undefined;
   readonly #effects: EffectQueue;
   readonly #early: EarlyWork;
+  readonly #whole = new WholeWatch();
+  #danger: { readonly broadcast: number; readonly danger: Danger } | undefined;
+  /** What is to be decided about what is withheld. */
+  #shedOrder: ShedOrder | undefined;
+  /** Id of the last mark about that. */
+  #shedId = BEFORE_ALL;
   /** Numbers published before this leader began; undefined once it has caught up. */
   #published: ReadonlySet<number> | undefined;
 
@@ -121,7 +135,11 @@ export class ChannelRunner {
     this.#id = channel.id;
     this.#deps = { ...deps, logger: deps.logger.child({ channel: channel.id }) };
     this.#effects = new EffectQueue(deps.onEffects);
-    this.#early = new EarlyWork(channel.id, { ...this.#deps, onChange: deps.onEffects });
+    this.#early = new EarlyWork(channel.id, {
+      ...this.#deps,
+      coresOf: (air, n) => coresAt(this.#state, air, n),
+      onChange: deps.onEffects,
+    });
   }
 
   /** Takes up a channel where its last leader left it. */
@@ -174,7 +192,48 @@ export class ChannelRunner {
   get takenCores(): number {
     return this.#state.air === null
       ? this.#reservedCores
-      : (this.#state.air.admission?.takenCores ?? 0);
+      : coresAt(this.#state, this.#state.air, LAST_NUMBER);
+  }
+
+  /** How loaded the broadcast on air is; undefined while none is known to be; `undecided` while what was ordered is on its way into the log. */
+  load(): LoadedChannel | 'undecided' | undefined {
+    const { air } = this.#state;
+    if (air === null || this.#published !== undefined) {
+      return undefined;
+    }
+    if (this.#shedOrder !== undefined || isBefore(this.#lastId, this.#shedId)) {
+      return 'undecided';
+    }
+    const { effects, clock } = this.#deps;
+    const now = clock.now();
+    const grid = gridOf(air.fps);
+    if (this.#danger?.broadcast !== air.broadcast) {
+      this.#danger = { broadcast: air.broadcast, danger: new Danger(grid, air.profile) };
+    }
+    const { danger } = this.#danger;
+    const lateness =
+      air.profile === 'standard'
+        ? this.#whole.lateness(grid, now, (n) => effects.isOpen(this.#id, n))
+        : this.#early.lateness;
+    if (lateness !== undefined) {
+      danger.note(now, lateness);
+    }
+    return {
+      channel: this.#id,
+      priority: this.#channel.priority,
+      grid,
+      renditions: air.renditions,
+      sheds: air.sheds,
+      coresWithout: (withheld) => coresWithout(this.#state, air, new Set(withheld)),
+      lateMs: danger.lateMs,
+      isInDanger: danger.isInDanger(now),
+      calmSince: danger.calmSince,
+    };
+  }
+
+  /** Has exactly these renditions withheld, as soon as that can be. */
+  shed(order: ShedOrder): void {
+    this.#shedOrder = order;
   }
 
   /** @throws what an effect has failed with, if one has */
@@ -264,7 +323,8 @@ export class ChannelRunner {
         case 'shed':
           if (this.#state.air !== null) {
             const record = this.#broadcast(this.#state.air, null);
-            const { from, withheld, reason, lateMs, lateChannel } = entry;
+            const { from, withheld, lateMs, lateChannel } = entry;
+            const reason = shedWarning(record)?.message ?? 'the workers have room for all again';
             this.#deps.logger.warn(
               { from, withheld, reason, lateMs: Math.round(lateMs), lateChannel },
               'renditions withheld are others',
@@ -305,6 +365,12 @@ export class ChannelRunner {
     }
     this.#published = undefined;
     this.keep();
+    const shed = this.#takeShedOrder();
+    if (shed !== undefined) {
+      this.#shedId = await appendMarks(redis, this.#id, lease, [shed]);
+      this.#need(this.#shedId);
+      return WHATEVER_THE_TIME;
+    }
     const settings = this.#settings();
     const due = nextDue(this.#state, settings);
     if (Number.isFinite(due) && due <= clock.now() && due > this.#readUpTo) {
@@ -359,6 +425,29 @@ export class ChannelRunner {
         }
       });
     }
+  }
+
+  #takeShedOrder(): MarkEntry | undefined {
+    const order = this.#shedOrder;
+    const { air } = this.#state;
+    this.#shedOrder = undefined;
+    if (order === undefined || air === null) {
+      return undefined;
+    }
+    const { clock, lease } = this.#deps;
+    const { withheld, reason, lateMs, lateChannel } = order;
+    const now = clock.now();
+    return {
+      t: 'shed',
+      epoch: lease.epoch,
+      broadcast: air.broadcast,
+      from: shedFrom(gridOf(air.fps), now, air.sheds, this.#early.given),
+      withheld,
+      at: now,
+      reason,
+      lateMs,
+      lateChannel,
+    };
   }
 
   #need(id: string): void {
@@ -447,7 +536,10 @@ export class ChannelRunner {
   #give(task: Task): void {
     const { memory, clock, effects } = this.#deps;
     memory.gave(task, clock.now(), (n) => effects.isOpen(this.#id, n));
-    this.#effects.push(() => effects.segment(task));
+    this.#effects.push(async () => {
+      await effects.segment(task);
+      this.#whole.gave(task.n, clock.now());
+    });
   }
 
   #decideFps(fps: FpsName | undefined): void {

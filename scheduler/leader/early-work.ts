@@ -16,6 +16,7 @@ import {
   nextEarlyTaskDue,
   type DueEarlyTask,
 } from '../plan/early.ts';
+import type { Lateness } from '../plan/danger.ts';
 import { PartWatch } from '../plan/part-watch.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
 import type { PlacingWishes } from './early-tasks.ts';
@@ -61,6 +62,8 @@ export interface EarlyWorkDeps {
   readonly logger: Logger;
   /** Parts by which one may be late in low latency before another worker makes it too. */
   readonly lateAfterParts: number;
+  /** Cores that the segment's renditions take, as far as that is known. */
+  readonly coresOf: (air: AirState, n: SegmentNumber) => number;
   /** Something may be due earlier than it was. */
   readonly onChange: () => void;
 }
@@ -190,6 +193,16 @@ export class EarlyWork {
     );
   }
 
+  /** How late the broadcast's work is; undefined before it has any. */
+  get lateness(): Lateness | undefined {
+    return this.#onAir?.watch.lateness(this.#deps.clock.now());
+  }
+
+  /** The last segment that was given out. */
+  get given(): SegmentNumber | undefined {
+    return this.#onAir?.placed;
+  }
+
   /** Watches nothing any more. */
   stop(): void {
     this.#onAir?.stopFollowing();
@@ -217,14 +230,9 @@ export class EarlyWork {
     );
   }
 
-  #give(
-    task: DueEarlyTask,
-    { fps, admission }: AirState,
-    { watch }: OnAir,
-    why: 'due' | 'late' | 'lost',
-  ): void {
-    const { clock, effects, logger, onChange } = this.#deps;
-    const grid = gridOf(fps);
+  #give(task: DueEarlyTask, air: AirState, { watch }: OnAir, why: 'due' | 'late' | 'lost'): void {
+    const { clock, coresOf, effects, logger, onChange } = this.#deps;
+    const grid = gridOf(air.fps);
     // Pictures run ahead of sound: what comes after the first that is of the segment may be of one before.
     const first = this.#told.findIndex(({ entries }) =>
       entries.some(
@@ -233,7 +241,7 @@ export class EarlyWork {
     );
     const before = first === -1 ? this.#told.at(-1) : this.#told[first - 1];
     const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
-    const cores = admission?.takenCores ?? 0;
+    const cores = coresOf(air, task.n);
     const wishes = {
       avoided: watch.silent(clock.now()),
       failed: watch.failed(task.n),

@@ -11,9 +11,11 @@ import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import type { StreamFollower } from '#common/stream-follower';
 import type { Milliseconds } from '#common/time';
+import type { LoadedChannel } from '../plan/shedding.ts';
 import { ChannelActor, type ActorDeps } from './channel-actor.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { openEffects } from './effects.ts';
+import { startShedding } from './load-shedder.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
 import { readWorkerCapacities } from './worker-capacities.ts';
 
@@ -54,6 +56,8 @@ export interface Leader extends Closable {
   lookForEnds(): void;
   /** Tasks given out and not finished, by channel. */
   unfinished(): ReadonlyMap<string, number>;
+  /** How loaded the broadcasts on air are. */
+  loads(): readonly LoadedChannel[];
 }
 
 /** Leads until closed or until the lease turns out to be lost. */
@@ -65,6 +69,8 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
   const ending = new Map<string, Promise<void>>();
   let unfinished: ReadonlyMap<string, number> = new Map();
   let actorDeps: ActorDeps | undefined;
+  const takenCores = (): number =>
+    [...actors.values()].reduce((sum, { takenCores: taken }) => sum + taken, 0);
 
   const endAll = (): void => {
     for (const actor of actors.values()) {
@@ -109,7 +115,7 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
       lease,
       effects,
       workers: () => readWorkerCapacities(redis, Date.now()),
-      takenCores: () => [...actors.values()].reduce((sum, { takenCores }) => sum + takenCores, 0),
+      takenCores,
       onLeaseLost: () => {
         if (!stop.signal.aborted) {
           logger.warn({ epoch: lease.epoch }, 'marks refused: another scheduler leads');
@@ -121,8 +127,15 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     for (const { id } of channels.list()) {
       follow(id);
     }
+    const shedding = startShedding({
+      ...deps,
+      channels: () => [...actors.values()],
+      workers: actorDeps.workers,
+      takenCores,
+    });
     return {
       close: async () => {
+        await shedding.close();
         await effects.close();
         await transcode.close();
       },
@@ -167,6 +180,11 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
       }
     },
     unfinished: () => unfinished,
+    loads: () =>
+      [...actors.values()].flatMap((actor) => {
+        const load = actor.load();
+        return load === undefined || load === 'undecided' ? [] : [load];
+      }),
     close: async () => {
       stop.abort();
       clearInterval(telling);

@@ -10,6 +10,7 @@ import { divisionOf, fragmentStart, type Division } from '#common/division';
 import { segmentSeconds, type Grid } from '#common/grid';
 import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
 import { soundOfFragment } from './closings.ts';
+import type { Lateness } from './danger.ts';
 
 /** A worker with segments gives a sign of life every `PULSE_MS`; one without any for so long is silent. */
 const SILENCE_MS = 400;
@@ -24,6 +25,8 @@ const MOST_AGAIN = 12;
 const AGAIN_WHILE_MS = 10_000;
 /** Workers that one segment is given to: where so many fail, it is not the workers. */
 const MOST_WORKERS = 4;
+/** Parts come several a second: where none has for so long, nobody goes on. */
+const GOING_ON_MS = 1_000;
 /** Entries remembered of each kind: those of the segments under way. */
 const MOST_TOLD = 400;
 
@@ -72,6 +75,9 @@ export class PartWatch {
   /** When a part of any segment was last made; before the first, when a segment was first placed. */
   #wentOnAt: number | undefined;
   #again: number[] = [];
+  /** How late the part made last was. */
+  #lastLate = 0;
+  #takenOverAt: number | undefined;
 
   /** @param lateAfter how late a part may be, in parts */
   constructor(grid: Grid, profile: Profile, lastHeard: LastHeard, lateAfter: number) {
@@ -140,6 +146,8 @@ export class PartWatch {
       return;
     }
     if (parts > known.parts) {
+      // A part that is out before this process knows of its places is of a leader before.
+      this.#lastLate = Math.max(0, now - Math.min(now, this.#toldAt(n, parts)));
       known.parts = parts;
       known.madeAt = now;
     }
@@ -177,6 +185,9 @@ export class PartWatch {
       work.patientUntil = now + (isGiven ? CATCH_UP_MS : AGAIN_WHILE_MS);
     }
     this.#again.push(...again.map(() => now));
+    if (again.some(({ isLost: lost }) => lost)) {
+      this.#takenOverAt = now;
+    }
     return again.map(({ n, isLost: lost }) => ({ n, isLost: lost }));
   }
 
@@ -198,6 +209,17 @@ export class PartWatch {
     const later = [...this.#underWay].filter(([other, { parts }]) => other > n && parts > 0);
     const isOvertaken = later.some(([, { madeAt }]) => madeAt > work.madeAt);
     return isOvertaken ? work.madeAt : (this.#wentOnAt ?? 0);
+  }
+
+  /**
+   * How late work is: the part made last, while there are such; where nobody goes on, the oldest that is waited for. One segment
+   * that hangs while others come is not what this tells of.
+   */
+  lateness(now: Milliseconds): Lateness {
+    const isGoingOn = now - (this.#wentOnAt ?? 0) < GOING_ON_MS;
+    const waited = [...this.#underWay].map(([n, { parts }]) => now - this.#toldAt(n, parts + 1));
+    const lateMs = isGoingOn ? this.#lastLate : Math.max(0, ...waited);
+    return { lateMs, takenOverAt: this.#takenOverAt };
   }
 
   /** When {@link late} may have something next. */
@@ -233,14 +255,18 @@ export class PartWatch {
   }
 
   #lateAt(n: SegmentNumber, { parts, patientUntil }: UnderWay): number {
-    const k = (parts + 1) * this.#division.fragmentsOfPart - 1;
+    return Math.max(patientUntil, this.#toldAt(n, parts + 1) + this.#patience);
+  }
+
+  /** When all was told of the first so many parts of a segment; infinity while it is not, or is not known any more. */
+  #toldAt(n: SegmentNumber, parts: number): number {
+    const k = parts * this.#division.fragmentsOfPart - 1;
     const pictures = fragmentStart(this.#grid, this.#division, n, k + 1);
     const sound = soundOfFragment(this.#grid, this.#division, n, k);
-    const toldAt = Math.max(
+    return Math.max(
       this.#told.pictures.find(({ to }) => to >= pictures)?.at ?? Number.POSITIVE_INFINITY,
       this.#told.sound.find(({ to }) => to >= sound)?.at ?? Number.POSITIVE_INFINITY,
     );
-    return Math.max(patientUntil, toldAt + this.#patience);
   }
 }
 

@@ -121,7 +121,11 @@ describe('warnings', () => {
   });
 
   test('of a channel are those that control/README.md explains', () => {
-    const codes = codesIn(['control/api/status.ts', 'common/load-warning.ts']);
+    const codes = codesIn([
+      'control/api/status.ts',
+      'common/load-warning.ts',
+      'common/shed-warning.ts',
+    ]);
     expect(codesOf('control/README.md')).toEqual(codes.sort());
   });
 });

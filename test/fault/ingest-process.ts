@@ -68,6 +68,7 @@ const channelOf = (id: string): Channel => ({
   profile: 'standard',
   ladder: DEFAULT_LADDER,
   fixedLadder: false,
+  priority: 50,
   dvrSeconds: 1800,
   reconnectSeconds: 60,
   streamKeyHash: createHash('sha256').update(keyOf(id)).digest('hex'),

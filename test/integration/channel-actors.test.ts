@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { appendToLog, leaseValue, readLog } from '#common/channel-log';
 import type { Clock } from '#common/clock';
 import type { LogEntry } from '#common/contracts/log';
+import type { Broadcast } from '#common/contracts/segment';
 import { redisKeys } from '#common/contracts/names';
 import { askForEnd } from '#common/end-requests';
 import { openLogFollower, type LogFollower } from '#common/log-follower';
@@ -377,4 +378,55 @@ describe('a reader of logs', () => {
     idle.stop();
     busy.stop();
   });
+});
+
+test('what is ordered to be withheld is so from a segment on that is well ahead, and the next leader knows', async () => {
+  const told: Broadcast[] = [];
+  const tasks = new Map<number, string[]>();
+  const effects: Partial<Effects> = {
+    shed: (broadcast) => {
+      told.push(broadcast);
+      return Promise.resolve();
+    },
+    segment: (task) => {
+      tasks.set(
+        task.n,
+        task.renditions.map(({ id }) => id),
+      );
+      return Promise.resolve();
+    },
+  };
+  const first = act('heavy', effects);
+  const feed = new Feed('heavy');
+  await feed.upTo(2);
+  await hasClosed('heavy', 2);
+  const load = await eventually('its load', () => Promise.resolve(first.load()));
+  expect(load === 'undecided' ? load : load.coresWithout(['v720'])).toBeLessThan(
+    load === 'undecided' ? 0 : load.coresWithout([]),
+  );
+  clockAt = BEGIN + 2 * SEGMENT_MS;
+  first.shed({
+    channel: 'heavy',
+    withheld: ['v720'],
+    reason: 'late',
+    lateMs: 5_000,
+    lateChannel: 'heavy',
+  });
+  const { sheds } = await eventually('the word', () => Promise.resolve(told[0]));
+  const from = Number(sheds[0]?.from);
+  expect(from * SEGMENT_MS - clockAt).toBeGreaterThanOrEqual(4_000);
+  expect(from * SEGMENT_MS - clockAt).toBeLessThan(4_000 + 2 * SEGMENT_MS);
+  await first.close();
+  act('heavy', effects);
+  await feed.upTo(8);
+  await hasClosed('heavy', 8);
+  await eventually('all tasks', () => Promise.resolve(tasks.size >= 8 ? true : undefined));
+  const has = [...tasks].map(([n, ids]) => [n < from, ids.includes('v720'), ids.length]);
+  expect(has.filter(([isBefore]) => isBefore)).toEqual(
+    has.filter(([isBefore]) => isBefore).map(() => [true, true, 4]),
+  );
+  expect(has.filter(([isBefore]) => isBefore !== true).length).toBeGreaterThan(0);
+  expect(has.filter(([isBefore]) => isBefore !== true)).toEqual(
+    has.filter(([isBefore]) => isBefore !== true).map(() => [false, false, 3]),
+  );
 });

@@ -35,6 +35,7 @@ export const testChannel = (id: string, key = STREAM_KEY): Channel => ({
   profile: 'standard',
   ladder: DEFAULT_LADDER,
   fixedLadder: false,
+  priority: 50,
   dvrSeconds: 1800,
   reconnectSeconds: 60,
   streamKeyHash: createHash('sha256').update(key).digest('hex'),

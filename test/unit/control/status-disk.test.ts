@@ -11,6 +11,7 @@ const channel: Channel = {
   profile: 'standard',
   ladder: DEFAULT_LADDER,
   fixedLadder: false,
+  priority: 50,
   dvrSeconds: 60,
   reconnectSeconds: 60,
   streamKeyHash: '0'.repeat(64),

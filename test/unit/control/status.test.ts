@@ -15,6 +15,7 @@ const channel: Channel = {
   profile: 'standard',
   ladder: DEFAULT_LADDER,
   fixedLadder: false,
+  priority: 50,
   dvrSeconds: 60,
   reconnectSeconds: 60,
   streamKeyHash: '',
@@ -121,4 +122,62 @@ test('a lag grows once the next segment is later than the last one was', () => {
   expect(lagAt(NOW)).toBe(2_100);
   expect(lagAt(NOW + 2_100)).toBe(2_100);
   expect(lagAt(NOW + 9_000)).toBe(9_000);
+});
+
+test('what is withheld is told of the rendition and as a warning: since when, why, and what brings it back', () => {
+  const picture = (id: string, height: number): Broadcast['renditions'][number] => ({
+    kind: 'video',
+    id,
+    width: 2 * height,
+    height,
+    maxBitrateBps: 1_000_000,
+    preset: 'veryfast',
+    codecs: 'avc1.64001f',
+  });
+  const shed = (from: number, withheld: string[]): Broadcast['sheds'][number] => ({
+    from: segmentNumber(from),
+    withheld,
+    at: milliseconds(0),
+    reason: 'late',
+    lateMs: 840,
+    lateChannel: 'cup',
+  });
+  const renditions = [picture('v720', 720), picture('v480', 480), picture('v360', 360)];
+  const sheds = [shed(N - 9, ['v720']), shed(N - 4, ['v720', 'v480'])];
+  const origin = {
+    broadcast: air.broadcast,
+    renditions: renditions.map(({ id }) => ({ id, published: N - 10, lagMs: 2_100 })),
+  };
+  const statusAt = (of: Broadcast['sheds'], now = NOW): ReturnType<typeof statusOf> =>
+    statusOf({
+      channel,
+      feed,
+      isLed: true,
+      unfinished: 0,
+      fillers: [],
+      rawStored: undefined,
+      disk: 'ok',
+      now,
+      air: { ...air, renditions, sheds: of },
+      origin,
+    });
+  const status = statusAt(sheds);
+  expect(status.renditions.map(({ withheld, lagMs }) => [withheld?.from, lagMs === null])).toEqual([
+    [N - 9, true],
+    [N - 4, true],
+    [undefined, false],
+  ]);
+  expect(status.renditions[0]?.withheld?.since).toBe((N - 9) * 2000);
+  expect(status.warnings).toEqual([
+    {
+      code: 'RENDITIONS_WITHHELD',
+      message: expect.stringMatching(
+        /^Without v720, v480, .* channel cup was 0\.8 s late.* nothing was late for 20 s .* room/,
+      ),
+    },
+  ]);
+  // Decided, and yet to come: it is still made.
+  const ahead = statusAt([shed(N + 3, ['v720'])]).renditions[0];
+  expect([ahead?.withheld?.from, ahead?.lagMs === null]).toEqual([N + 3, false]);
+  expect(statusAt([...sheds, shed(N - 2, [])]).warnings).toEqual([]);
 });

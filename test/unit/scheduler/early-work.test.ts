@@ -54,6 +54,7 @@ class Bench {
       clock,
       logger: createLogger('test', 'silent'),
       lateAfterParts: 0.5,
+      coresOf: () => 0,
       onChange: () => undefined,
       effects: {
         shown: (_channel, entries) => {

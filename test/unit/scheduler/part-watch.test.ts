@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { gridOf, firstFrame, firstSample } from '#common/grid';
 import { frameIndex, milliseconds, samplePosition, segmentNumber } from '#common/time';
 import { PartWatch } from '../../../scheduler/plan/part-watch.ts';
+import { WholeWatch } from '../../../scheduler/plan/whole-watch.ts';
 
 const grid = gridOf('30');
 const N = segmentNumber(897_000_000);
@@ -170,5 +171,59 @@ describe('a segment stands still', () => {
 
   test('for ever, when nobody has it', () => {
     expect(slow().standsStillSince(segmentNumber(N - 1))).toBe(0);
+  });
+});
+
+describe('how late work is', () => {
+  test('is told by the parts that are made, whatever one segment hangs', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(-1_000));
+    watch.placed(NEXT, 'b', at(-1_000));
+    tell(watch, 6, 1_000);
+    watch.made(N, 1, at(1_900));
+    expect(watch.lateness(at(2_000))).toEqual({ lateMs: 900, takenOverAt: undefined });
+    watch.made(N, 2, at(2_100));
+    expect(watch.lateness(at(2_200)).lateMs).toBe(1_100);
+  });
+
+  test('is told by what is waited for where nobody goes on', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(0));
+    tell(watch, 1, 1_000);
+    watch.made(N, 1, at(1_100));
+    expect(watch.lateness(at(2_000)).lateMs).toBe(100);
+    expect(watch.lateness(at(3_000)).lateMs).toBe(0);
+    tell(watch, 2, 3_000);
+    expect(watch.lateness(at(5_500)).lateMs).toBe(2_500);
+  });
+
+  test('says when a segment was taken over from a worker that was lost', () => {
+    const watch = watching({ a: 1_000 });
+    watch.placed(N, 'a', at(0));
+    expect(watch.late(at(1_400))).toHaveLength(1);
+    expect(watch.lateness(at(2_000)).takenOverAt).toBe(1_400);
+  });
+});
+
+describe('how late whole segments are', () => {
+  const open = new Set<number>();
+  const isOpen = (n: number): boolean => open.has(n);
+  const give = (watch: WholeWatch, n: number, now: number): void => {
+    open.add(n);
+    watch.gave(segmentNumber(n), at(now));
+  };
+
+  test('is told by those that are finished, whatever one hangs, and by the oldest where none is', () => {
+    const watch = new WholeWatch();
+    give(watch, 1, 0);
+    give(watch, 2, 2_000);
+    give(watch, 3, 4_000);
+    expect(watch.lateness(grid, at(3_000), isOpen).lateMs).toBe(3_000);
+    open.delete(2);
+    expect(watch.lateness(grid, at(5_000), isOpen).lateMs).toBe(3_000);
+    open.delete(3);
+    expect(watch.lateness(grid, at(5_500), isOpen).lateMs).toBe(1_500);
+    expect(watch.lateness(grid, at(9_000), isOpen).lateMs).toBe(1_500);
+    expect(watch.lateness(grid, at(10_000), isOpen).lateMs).toBe(10_000);
   });
 });

@@ -28,6 +28,7 @@ test('the form as it opens asks for what the API makes by itself', () => {
     profile: 'standard',
     ladder: DEFAULT_LADDER,
     fixedLadder: false,
+    priority: 50,
     dvrSeconds: 7_200,
     reconnectSeconds: 60,
   });
@@ -49,6 +50,7 @@ test('a channel comes out of the form as it went in', () => {
     ladder,
     dvrSeconds: 90,
     fixedLadder: true,
+    priority: 80,
     profile: 'low' as const,
     reconnectSeconds: 5,
     createdAt: '2026-01-01T00:00:00Z',

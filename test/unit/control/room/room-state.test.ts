@@ -23,6 +23,7 @@ const snapshot = (at: number, isOnAir = true): Snapshot => ({
         createdAt: '2026-01-01T00:00:00Z',
         onAir: isOnAir,
         fixedLadder: true,
+        priority: 50,
         ladder: {
           video: [{ height: 360, maxBitrateBps: 900_000 }],
           audio: { bitrateBps: 96_000 },
