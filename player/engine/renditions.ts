@@ -31,9 +31,12 @@ export class Renditions {
   readonly #fetched = new Map<number, string>();
   readonly #soundBps: number;
   #offered: readonly MadeRendition[];
+  /** Every rendition that was ever offered: what is in hand may be of one that is not made any more. */
+  readonly #known = new Map<string, MadeRendition>();
   /** The rendition that was fetched last. */
   #newest: string | undefined;
-  #chosen: string | undefined;
+  /** What the viewer asked for, also while it is not made. */
+  #wanted: string | undefined;
 
   /**
    * @param offered not empty, the highest bandwidth first
@@ -42,6 +45,7 @@ export class Renditions {
   constructor(offered: readonly MadeRendition[], soundBps: number, surroundings: Surroundings) {
     this.#surroundings = surroundings;
     this.#offered = offered;
+    this.#note(offered);
     this.#soundBps = soundBps;
     this.#choice = new RenditionChoice(offered.map(candidateOf), soundBps, this.#situation());
   }
@@ -51,16 +55,14 @@ export class Renditions {
     return this.#offered;
   }
 
-  /** What the viewer wants; undefined: whatever suits. */
+  /** What the viewer wants of what is made; undefined: whatever suits. */
   get chosen(): string | undefined {
-    return this.#chosen;
+    return this.isOffered(this.#wanted ?? '') ? this.#wanted : undefined;
   }
 
   set chosen(id: string | undefined) {
-    this.#chosen = this.isOffered(id ?? '') ? id : undefined;
-    if (this.#chosen !== undefined) {
-      this.#choice.current = this.#chosen;
-    }
+    this.#wanted = this.isOffered(id ?? '') ? id : undefined;
+    this.#follow();
   }
 
   /** Bits a second that the network could carry; undefined: not known. */
@@ -73,7 +75,7 @@ export class Renditions {
   }
 
   /**
-   * Others are made from now on; what is not any more is no longer chosen.
+   * Others are made from now on; what is not any more is no longer chosen, until it is made again.
    * @param offered not empty, the highest bandwidth first
    * @returns whether they are others
    */
@@ -81,16 +83,17 @@ export class Renditions {
     const isSame =
       offered.map(({ id }) => id).join(' ') === this.#offered.map(({ id }) => id).join(' ');
     this.#offered = offered;
+    this.#note(offered);
     if (!isSame) {
       this.#choice.offer(offered.map(candidateOf), this.#situation());
-      this.chosen = this.#chosen;
+      this.#follow();
     }
     return !isSame;
   }
 
   /** The rendition of the next segment. */
   next(): string {
-    return this.#chosen ?? this.#choice.next(this.#situation());
+    return this.chosen ?? this.#choice.next(this.#situation());
   }
 
   /**
@@ -99,7 +102,7 @@ export class Renditions {
    */
   escape(): { readonly rendition: MadeRendition; readonly flowBps: number } | undefined {
     const situation = this.#situation();
-    if (this.#chosen !== undefined || !this.#choice.isFailing(situation)) {
+    if (this.chosen !== undefined || !this.#choice.isFailing(situation)) {
       return undefined;
     }
     const flowBps = this.#congestion.flow(situation.now, this.#sentBps()) ?? 0;
@@ -142,8 +145,7 @@ export class Renditions {
 
   /** The rendition of a segment in hand. */
   of(n: number): MadeRendition | undefined {
-    const id = this.#fetched.get(n);
-    return this.#offered.find((item) => item.id === id);
+    return this.#known.get(this.#fetched.get(n) ?? '');
   }
 
   /** What was in hand is let go of, and other connections are made. */
@@ -152,9 +154,23 @@ export class Renditions {
     this.#congestion.forget();
   }
 
+  #note(offered: readonly MadeRendition[]): void {
+    for (const item of offered) {
+      this.#known.set(item.id, item);
+    }
+  }
+
+  /** What the viewer wants is what is fetched, where it is made. */
+  #follow(): void {
+    const { chosen } = this;
+    if (chosen !== undefined) {
+      this.#choice.current = chosen;
+    }
+  }
+
   /** What is sent of sound and of the rendition that is fetched. */
   #sentBps(): number {
-    const { bandwidthBps = 0 } = this.#offered.find(({ id }) => id === this.#newest) ?? {};
+    const { bandwidthBps = 0 } = this.#known.get(this.#newest ?? '') ?? {};
     return bandwidthBps + this.#soundBps;
   }
 

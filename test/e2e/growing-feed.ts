@@ -5,9 +5,11 @@ import { appendHotFragment } from '#common/hot-fragments';
 import { readFragment, boxes } from '#common/mp4/read';
 import { mediaFragment } from '#common/mp4/write';
 import type { Redis } from '#common/redis';
-import { segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber } from '#common/time';
 import type { Broadcast, Result } from '#common/contracts/segment';
+import { withheldAt } from '#common/contracts/shed';
 import type { SegmentBytes } from '../../aggregator/verify.ts';
+import { shedFrom } from '../../scheduler/plan/shedding.ts';
 import {
   GRID,
   renditionsOf,
@@ -21,6 +23,11 @@ export interface GrowingFeed {
   readonly broadcast: Broadcast;
   /** From now on fragments come so much later, milliseconds. */
   readonly setLateness: (ms: number) => void;
+  /**
+   * From a segment on exactly these renditions are withheld, and its origin is told so, as far ahead as the leader does.
+   * @returns its number
+   */
+  readonly shed: (withheld: readonly string[]) => Promise<number>;
   /** Ends it with the segment that is being made. */
   readonly end: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -30,6 +37,7 @@ export interface GrowingFeed {
 interface Origin {
   readonly redis: Redis;
   readonly begin: (broadcast: Broadcast) => Promise<void>;
+  readonly shed: (broadcast: Broadcast, sheds: Broadcast['sheds']) => Promise<Broadcast>;
   readonly end: (broadcast: Broadcast, last: number) => Promise<void>;
   readonly make: (
     broadcast: Broadcast,
@@ -93,7 +101,7 @@ export async function startGrowingFeed(
 ): Promise<GrowingFeed> {
   const division = divisionOf(GRID, profile);
   const now = segmentAt(Date.now());
-  const broadcast: Broadcast = {
+  let broadcast: Broadcast = {
     channel,
     broadcast: segmentNumber(now - pastSegments),
     fps: '30',
@@ -116,13 +124,13 @@ export async function startGrowingFeed(
   let lastTo: (() => void) | undefined;
 
   const step = async (): Promise<void> => {
+    const withheld = withheldAt(broadcast, segmentNumber(n));
+    const made = media.renditions.filter(({ id }) => !withheld.has(id));
     if (k === 0) {
-      cut = new Map(
-        media.renditions.map((item) => [item.id, fragmentsOfSegment(item, division, n)]),
-      );
+      cut = new Map(made.map((item) => [item.id, fragmentsOfSegment(item, division, n)]));
     }
     await Promise.all(
-      media.renditions.flatMap(({ id, init }) => {
+      made.flatMap(({ id, init }) => {
         const bytes = cut.get(id)?.[k];
         return bytes === undefined
           ? []
@@ -137,12 +145,11 @@ export async function startGrowingFeed(
     k += 1;
     if (k === division.fragments) {
       const objects = new Map(
-        media.renditions.map(({ id, init }) => [
-          id,
-          { init, data: Buffer.concat(cut.get(id) ?? []) },
-        ]),
+        made.map(({ id, init }) => [id, { init, data: Buffer.concat(cut.get(id) ?? []) }]),
       );
-      await origin.make(broadcast, n, objects);
+      const { renditions } = broadcast;
+      const part = { ...broadcast, renditions: renditions.filter(({ id }) => !withheld.has(id)) };
+      await origin.make(part, n, objects);
       n += 1;
       k = 0;
       if (lastTo !== undefined) {
@@ -162,6 +169,15 @@ export async function startGrowingFeed(
   })();
   return {
     broadcast,
+    shed: async (withheld) => {
+      const from = shedFrom(GRID, milliseconds(Date.now()), broadcast.sheds, segmentNumber(n));
+      const shed = { from, withheld: [...withheld], at: milliseconds(Date.now()), lateMs: 900 };
+      broadcast = await origin.shed(broadcast, [
+        ...broadcast.sheds,
+        { ...shed, reason: withheld.length === 0 ? 'room' : 'late', lateChannel: channel },
+      ]);
+      return from;
+    },
     setLateness: (ms) => {
       latenessMs = ms;
     },

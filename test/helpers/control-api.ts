@@ -11,6 +11,7 @@ export interface ChannelRequest {
   readonly ladder?: Ladder;
   /** Whatever the API takes, and what it does not. */
   readonly profile?: string;
+  readonly priority?: number;
   readonly dvrSeconds?: number;
   readonly reconnectSeconds?: number;
 }
@@ -20,7 +21,13 @@ const statusSchema = z.looseObject({
   onAir: z.boolean(),
   broadcast: z.number().nullish(),
   fps: z.string().nullish(),
-  renditions: z.array(z.looseObject({ id: z.string(), published: z.number().nullish() })),
+  renditions: z.array(
+    z.looseObject({
+      id: z.string(),
+      published: z.number().nullish(),
+      withheld: z.looseObject({ from: z.number(), reason: z.string() }).optional(),
+    }),
+  ),
   feeds: z.array(z.looseObject({ slot: z.string(), connected: z.boolean() })),
   warnings: z.array(z.looseObject({ code: z.string(), message: z.string() })),
 });

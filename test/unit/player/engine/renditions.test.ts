@@ -134,3 +134,32 @@ describe('the renditions', () => {
     expect(renditions.of(1_000)).toBeUndefined();
   });
 });
+
+describe('a rendition that is withheld for a while', () => {
+  test('is left, and taken again when it is back, also as the viewer’s choice', () => {
+    const { renditions, pass } = open();
+    carry(renditions, 20_000_000);
+    pass(7);
+    expect(renditions.next()).toBe('v720');
+    renditions.fragment(500, 'v720', 0);
+    expect(renditions.offer(ALL.slice(1))).toBe(true);
+    expect(renditions.next()).toBe('v480');
+    // What is in hand of it is still played.
+    expect(renditions.of(500)?.id).toBe('v720');
+    expect(renditions.offer(ALL)).toBe(true);
+    pass(7);
+    expect(renditions.next()).toBe('v720');
+
+    renditions.chosen = 'v720';
+    renditions.offer(ALL.slice(1));
+    expect(renditions.chosen).toBeUndefined();
+    expect(renditions.next()).toBe('v480');
+    renditions.offer(ALL);
+    expect(renditions.chosen).toBe('v720');
+    expect(renditions.next()).toBe('v720');
+    renditions.chosen = undefined;
+    renditions.offer(ALL.slice(1));
+    renditions.offer(ALL);
+    expect(renditions.chosen).toBeUndefined();
+  });
+});
