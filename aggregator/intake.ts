@@ -4,6 +4,7 @@ import { PipelineError, toPipelineError } from '#common/errors';
 import { milliseconds, type SegmentNumber } from '#common/time';
 import type { Channels } from './channels.ts';
 import type { Committer } from './committer.ts';
+import { isCompletion } from './completions.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { noteAgain } from './note-again.ts';
 import { findBroadcasts, isDone, rebuildBroadcast, type RebuildDeps } from './rebuild.ts';
@@ -74,9 +75,14 @@ export class Intake {
       case 'done':
         await (await this.#broadcastOf(job.result)).offer(job.result);
         return;
-      case 'stored':
-        committer.stored(job.result);
-        await (await this.#broadcastOf(job.result)).offer(job.result);
+      case 'stored': {
+        const live = await this.#broadcastOf(job.result);
+        // What completes a segment is put from here, with its own record.
+        if (!isCompletion(live.timeline.broadcast, job.result)) {
+          committer.stored(job.result);
+          await live.offer(job.result);
+        }
+      }
     }
   }
 

@@ -5,6 +5,7 @@
 import type { Clock } from '#common/clock';
 import { redisKeys } from '#common/contracts/names';
 import type { Broadcast, Published, PublishedFragment, Result } from '#common/contracts/segment';
+import { withheldAt } from '#common/contracts/shed';
 import type { OriginStatus } from '#common/contracts/status';
 import { PipelineError, toPipelineError, type ErrorCode } from '#common/errors';
 import { timeOfSegment } from '#common/grid';
@@ -13,6 +14,7 @@ import type { Logger } from '#common/logger';
 import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
 import { greatest, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
+import { isCompletion, withCompletion } from './completions.ts';
 import { UPDATE_SECONDS } from './dash.ts';
 import { GrowingBroadcast } from './growing-broadcast.ts';
 import type { SegmentMemory, SegmentObjects } from './memory.ts';
@@ -26,6 +28,7 @@ import {
   recordOf,
   windowLength,
   withBroadcast,
+  withRecord,
   withSegment,
   withoutBefore,
   type Timeline,
@@ -56,6 +59,8 @@ export interface BroadcastDeps {
   readonly onPublished: (published: Published) => void;
   /** What playlists say has changed: wake those who wait. */
   readonly onChange: () => void;
+  /** What was withheld of a segment was made afterwards: resolves once it is in the store. */
+  readonly onCompleted: (completion: Published, objects: SegmentObjects) => Promise<void>;
   /** A rendition's init segment is known, before the first segment is whole. */
   readonly onInit: (rendition: string, sha256: string, init: Buffer) => void;
   /** A fragment of a rendition is published; undefined when bytes of earlier ones are here again. */
@@ -134,6 +139,10 @@ export class LiveBroadcast {
         this.#drain();
         return;
       case 'published-before':
+        if (isCompletion(this.#timeline.broadcast, result)) {
+          await this.#complete(result);
+          return;
+        }
         this.#compare(result);
         // An earlier process may have ended before it forgot the result.
         await redis.hdel(acceptedKey(channel), String(n));
@@ -218,6 +227,35 @@ export class LiveBroadcast {
     this.#timeline = timeline;
     this.#version += 1;
     this.#deps.onChange();
+  }
+
+  /**
+   * Takes what was withheld on air: from now on it is listed as if it always had been there.
+   * @throws PipelineError as reading and storing do; one that is unfit is only logged
+   */
+  async #complete(result: Result): Promise<void> {
+    const { clock, logger, metrics, onCompleted } = this.#deps;
+    const { channel, n, worker } = result;
+    const { broadcast, inits } = this.#timeline;
+    const withheld = withheldAt(broadcast, n);
+    const wanted = broadcast.renditions.filter(({ id }) => withheld.has(id));
+    const objects = await this.#read(result);
+    try {
+      verifyResult(broadcast, result, objects, inits, wanted);
+    } catch (error) {
+      const { code, message } = toPipelineError(error);
+      metrics.rejected.inc({ reason: code });
+      logger.error({ channel, n, worker, code, reason: message }, 'completion is unfit');
+      return;
+    }
+    const completion = publishedOf(result, clock.now());
+    await onCompleted(completion, objects);
+    const known = recordOf(this.#timeline, n);
+    if (known !== undefined) {
+      this.#change(withRecord(this.#timeline, withCompletion(broadcast, known, completion)));
+    }
+    metrics.completed.inc();
+    logger.info({ channel, n, renditions: wanted.map(({ id }) => id) }, 'segment completed');
   }
 
   #compare(result: Result): void {

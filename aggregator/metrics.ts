@@ -11,6 +11,8 @@ export interface OriginMetrics {
   readonly lag: Histogram;
   readonly committed: Counter;
   readonly lost: Counter;
+  /** Segments of which what was withheld on air was made afterwards. */
+  readonly completed: Counter;
   /** Answers by status. */
   readonly answers: Counter<'status'>;
 }
@@ -56,6 +58,11 @@ export function createMetrics(registry: Registry): OriginMetrics {
     lost: new Counter({
       name: 'touchline_origin_lost_segments_total',
       help: 'Published segments let go before the store had them',
+      registers,
+    }),
+    completed: new Counter({
+      name: 'touchline_shed_completed_segments_total',
+      help: 'Segments of which what was withheld on air was made afterwards',
       registers,
     }),
     answers: new Counter({

@@ -15,7 +15,7 @@ import type { GrowingBroadcast } from './growing-broadcast.ts';
 import { positionOf } from './reload.ts';
 import { growingPlaylist, mediaPlaylist, multivariantPlaylist } from './hls.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
-import { isWhole } from './recordings.ts';
+import { isComplete } from './recordings.ts';
 import { hasRendition, recordOf, windowLength, type Timeline } from './timeline.ts';
 
 /** A text ready to be sent. */
@@ -249,13 +249,15 @@ export class Playlists {
 
   #ofRecording(timeline: Timeline, name: string, make: () => string, type = HLS_TYPE): Document {
     const { channel, broadcast } = timeline.broadcast;
-    const key = `${channel}/${broadcast}/${timeline.segments.length}/${name}`;
+    const { segments } = timeline;
+    const objects = segments.reduce((sum, { renditions }) => sum + renditions.length, 0);
+    const key = `${channel}/${broadcast}/${segments.length}/${objects}/${name}`;
     const known = this.#recordings.get(key);
     if (known !== undefined) {
       return known;
     }
     // The next broadcast takes the place of what lies under /live, at any time.
-    const isForEver = isWhole(timeline) && !name.startsWith('live/');
+    const isForEver = isComplete(timeline) && !name.startsWith('live/');
     const document = documentOf(make(), type, isForEver ? MAX_AGE.recording : MAX_AGE.live);
     this.#recordings.set(key, document);
     return document;

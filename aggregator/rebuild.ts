@@ -23,7 +23,13 @@ import { segmentNumber, type SegmentNumber } from '#common/time';
 import { declare, declaredSchema, firstDeclared, type Declared } from './declared.ts';
 import type { SegmentMemory } from './memory.ts';
 import { acceptedKey, declaredKey } from './names.ts';
-import { listNumbers, readBroadcast, readCommits } from './recordings.ts';
+import {
+  completed,
+  listNumbers,
+  readBroadcast,
+  readCommits,
+  readCompletion,
+} from './recordings.ts';
 import { isSame, readHotSegments } from './segment-bytes.ts';
 import { restoreTimeline, windowLength, type Timeline } from './timeline.ts';
 import type { SegmentBytes } from './verify.ts';
@@ -212,7 +218,9 @@ export async function rebuildBroadcast(
     ...committed.map((item): [number, Published] => [item.n, item]),
     ...published,
   ]);
-  const segments = newestRun(records, atMost);
+  const segments = await completed(broadcast, newestRun(records, atMost), (n) =>
+    readCompletion(store, channel, number, n).catch(unlessGiven(undefined)),
+  );
   const uncommitted = [...published.values()].filter(({ n }) => !isCommitted.has(n));
   await restoreBytes(deps, broadcast, uncommitted);
   const declared = await readDeclared(redis, broadcast, segments);

@@ -11,8 +11,10 @@ import {
   type Broadcast,
   type Published,
 } from '#common/contracts/segment';
+import { withheldAt } from '#common/contracts/shed';
 import type { ObjectStore } from '#common/store/store';
 import { segmentNumber, type SegmentNumber } from '#common/time';
+import { withCompletion } from './completions.ts';
 import { declare, firstDeclared } from './declared.ts';
 import { restoreTimeline, type Timeline } from './timeline.ts';
 
@@ -23,6 +25,8 @@ const MAX_RECORDING_RECORDS = 200_000;
 const CONCURRENT = 32;
 /** What may still change is read again after this (real milliseconds). */
 const UNFINISHED_MS = 5_000;
+/** What was withheld is made when there is room, which may be long after. */
+const INCOMPLETE_MS = 30_000;
 
 type RecordStore = Pick<ObjectStore, 'get' | 'list'>;
 
@@ -80,6 +84,32 @@ export async function readCommits(
   return records.filter((record) => record !== undefined);
 }
 
+/** What was made of a segment after it was withheld on air, or undefined. */
+export async function readCompletion(
+  store: RecordStore,
+  channel: string,
+  broadcast: SegmentNumber,
+  n: SegmentNumber,
+): Promise<Published | undefined> {
+  const bytes = await store.get(storeKeys.completion(channel, broadcast, n));
+  return bytes === undefined
+    ? undefined
+    : publishedSchema.parse(JSON.parse(bytes.toString('utf8')));
+}
+
+/** Records with what was made of their segments afterwards; asked for only where something was withheld. */
+export async function completed(
+  broadcast: Broadcast,
+  records: readonly Published[],
+  completionOf: (n: SegmentNumber) => Promise<Published | undefined>,
+): Promise<Published[]> {
+  return pLimit(CONCURRENT).map(records, async (record) =>
+    withheldAt(broadcast, record.n).size === 0
+      ? record
+      : withCompletion(broadcast, record, await completionOf(record.n)),
+  );
+}
+
 /** See the head of this file. */
 export class Recordings {
   readonly #store: RecordStore;
@@ -95,8 +125,8 @@ export class Recordings {
       fetchMethod: async (key, _stale, { options }) => {
         const [channel = '', broadcast = ''] = key.split('/');
         const timeline = await this.#read(channel, segmentNumber(Number(broadcast)));
-        if (timeline !== undefined && !isWhole(timeline)) {
-          options.ttl = UNFINISHED_MS;
+        if (timeline !== undefined && !isComplete(timeline)) {
+          options.ttl = isWhole(timeline) ? INCOMPLETE_MS : UNFINISHED_MS;
         }
         return timeline;
       },
@@ -121,6 +151,21 @@ export class Recordings {
   ): Promise<Published | undefined> {
     const key = `${channel}/${broadcast}/${n}`;
     const known = this.#commits.get(key) ?? (await readCommit(this.#store, channel, broadcast, n));
+    if (known !== undefined) {
+      this.#commits.set(key, known);
+    }
+    return known;
+  }
+
+  /** What was made of a segment afterwards; undefined while nothing was. */
+  async completionOf(
+    channel: string,
+    broadcast: SegmentNumber,
+    n: SegmentNumber,
+  ): Promise<Published | undefined> {
+    const key = `${channel}/${broadcast}/${n}/completion`;
+    const known =
+      this.#commits.get(key) ?? (await readCompletion(this.#store, channel, broadcast, n));
     if (known !== undefined) {
       this.#commits.set(key, known);
     }
@@ -153,7 +198,11 @@ export class Recordings {
     const numbers = await listNumbers(this.#store, prefix);
     // One by one into the cache: what was read is not read again when another one failed.
     const records = await pLimit(CONCURRENT).map(numbers, (n) => this.commitOf(channel, number, n));
-    const segments = records.filter((record) => record !== undefined);
+    const segments = await completed(
+      broadcast,
+      records.filter((record) => record !== undefined),
+      (n) => this.completionOf(channel, number, n),
+    );
     const declared = segments.reduce(
       (sofar, published) => declare(broadcast, sofar, published),
       firstDeclared(broadcast),
@@ -166,3 +215,10 @@ export class Recordings {
 export function isWhole({ broadcast, segments }: Timeline): boolean {
   return broadcast.last !== null && segments.length === broadcast.last - broadcast.broadcast + 1;
 }
+
+/** Whether it also has every rendition of each: nothing of it will change any more. */
+export const isComplete = (timeline: Timeline): boolean =>
+  isWhole(timeline) &&
+  timeline.segments.every(
+    ({ renditions }) => renditions.length === timeline.broadcast.renditions.length,
+  );

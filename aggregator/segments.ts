@@ -35,7 +35,7 @@ export interface SegmentDeps {
   readonly clock: Clock;
   readonly store: Pick<ObjectStore, 'open'>;
   readonly channels: Channels;
-  readonly recordings: Pick<Recordings, 'broadcastOf' | 'commitOf'>;
+  readonly recordings: Pick<Recordings, 'broadcastOf' | 'commitOf' | 'completionOf'>;
   readonly memory: SegmentMemory;
   readonly committer: Pick<Committer, 'isPending'>;
   readonly holds: Holds;
@@ -234,7 +234,12 @@ export class Segments {
   ): Promise<MediaObject | undefined> {
     const { channel, rendition, n } = wanted;
     const record = await this.#deps.recordings.commitOf(channel, broadcast, n);
-    const item = record?.renditions.find((known) => known.rendition === rendition);
+    const find = (published: typeof record) =>
+      published?.renditions.find((known) => known.rendition === rendition);
+    const item =
+      record === undefined
+        ? undefined
+        : (find(record) ?? find(await this.#deps.recordings.completionOf(channel, broadcast, n)));
     if (item === undefined) {
       return undefined;
     }

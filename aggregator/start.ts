@@ -9,6 +9,7 @@ import { watchRedisLife } from '#common/redis-life';
 import type { ServiceContext } from '#common/service';
 import { Channels } from './channels.ts';
 import { Committer } from './committer.ts';
+import { storeCompletion } from './completions.ts';
 import type { AggregatorConfig } from './config.ts';
 import { FragmentReader } from './fragment-reader.ts';
 import { Holds, subjectOf } from './holds.ts';
@@ -84,6 +85,7 @@ export async function startAggregator(context: ServiceContext<AggregatorConfig>)
           }
           committer.add(channel, published);
         },
+        onCompleted: (completion, objects) => storeCompletion(store, channel, completion, objects),
         onChange: () => {
           releaseAll(channel);
         },

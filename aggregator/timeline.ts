@@ -107,6 +107,14 @@ export function offeredOf({ broadcast, segments, isStatic }: Timeline): readonly
       );
 }
 
+/** A listed segment's record says more than before: what was withheld of it is there. */
+export function withRecord(timeline: Timeline, published: Published): Timeline {
+  return {
+    ...timeline,
+    segments: timeline.segments.map((known) => (known.n === published.n ? published : known)),
+  };
+}
+
 /** Nothing before `n` is listed any more: its bytes are lost to memory and not in the store. */
 export function withoutBefore(timeline: Timeline, n: SegmentNumber): Timeline {
   return { ...timeline, segments: timeline.segments.filter((segment) => segment.n >= n) };

@@ -105,6 +105,7 @@ function verifyRendition(
 /**
  * Verifies a result against its broadcast and the bytes it names.
  * @param knownInits rendition to init hash, as the broadcast's first published segment fixed them
+ * @param wanted what it must have, and nothing else: by default what is made of its segment
  * @throws PipelineError `BAD_MEDIA` that says what is wrong, `BAD_REQUEST` when it is no result of this broadcast
  */
 export function verifyResult(
@@ -112,15 +113,15 @@ export function verifyResult(
   result: Result,
   bytes: ReadonlyMap<string, SegmentBytes>,
   knownInits: ReadonlyMap<string, string>,
+  wanted: readonly Rendition[] = madeAt(broadcast, result.n),
 ): void {
   if (result.channel !== broadcast.channel || result.broadcast !== broadcast.broadcast) {
     throw new PipelineError('BAD_REQUEST', 'the result is of another broadcast');
   }
   const grid = gridOf(broadcast.fps);
   const made = new Map(result.made.map((item) => [item.rendition, item]));
-  const wanted = madeAt(broadcast, result.n);
   if (made.size !== result.made.length || made.size !== wanted.length) {
-    throw new PipelineError('BAD_MEDIA', 'the result has not each rendition that is made once');
+    throw new PipelineError('BAD_MEDIA', 'the result has not each rendition that is wanted once');
   }
   for (const rendition of wanted) {
     const item = made.get(rendition.id);

@@ -126,6 +126,14 @@ function loadGauges({ metrics }: SchedulerContext, leader: () => Leader | undefi
     },
   });
   new Gauge({
+    name: 'touchline_shed_owed_segments',
+    help: 'Segments of which something that was withheld is yet to be made',
+    registers,
+    collect() {
+      this.set(leader()?.owed() ?? 0);
+    },
+  });
+  new Gauge({
     name: 'touchline_work_late_seconds',
     help: 'How late the work of a broadcast is, after all that it needs was there',
     labelNames: ['channel'],

@@ -92,6 +92,13 @@ export const storeKeys = {
     `commits/${channel}/${broadcast}/${n}.json`,
   commitPrefix: (channel: string, broadcast: SegmentNumber): string =>
     `commits/${channel}/${broadcast}/`,
+  /** Beside a commit record: what was withheld of the segment on air and made afterwards. */
+  completion: (channel: string, broadcast: SegmentNumber, n: SegmentNumber): string =>
+    `completions/${channel}/${broadcast}/${n}.json`,
+  /** The task of what was withheld of a segment, until that is made. */
+  owed: (channel: string, broadcast: SegmentNumber, n: SegmentNumber): string =>
+    `owed/${channel}/${broadcast}/${n}.json`,
+  owedPrefix: 'owed/',
   /** The slate's coded picture, made once by the first transcoder. */
   slate: 'slate/slate.json',
 } as const;

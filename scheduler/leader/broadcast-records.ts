@@ -1,24 +1,27 @@
-/** The store's records of broadcasts. Written behind, because no number waits for a store that is away. */
+/** The store's records that the leader writes: of broadcasts, and of what is owed. Written behind, because no number waits for a store that is away. */
 import pRetry from 'p-retry';
 import { storeKeys } from '#common/contracts/names';
 import type { Broadcast } from '#common/contracts/segment';
+import type { Task } from '#common/contracts/task';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { ObjectStore } from '#common/store/store';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
-/** Records that may wait for the store; a broadcast has one. */
-const MOST_WAITING = 1_000;
+/** Records that may wait for the store; a broadcast has one, and each segment of which something is withheld. */
+const MOST_WAITING = 2_000;
 
 /** Writes records until they are in the store. */
 export interface BroadcastWriter extends Closable {
   write(record: Broadcast): void;
+  /** The task of what is withheld of a segment. */
+  writeOwed(task: Task): void;
 }
 
 /** Opens a writer; closing it tries what waits once more. */
 export function openBroadcastWriter(store: ObjectStore, logger: Logger): BroadcastWriter {
-  const waiting = new Map<string, Broadcast>();
+  const waiting = new Map<string, Broadcast | Task>();
   const stop = new AbortController();
   let draining: Promise<void> | undefined;
 
@@ -33,7 +36,7 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
       const body = Buffer.from(JSON.stringify(record));
       await store.put(key, body, { contentType: 'application/json' });
     } catch (error) {
-      logger.warn({ error, key, waiting: waiting.size }, 'broadcast record not stored yet');
+      logger.warn({ error, key, waiting: waiting.size }, 'record not stored yet');
       throw error;
     }
     if (waiting.get(key) === record) {
@@ -59,20 +62,26 @@ export function openBroadcastWriter(store: ObjectStore, logger: Logger): Broadca
     }
   };
 
+  const write = (key: string, record: Broadcast | Task): void => {
+    waiting.set(key, record);
+    if (waiting.size > MOST_WAITING) {
+      const [oldest = key] = waiting.keys();
+      waiting.delete(oldest);
+      logger.error({ key: oldest }, 'record given up: the store is away for too long');
+    }
+    draining ??= drain()
+      .catch(() => undefined)
+      .finally(() => {
+        draining = undefined;
+      });
+  };
+
   return {
     write: (record) => {
-      const key = storeKeys.broadcast(record.channel, record.broadcast);
-      waiting.set(key, record);
-      if (waiting.size > MOST_WAITING) {
-        const [oldest = key] = waiting.keys();
-        waiting.delete(oldest);
-        logger.error({ key }, 'broadcast record given up: the store is away for too long');
-      }
-      draining ??= drain()
-        .catch(() => undefined)
-        .finally(() => {
-          draining = undefined;
-        });
+      write(storeKeys.broadcast(record.channel, record.broadcast), record);
+    },
+    writeOwed: (task) => {
+      write(storeKeys.owed(task.channel, task.broadcast, task.n), task);
     },
     close: async () => {
       stop.abort();

@@ -24,7 +24,7 @@ import { WholeWatch } from '../plan/whole-watch.ts';
 import { shownBy, shownSoFar } from '../plan/shown.ts';
 import { loadWarning } from '#common/load-warning';
 import { shedWarning } from '#common/shed-warning';
-import { planSegment } from '../plan/plan.ts';
+import { planOwed, planSegment } from '../plan/plan.ts';
 import { profileFor } from '../plan/profile.ts';
 import { roomWith, type Room } from '../plan/room.ts';
 import {
@@ -55,6 +55,8 @@ const LAST_NUMBER = segmentNumber(Number.MAX_SAFE_INTEGER);
 export interface Effects extends EarlyEffects {
   start(broadcast: Broadcast): Promise<void>;
   segment(task: Task): Promise<void>;
+  /** What is withheld of a segment is to be made when there is room; nobody waits for it. */
+  owe(task: Task): void;
   /** What of it is withheld is told ahead of the number that it begins with. */
   shed(broadcast: Broadcast): Promise<void>;
   end(broadcast: Broadcast): Promise<void>;
@@ -304,6 +306,12 @@ export class ChannelRunner {
         case 'picture-closed':
         case 'sound-closed':
           // The later of the two completes the segment; a mark that comes again closes nothing.
+          if (n !== undefined && this.#state.air !== null && nextSegment(this.#state.air) > n) {
+            const owed = planOwed(this.#id, this.#state, n);
+            if (owed !== undefined) {
+              this.#deps.effects.owe(owed);
+            }
+          }
           if (
             n !== undefined &&
             this.#state.air !== null &&

@@ -5,6 +5,7 @@ import type { Clock } from '#common/clock';
 import { earlyProgressSchema, shownEntrySchema } from '#common/contracts/early-task';
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import type { Broadcast, SegmentJob } from '#common/contracts/segment';
+import type { Task } from '#common/contracts/task';
 import { forgetEndAsked } from '#common/end-requests';
 import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
@@ -40,6 +41,8 @@ export interface EffectsDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly transcode: Pick<TranscodeQueue, 'add' | 'giveAgain' | 'isOpen'>;
+  /** What is withheld of a segment is on its way into the store. */
+  readonly onOwed: (task: Task) => void;
   /** Of the Redis that has the log. */
   readonly streams: StreamFollower;
 }
@@ -88,6 +91,10 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       await segments.add('shed', job, { jobId: `shed-${channel}-${sheds.at(-1)?.from ?? 0}` });
     },
     segment: (task) => transcode.add(task),
+    owe: (task) => {
+      writer.writeOwed(task);
+      deps.onOwed(task);
+    },
     shown: async (channel, entries) => {
       const key = redisKeys.shown(channel);
       const pipeline = redis.pipeline();

@@ -11,11 +11,13 @@ import type { Redis } from '#common/redis';
 import type { ObjectStore } from '#common/store/store';
 import type { StreamFollower } from '#common/stream-follower';
 import type { Milliseconds } from '#common/time';
-import type { LoadedChannel } from '../plan/shedding.ts';
+import { freeCores } from '../plan/capacity.ts';
+import { hasRoomForOwed, type LoadedChannel } from '../plan/shedding.ts';
 import { ChannelActor, type ActorDeps } from './channel-actor.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { openEffects } from './effects.ts';
 import { startShedding } from './load-shedder.ts';
+import { startOwedWork } from './owed-work.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
 import { readWorkerCapacities } from './worker-capacities.ts';
 
@@ -58,6 +60,8 @@ export interface Leader extends Closable {
   unfinished(): ReadonlyMap<string, number>;
   /** How loaded the broadcasts on air are. */
   loads(): readonly LoadedChannel[];
+  /** Segments of which something that was withheld is yet to be made. */
+  owed(): number;
 }
 
 /** Leads until closed or until the lease turns out to be lost. */
@@ -69,6 +73,15 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
   const ending = new Map<string, Promise<void>>();
   let unfinished: ReadonlyMap<string, number> = new Map();
   let actorDeps: ActorDeps | undefined;
+  let owedNow = (): number => 0;
+  const hasRoom = async (): Promise<boolean> => {
+    const workers = await readWorkerCapacities(redis, Date.now());
+    return hasRoomForOwed(
+      [...actors.values()].map((actor) => actor.load()),
+      freeCores(workers, takenCores()),
+      deps.clock.now(),
+    );
+  };
   const takenCores = (): number =>
     [...actors.values()].reduce((sum, { takenCores: taken }) => sum + taken, 0);
 
@@ -109,7 +122,15 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     await channels.restore();
     const transcode = await openTranscodeQueue(redis, logger);
     unfinished = transcode.unfinished();
-    const effects = openEffects({ ...deps, transcode });
+    const owed = startOwedWork({ ...deps, transcode, hasRoom: () => hasRoom() });
+    owedNow = () => owed.count;
+    const effects = openEffects({
+      ...deps,
+      transcode,
+      onOwed: (task) => {
+        owed.owe(task);
+      },
+    });
     actorDeps = {
       ...deps,
       lease,
@@ -136,6 +157,7 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     return {
       close: async () => {
         await shedding.close();
+        await owed.close();
         await effects.close();
         await transcode.close();
       },
@@ -180,6 +202,7 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
       }
     },
     unfinished: () => unfinished,
+    owed: () => owedNow(),
     loads: () =>
       [...actors.values()].flatMap((actor) => {
         const load = actor.load();

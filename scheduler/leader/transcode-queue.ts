@@ -22,6 +22,10 @@ const MOST_AGAIN = 2;
 const MOST_REMEMBERED = 1_000;
 
 const FILLER = 'filler';
+/** What was withheld and is made afterwards. */
+const OWED = 'owed';
+/** BullMQ's lowest: it is taken when nothing else waits. */
+const OWED_PRIORITY = 2_097_152;
 
 /** Tasks given out and not finished, by channel. */
 export interface TranscodeQueue extends Closable {
@@ -32,6 +36,10 @@ export interface TranscodeQueue extends Closable {
    * Does nothing while it is not finished.
    */
   giveAgain(channel: string, n: number): Promise<void>;
+  /** Gives out the task of what was withheld of a segment: after everything else. */
+  addOwed(task: Task): Promise<void>;
+  /** Whether {@link addOwed}'s task of a number is not finished. */
+  isOwedOpen(channel: string, n: number): boolean;
   /** Whether the task of a number is given out and not finished. */
   isOpen(channel: string, n: number): boolean;
   /** Jobs not finished, by channel. */
@@ -42,11 +50,17 @@ export interface TranscodeQueue extends Closable {
 export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<TranscodeQueue> {
   const queue = openQueue(QUEUES.transcode, redis, logger);
   const order = new FairOrder();
+  const owed = new Set<string>();
   const givenAgain = new LRUCache<string, number>({ max: MOST_REMEMBERED });
 
   const replace = async (job: Job, reason: string): Promise<void> => {
     const task = taskSchema.parse(job.data);
     const { channel, n } = task;
+    if (job.name === OWED) {
+      logger.warn({ channel, n, reason }, 'what was withheld could not be made');
+      await job.remove();
+      return;
+    }
     if (job.name === FILLER) {
       logger.error({ channel, n, reason }, 'segment cannot be resolved');
       return;
@@ -89,9 +103,11 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
   });
   events.on('completed', ({ jobId }) => {
     order.end(jobId);
+    owed.delete(jobId);
   });
   events.on('failed', ({ jobId }) => {
     order.end(jobId);
+    owed.delete(jobId);
     queue
       .getJob(jobId)
       .then((job) => replaceAll([job]))
@@ -108,7 +124,9 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
   );
   for (const job of open) {
     const task = taskSchema.safeParse(job.data).data;
-    if (job.id !== undefined && task !== undefined) {
+    if (job.id !== undefined && job.name === OWED) {
+      owed.add(job.id);
+    } else if (job.id !== undefined && task !== undefined) {
       order.begin(job.id, task.channel, job.opts.priority);
     }
   }
@@ -150,6 +168,17 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
         }
       }
     },
+    addOwed: async (task) => {
+      const id = `${task.channel}-${task.n}-${OWED}`;
+      if (owed.has(id)) {
+        return;
+      }
+      // One that has ended is kept for a while, and its name with it.
+      await (await queue.getJob(id))?.remove();
+      owed.add(id);
+      await queue.add(OWED, task, { jobId: id, priority: OWED_PRIORITY, attempts: ATTEMPTS });
+    },
+    isOwedOpen: (channel, n) => owed.has(`${channel}-${n}-${OWED}`),
     isOpen: (channel, n) => order.has(`${channel}-${n}`) || order.has(`${channel}-${n}-${FILLER}`),
     unfinished: () => order.counts,
     close: async () => {

@@ -1,6 +1,6 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
-import { madeAt } from '#common/contracts/shed';
+import { madeAt, withheldAt } from '#common/contracts/shed';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
@@ -21,6 +21,29 @@ export function planSegment(channel: string, state: ChannelState, n: SegmentNumb
   }
   const made = { ...air, renditions: [...madeAt(air, n)] };
   return taskOf(channel, made, n, planVideo(state, air, n), planSound(state, air, n));
+}
+
+/**
+ * The task of what is withheld of segment `n`, to be made afterwards, from the state right after the mark that closed it;
+ * undefined when nothing is.
+ * @throws RangeError when no broadcast is on air
+ */
+export function planOwed(channel: string, state: ChannelState, n: SegmentNumber): Task | undefined {
+  const { air } = state;
+  if (air === null) {
+    throw new RangeError(`segment ${n} of ${channel} belongs to no broadcast`);
+  }
+  const withheld = withheldAt(air, n);
+  const renditions = air.renditions.filter(({ id }) => withheld.has(id));
+  return renditions.length === 0
+    ? undefined
+    : taskOf(
+        channel,
+        { ...air, renditions },
+        n,
+        planVideo(state, air, n),
+        planSound(state, air, n),
+      );
 }
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */

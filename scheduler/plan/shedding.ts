@@ -152,6 +152,36 @@ function makeAgain(
       };
 }
 
+/** What a task from raw chunks takes while it is under way: its ffmpeg keeps about one core busy. */
+const OWED_CORES = 1;
+/** Live work has been on time for so long before what it has withheld is made. */
+const OWED_CALM_MS = 10_000;
+
+/**
+ * Whether something that was withheld can be made now: with nothing on air, or where all that is on air is made, on time, and
+ * leaves room for it.
+ */
+export function hasRoomForOwed(
+  channels: readonly (LoadedChannel | 'undecided' | undefined)[],
+  freeCores: number | null,
+  now: Milliseconds,
+): boolean {
+  const onAir = channels.filter((channel) => channel !== undefined);
+  if (onAir.length === 0 || freeCores === null) {
+    return freeCores !== null;
+  }
+  return (
+    freeCores >= OWED_CORES &&
+    onAir.every(
+      (channel) =>
+        channel !== 'undecided' &&
+        withheldOf(channel).length === 0 &&
+        channel.calmSince !== undefined &&
+        now - channel.calmSince >= OWED_CALM_MS,
+    )
+  );
+}
+
 /**
  * The segment that a decision is of first: none that begins within {@link SHED_LEAD}, that is given out, or that another
  * decision is of.

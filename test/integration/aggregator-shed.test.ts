@@ -118,6 +118,34 @@ describe.each(['low', 'standard'] as const)('the origin in %s', (profile) => {
       expect(problemsOf(again, 2)).toEqual([]);
     }
     expect((await fetch(`${url}${path}/${n + 5}.m4s`)).status).toBe(200);
+    // What was withheld is made when there is room: nothing of it is missing any more.
+    for (const k of [2, 3, 4]) {
+      const part = {
+        ...back,
+        renditions: back.renditions.filter(({ id }) => id === 'v720'),
+      };
+      const objects = profile === 'low' ? fragmentedObjectsOf(part, n + k) : undefined;
+      await harness.make(part, n + k, objects);
+    }
+    await eventually('a playlist without gaps', async () =>
+      (await playlistOf(url, back, 'v720')).includes('GAP') ? undefined : true,
+    );
+    const filled = await fetch(`${url}${path}/${n + 3}.m4s`);
+    expect(filled.status).toBe(200);
+    expect((await filled.arrayBuffer()).byteLength).toBeGreaterThan(1_000);
+    url = await harness.start();
+    expect(await playlistOf(url, back, 'v720')).not.toContain('GAP');
+    await harness.end(back, n + 5);
+    const vod = `${url}/vod/${back.channel}/${back.broadcast}`;
+    const recording = await eventually('the recording', async () => {
+      const answer = await fetch(`${vod}/v720.m3u8`);
+      return answer.status === 200 ? answer.text() : undefined;
+    });
+    expect(recording).not.toContain('GAP');
+    expect(recording.match(/\.m4s$/gm)).toHaveLength(6);
+    const mpd = await (await fetch(`${vod}/index.mpd`)).text();
+    expect(mpd.match(/<Period /g)).toHaveLength(1);
+    expect(mpd).toContain('<Representation id="v720"');
     const records = await readPublished(harness.redis, back.channel);
     expect(records.map((record) => [record.n - n, record.renditions.length])).toEqual([
       [0, 3],

@@ -75,6 +75,7 @@ const done = (): Promise<void> => Promise.resolve();
 const quietEffects = (): Effects => ({
   start: done,
   shed: done,
+  owe: () => undefined,
   segment: (task) => queue.add(task),
   end: done,
   decideFps: done,

@@ -123,6 +123,6 @@ describe('a rendition that is withheld', () => {
         objectsOf(broadcast, FIRST + 1),
         new Map(),
       );
-    }).toThrow('not each rendition');
+    }).toThrow('not each rendition that is wanted');
   });
 });

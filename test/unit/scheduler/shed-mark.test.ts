@@ -4,7 +4,7 @@ import { madeAt, nextMade } from '#common/contracts/shed';
 import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { earlyTaskOf } from '../../../scheduler/plan/early.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
-import { planFiller, planSegment } from '../../../scheduler/plan/plan.ts';
+import { planFiller, planOwed, planSegment } from '../../../scheduler/plan/plan.ts';
 import { channelStateSchema, type AirState } from '../../../scheduler/plan/state.ts';
 import { EPOCH, LOW_LATENCY, SimulatedLog, SimulatedSession } from './simulated-feed.ts';
 
@@ -63,6 +63,17 @@ test('from its segment on tasks have what is not withheld, early ones, whole one
   expect(idsOf(whole.renditions)).toEqual(['v480', 'v360', 'a128']);
   expect(idsOf(planFiller(whole).renditions)).toEqual(['v480', 'v360', 'a128']);
   expect(idsOf(planSegment('final', log.state, plus(air, 1)).renditions)).toContain('v720');
+});
+
+test('what is withheld of a segment is owed, from the same pictures', () => {
+  const { log, air } = onAir();
+  log.append(shed(air, plus(air, 1), ['v720']));
+  expect(planOwed('final', log.state, air.broadcast)).toBeUndefined();
+  const owed = planOwed('final', log.state, plus(air, 1));
+  const { video, sound, hash } = planSegment('final', log.state, plus(air, 1));
+  expect(owed).toMatchObject({ video, sound, n: plus(air, 1), profile: 'low' });
+  expect(idsOf(owed?.renditions ?? [])).toEqual(['v720']);
+  expect(owed?.hash).not.toBe(hash);
 });
 
 test('what is withheld survives a checkpoint, and a mark that comes again says nothing new', () => {
