@@ -66,5 +66,5 @@ test.each([
     expect(after.stalls).toBe(before.stalls);
     expect((await look(page)).lastError).toBeUndefined();
   },
-  120_000,
+  75_000,
 );
