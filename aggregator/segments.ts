@@ -1,6 +1,7 @@
 /** Segments, their parts, and init segments: from memory, else from the store once committed; what is being made grows, what is about to exist is waited for. */
 import type { Clock } from '#common/clock';
 import { storeKeys } from '#common/contracts/names';
+import type { Published } from '#common/contracts/segment';
 import { withheldAt } from '#common/contracts/shed';
 import { segmentOfTime, segmentSeconds, timeOfSegment } from '#common/grid';
 import type { ObjectStore } from '#common/store/store';
@@ -233,13 +234,13 @@ export class Segments {
     bounds?: Bounds,
   ): Promise<MediaObject | undefined> {
     const { channel, rendition, n } = wanted;
-    const record = await this.#deps.recordings.commitOf(channel, broadcast, n);
-    const find = (published: typeof record) =>
-      published?.renditions.find((known) => known.rendition === rendition);
+    const { recordings } = this.#deps;
+    const find = (record: Published | undefined) =>
+      record?.renditions.find((known) => known.rendition === rendition);
+    // Each of the two says that what it names is stored, whatever the other one says.
     const item =
-      record === undefined
-        ? undefined
-        : (find(record) ?? find(await this.#deps.recordings.completionOf(channel, broadcast, n)));
+      find(await recordings.commitOf(channel, broadcast, n)) ??
+      find(await recordings.completionOf(channel, broadcast, n));
     if (item === undefined) {
       return undefined;
     }

@@ -4,7 +4,7 @@ import type { Ladder } from '#common/contracts/channel';
 import { LoopingPublisher } from '../fault/looping-publisher.ts';
 import { victims } from '../fault/victims.ts';
 import { fetchBytes } from '../helpers/broadcast-download.ts';
-import { waitForAir } from '../helpers/broadcast-run.ts';
+import { waitForAir, waitForRecording } from '../helpers/broadcast-run.ts';
 import { governEncoders, measureEncoders } from '../helpers/cpu-governor.ts';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 import { eventually } from '../helpers/poll.ts';
@@ -45,10 +45,14 @@ const playlistOf = async (rendition: string, broadcast: number): Promise<string>
 /** How old the newest part that a playlist lists is: seconds from its end to now. */
 function behind(playlist: string): number {
   const first = /#EXT-X-PROGRAM-DATE-TIME:(.+)/.exec(playlist)?.[1] ?? '';
-  const lengths = [...playlist.matchAll(/#EXTINF:([\d.]+)/g)];
-  const [, tail = ''] = /(?:.*\.m4s\n)([^]*)$/.exec(playlist.replaceAll(/URI="[^"]*"/g, '')) ?? [];
-  const parts = [...tail.matchAll(/#EXT-X-PART:DURATION=([\d.]+)/g)];
-  const length = [...lengths, ...parts].reduce((sum, [, value]) => sum + Number(value), 0);
+  const lines = playlist.split('\n');
+  const lastWhole = lines.findLastIndex((line) => line.startsWith('#EXTINF:'));
+  const seconds = lines.flatMap((line, at) => {
+    const whole = /^#EXTINF:([\d.]+)/.exec(line)?.[1];
+    const part = at > lastWhole ? /^#EXT-X-PART:DURATION=([\d.]+)/.exec(line)?.[1] : undefined;
+    return [whole, part].filter((length) => length !== undefined).map(Number);
+  });
+  const length = seconds.reduce((sum, value) => sum + value, 0);
   return (Date.now() - Date.parse(first)) / 1000 - length;
 }
 
@@ -59,7 +63,7 @@ test(
     const key = await pipeline.api.createChannel(request);
     const target = { port: pipeline.rtmpPort, key };
     const publisher = await LoopingPublisher.start(clip, target);
-    const { broadcast } = await waitForAir(pipeline, 'cup');
+    const { broadcast, fps } = await waitForAir(pipeline, 'cup');
     await eventually('parts', async () => {
       const text = await playlistOf('v120', broadcast).catch(() => '');
       return text.includes('#EXTINF') && behind(text) < 2 ? true : undefined;
@@ -121,6 +125,20 @@ test(
       expect(bytes.byteLength).toBeGreaterThan(1_000);
     }
     await publisher.stop();
+    // What was withheld is made from raw chunks, and the recording is whole.
+    await waitForRecording(pipeline, 'cup', broadcast, fps);
+    const vod = `${pipeline.edge}/vod/cup/${broadcast}/v360.m3u8`;
+    const recording = await eventually(
+      'a recording without gaps',
+      async () => {
+        const text = (await fetchBytes(vod)).toString('utf8');
+        return text.includes('GAP') ? undefined : text;
+      },
+      SLOW,
+    );
+    const base = `${pipeline.edge}/live/cup/v360`;
+    expect(recording).toContain(`/${from}.m4s`);
+    expect((await fetchBytes(`${base}/${from}.m4s`)).byteLength).toBeGreaterThan(10_000);
     process.stdout.write(
       `ffmpeg ${cores.toFixed(2)} cores, lag at most ${Math.max(...lags).toFixed(2)} s\n`,
     );

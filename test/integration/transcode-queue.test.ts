@@ -199,3 +199,50 @@ async function doneOf(results: ReturnType<typeof openQueue>): Promise<Result | u
   }
   return undefined;
 }
+
+test('what is owed is made after everything else, is no task of live work, and never becomes filler', async () => {
+  const queue = await openTranscodeQueue(redis, logger);
+  await queue.addOwed(slateTask('owing', SEGMENT));
+  await queue.add(slateTask('live', SEGMENT));
+  await queue.add(slateTask('live', SEGMENT + 1));
+  expect([queue.isOwedOpen('owing', SEGMENT), queue.isOpen('owing', SEGMENT)]).toEqual([
+    true,
+    false,
+  ]);
+  expect([...queue.unfinished().keys()]).toEqual(['live']);
+  const taken: string[] = [];
+  const connection = connectRedis(server.url, 'worker', logger);
+  const worker = openWorker(
+    QUEUES.transcode,
+    connection,
+    logger,
+    taskSchema,
+    (task, job) => {
+      taken.push(`${job.name} ${task.channel}`);
+      return task.channel === 'live'
+        ? Promise.resolve()
+        : Promise.reject(new PipelineError('BAD_MEDIA', 'its raw chunks are gone'));
+    },
+    { concurrency: 1 },
+  );
+  const over = (): Promise<true> =>
+    eventually('the owed task to be over', () =>
+      Promise.resolve(queue.isOwedOpen('owing', SEGMENT) ? undefined : true),
+    );
+  await over();
+  expect(taken.slice(0, 3)).toEqual(['segment live', 'segment live', 'owed owing']);
+  const { length } = taken;
+  await eventually('it to be let go', async () => {
+    const jobs = openQueue(QUEUES.transcode, redis, logger);
+    const job = await jobs.getJob(`owing-${SEGMENT}-owed`);
+    await jobs.close();
+    return job === undefined ? true : undefined;
+  });
+  await queue.addOwed(slateTask('owing', SEGMENT));
+  await over();
+  expect(taken.length).toBeGreaterThan(length);
+  expect(taken.some((name) => name.startsWith('filler'))).toBe(false);
+  await worker.close();
+  connection.disconnect();
+  await queue.close();
+});
