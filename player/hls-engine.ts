@@ -25,6 +25,8 @@ const patient = (firstByteMs: number): LoadPolicy => {
 };
 
 const CONFIG: Partial<HlsConfig> = {
+  // A level with gaps is left; one that was withheld comes back, no sooner than this, and is tried again.
+  errorPenaltyExpireMs: 20_000,
   // CMAF needs no transmuxing, so a worker has nothing to do.
   enableWorker: false,
   // Without it hls.js neither reloads by blocking nor catches up; the distance is what the playlist's HOLD-BACK says.

@@ -1,5 +1,5 @@
 /** The scheduler's settings. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { anyNumber, baseSettings } from '#common/config';
 import { fromSeconds } from '#common/time';
 
@@ -8,6 +8,7 @@ export const schedulerSettings = baseSettings
   .extend({
     CLOSE_AFTER_SECONDS: anyNumber(0.1, 30).optional(),
     LATE_AFTER_PARTS: anyNumber(0.1, 100).default(0.5),
+    ON_OVERLOAD: z.enum(['shed', 'lag'], { error: 'must be shed or lag' }).default('shed'),
   })
   .transform((settings) => ({
     ...settings,

@@ -50,7 +50,7 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
     holder: context.id,
     logger,
     lead: (held) => {
-      const { closeAfter, LATE_AFTER_PARTS: lateAfterParts } = config;
+      const { closeAfter, LATE_AFTER_PARTS: lateAfterParts, ON_OVERLOAD: onOverload } = config;
       const started = startLeader(
         {
           redis,
@@ -61,6 +61,7 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
           logger,
           closeAfter,
           lateAfterParts,
+          mayShed: onOverload === 'shed',
           channels,
           memory,
         },

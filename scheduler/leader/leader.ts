@@ -39,6 +39,8 @@ export interface LeaderDeps {
   readonly closeAfter: Milliseconds | undefined;
   /** Parts by which one may be late in low latency before another worker makes it too. */
   readonly lateAfterParts: number;
+  /** Whether anything may be withheld on air: else what workers do not carry comes ever later. */
+  readonly mayShed: boolean;
   /** Outlives leaderships. */
   readonly memory: ChannelMemory;
   readonly channels: {

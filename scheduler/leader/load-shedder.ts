@@ -24,6 +24,8 @@ export interface Sheddable {
 export interface ShedderDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Else what is withheld already is only made again. */
+  readonly mayShed: boolean;
   readonly channels: () => readonly Sheddable[];
   readonly workers: () => Promise<readonly WorkerCapacity[]>;
   /** Cores that all broadcasts on air take. */
@@ -54,7 +56,7 @@ export function startShedding(deps: ShedderDeps): Closable {
     isShort = decided.some(([, { sheds }]) => (sheds.at(-1)?.withheld.length ?? 0) > 0);
     const free = freeCores(workers, deps.takenCores());
     const order = nextShed(
-      decided.map(([, load]) => load),
+      decided.map(([, load]) => (deps.mayShed ? load : { ...load, isInDanger: false })),
       free,
       clock.now(),
     );

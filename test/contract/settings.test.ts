@@ -58,6 +58,7 @@ const RULES: Readonly<
   BOOT_CHANNELS: { wrong: ['Main', 'main,../x', ',', '-main'], says: '1 to 63 of a-z' },
   CLOSE_AFTER_SECONDS: number('from 0.1 to 30'),
   LATE_AFTER_PARTS: number('from 0.1 to 100'),
+  ON_OVERLOAD: { wrong: ['SHED', 'off'], says: 'shed or lag' },
   EDGE_ID: { wrong: ['garbage', 'India.mumbai.01a', 'a.b.c.d'], says: 'india.mumbai.01a' },
   EDGE_UPSTREAM: HTTP,
   EDGE_PUBLIC_URL: HTTP,

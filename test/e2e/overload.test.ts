@@ -30,7 +30,7 @@ let clip: Clip;
 
 beforeAll(async () => {
   clip = await makeClip(RECIPES['steady-30'], 16);
-  pipeline = await startPipeline({ WORKERS: '2' });
+  pipeline = await startPipeline({ WORKERS: '2', ON_OVERLOAD: 'shed' });
 }, TIMEOUT_MS);
 
 afterAll(async () => {

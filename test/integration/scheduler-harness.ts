@@ -145,6 +145,8 @@ export class SchedulerBench {
       DATA_DIR: this.folder,
       ADMIN_TOKEN: TOKEN,
       CONTROL_PORT: '0',
+      // No worker makes anything here, and that is no overload.
+      ON_OVERLOAD: 'lag',
       REDIS_URL: this.#redisUrl,
       ...settings,
     };
