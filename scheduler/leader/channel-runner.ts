@@ -228,6 +228,7 @@ export class ChannelRunner {
       sheds: air.sheds,
       coresWithout: (withheld) => coresWithout(this.#state, air, new Set(withheld)),
       lateMs: danger.lateMs,
+      speed: danger.speed,
       isInDanger: danger.isInDanger(now),
       calmSince: danger.calmSince,
     };

@@ -16,7 +16,7 @@ import {
   nextEarlyTaskDue,
   type DueEarlyTask,
 } from '../plan/early.ts';
-import type { Lateness } from '../plan/danger.ts';
+import { dangerLimit, type Lateness } from '../plan/danger.ts';
 import { PartWatch } from '../plan/part-watch.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
 import type { PlacingWishes } from './early-tasks.ts';
@@ -158,7 +158,9 @@ export class EarlyWork {
       onAir.placed = task.n;
       this.#give(task, air, onAir, 'due');
     }
-    for (const { n, isLost } of onAir.watch.late(now)) {
+    // Where all are late, to help one makes the others later.
+    const areAllLate = onAir.watch.lateness(now).lateMs > dangerLimit(gridOf(air.fps), air.profile);
+    for (const { n, isLost } of onAir.watch.late(now, areAllLate)) {
       this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, isLost ? 'lost' : 'late');
     }
   }

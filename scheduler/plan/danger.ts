@@ -81,6 +81,15 @@ export class Danger {
     return this.#calmSince;
   }
 
+  /** How much of its work is made, as a share of what comes: 1 where it keeps step; over the last {@link TREND_MS}. */
+  get speed(): number {
+    const [first] = this.#readings;
+    const last = this.#readings.at(-1);
+    return first === undefined || last === undefined || last.at <= first.at
+      ? 1
+      : Math.max(0, 1 - (last.lateMs - first.lateMs) / (last.at - first.at));
+  }
+
   /** Whether deadlines are in danger, and it does not get better by itself. */
   isInDanger(now: Milliseconds): boolean {
     return (

@@ -161,8 +161,11 @@ export class PartWatch {
     this.#underWay.get(n)?.failed.add(worker);
   }
 
-  /** Segments to be made by another worker too: those that are lost or late now. */
-  late(now: Milliseconds): readonly LateSegment[] {
+  /**
+   * Segments to be made by another worker too: those that are lost or late now.
+   * @param onlyLost nobody helps with what is only late
+   */
+  late(now: Milliseconds, onlyLost = false): readonly LateSegment[] {
     for (const worker of [...this.#underWay.values()].flatMap((work) => [...work.workers.keys()])) {
       if (now >= this.#silentAt(worker) && !this.#silentSince.has(worker)) {
         this.#silentSince.set(worker, now);
@@ -177,7 +180,9 @@ export class PartWatch {
       .filter(({ work }) => work.given < MOST_WORKERS)
       .toSorted((a, b) => a.n - b.n);
     this.#again = this.#again.filter((at) => at > now - AGAIN_WHILE_MS);
-    const again = candidates.slice(0, MOST_AGAIN - this.#again.length);
+    const again = candidates
+      .filter(({ isLost: lost }) => lost || !onlyLost)
+      .slice(0, MOST_AGAIN - this.#again.length);
     for (const candidate of candidates) {
       const { work } = candidate;
       const isGiven = again.includes(candidate);

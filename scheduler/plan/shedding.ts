@@ -1,7 +1,7 @@
 /**
  * What is withheld next, across all channels, and what is made again. Where deadlines are in danger the dearest picture of the
- * least important channel goes, one at a time, and the next only when that did not help; never a channel's last picture, never
- * its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
+ * least important channel goes, and with it as many of that channel's as the workers' pace asks for; more only when that did not
+ * help. Never a channel's last picture, never its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
  * wrong before (`common/shed-return.ts`). Pure; times are the clock's.
  */
 import type { Rendition } from '#common/contracts/rendition';
@@ -27,6 +27,8 @@ const SETTLE_MS = 3_000;
 const RETURN_SETTLE_MS = 10_000;
 /** What is made again must fit so many times: its cost is known from tables, and sport is not all alike. */
 const ROOM_MARGIN = 1.3;
+/** Of what workers have shown to carry, so much is used: what is late is to be caught up as well. */
+const USED_SHARE = 0.85;
 /** Marks of one broadcast: its record and its checkpoint have all of them. Beyond that nothing is made again. */
 export const MOST_SHEDS = 400;
 
@@ -42,6 +44,8 @@ export interface LoadedChannel {
   /** Cores that it takes without these, in those of `common/transcode-cost.ts`. */
   readonly coresWithout: (withheld: readonly string[]) => number;
   readonly lateMs: number;
+  /** The share of its work that is made as it comes. */
+  readonly speed: number;
   readonly isInDanger: boolean;
   /** Since when nothing of it was late; undefined when something is. */
   readonly calmSince: number | undefined;
@@ -101,13 +105,27 @@ export function nextShed(
 }
 
 function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): ShedOrder | undefined {
+  // All workers together make this share of what all channels ask for.
+  const taken = channels.reduce((sum, one) => sum + one.coresWithout(withheldOf(one)), 0);
+  const carried = USED_SHARE * late.speed * taken;
   for (const channel of byImportance(channels)) {
     const withheld = withheldOf(channel);
-    const [dearest, next] = picturesOf(channel).filter(({ id }) => !withheld.includes(id));
-    if (dearest !== undefined && next !== undefined) {
+    const made = picturesOf(channel).filter(({ id }) => !withheld.includes(id));
+    if (made.length > 1) {
+      const without = (count: number): string[] => [
+        ...withheld,
+        ...made.slice(0, count).map(({ id }) => id),
+      ];
+      let count = 1;
+      while (
+        count < made.length - 1 &&
+        taken - channel.coresWithout(withheld) + channel.coresWithout(without(count)) > carried
+      ) {
+        count += 1;
+      }
       return {
         channel: channel.channel,
-        withheld: [...withheld, dearest.id],
+        withheld: without(count),
         reason: 'late',
         lateMs: late.lateMs,
         lateChannel: late.channel,
