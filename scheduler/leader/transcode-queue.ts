@@ -25,7 +25,7 @@ const FILLER = 'filler';
 /** What was withheld and is made afterwards. */
 const OWED = 'owed';
 /** BullMQ's lowest: it is taken when nothing else waits. */
-const OWED_PRIORITY = 2_097_152;
+const OWED_PRIORITY = 2 ** 21 - 1;
 
 /** Tasks given out and not finished, by channel. */
 export interface TranscodeQueue extends Closable {
@@ -176,7 +176,12 @@ export async function openTranscodeQueue(redis: Redis, logger: Logger): Promise<
       // One that has ended is kept for a while, and its name with it.
       await (await queue.getJob(id))?.remove();
       owed.add(id);
-      await queue.add(OWED, task, { jobId: id, priority: OWED_PRIORITY, attempts: ATTEMPTS });
+      try {
+        await queue.add(OWED, task, { jobId: id, priority: OWED_PRIORITY, attempts: ATTEMPTS });
+      } catch (error) {
+        owed.delete(id);
+        throw error;
+      }
     },
     isOwedOpen: (channel, n) => owed.has(`${channel}-${n}-${OWED}`),
     isOpen: (channel, n) => order.has(`${channel}-${n}`) || order.has(`${channel}-${n}-${FILLER}`),
