@@ -15,7 +15,7 @@ const DANGER_SHARE = 2 / 3;
 /** So little of it is as if nothing were late. */
 const CALM_SHARE = 1 / 3;
 /** Late for so long without a break, and through two pieces at least, is no accident: a key frame, a page that opens. */
-const DANGER_MS = 3_000;
+const DANGER_MS = 2_000;
 /** A segment taken over from a lost worker is caught up by then, or it is not the worker that was lost. */
 const TAKEOVER_MS = 6_000;
 /** Lateness is compared over so long. */

@@ -13,7 +13,7 @@ import { makeClip, RECIPES, type Clip } from '../helpers/sources.ts';
 const TIMEOUT_MS = 240_000;
 const LADDER: Ladder = {
   video: [
-    { height: 360, maxBitrateBps: 800_000 },
+    { height: 720, maxBitrateBps: 2_500_000 },
     { height: 240, maxBitrateBps: 400_000 },
     { height: 120, maxBitrateBps: 150_000 },
   ],
@@ -29,7 +29,8 @@ let pipeline: Pipeline;
 let clip: Clip;
 
 beforeAll(async () => {
-  clip = await makeClip(RECIPES['steady-30'], 16);
+  const sizes = [{ width: 1280, height: 720 }];
+  clip = await makeClip({ ...RECIPES['steady-30'], name: 'steady-720', sizes }, 16);
   pipeline = await startPipeline({ WORKERS: '2', ON_OVERLOAD: 'shed' });
 }, TIMEOUT_MS);
 
@@ -85,12 +86,12 @@ test(
       },
       SLOW,
     );
-    expect(away.withheld.map(({ id }) => id)).toEqual(['v360']);
+    expect(away.withheld.map(({ id }) => id)).toEqual(['v720']);
     expect(away.warnings.map(({ code }) => code)).toContain('RENDITIONS_WITHHELD');
     const from = Number(away.withheld[0]?.withheld?.from);
     const index = await eventually('an index without it', async () => {
       const text = (await fetchBytes(`${pipeline.edge}/live/cup/index.m3u8`)).toString('utf8');
-      return text.includes('v360/') ? undefined : text;
+      return text.includes('v720/') ? undefined : text;
     });
     expect(index).toContain('v240/');
     // The rest is on time again, for good.
@@ -107,9 +108,9 @@ test(
     );
     process.stdout.write(`lag at most ${Math.max(...lags).toFixed(2)} s\n`);
     expect(Math.max(...lags)).toBeLessThan(MOST_BEHIND_SECONDS);
-    const gap = await playlistOf('v360', broadcast);
+    const gap = await playlistOf('v720', broadcast);
     expect(gap).toContain(`#EXT-X-GAP\n#EXTINF:2.000000,\n${from}.m4s`);
-    expect((await fetch(`${pipeline.edge}/live/cup/v360/${from}.m4s`)).status).toBe(404);
+    expect((await fetch(`${pipeline.edge}/live/cup/v720/${from}.m4s`)).status).toBe(404);
     await governor.close();
     await eventually(
       'all of it to be back',
@@ -117,7 +118,7 @@ test(
         const { renditions } = await pipeline.api.status('cup');
         const text = (await fetchBytes(`${pipeline.edge}/live/cup/index.m3u8`)).toString('utf8');
         const isBack = renditions.every(({ withheld }) => withheld === undefined);
-        return isBack && text.includes('v360/') ? true : undefined;
+        return isBack && text.includes('v720/') ? true : undefined;
       },
       SLOW,
     );
@@ -132,7 +133,7 @@ test(
     await publisher.stop();
     // What was withheld is made from raw chunks, and the recording is whole.
     await waitForRecording(pipeline, 'cup', broadcast, fps);
-    const vod = `${pipeline.edge}/vod/cup/${broadcast}/v360.m3u8`;
+    const vod = `${pipeline.edge}/vod/cup/${broadcast}/v720.m3u8`;
     const recording = await eventually(
       'a recording without gaps',
       async () => {
@@ -141,7 +142,7 @@ test(
       },
       SLOW,
     );
-    const base = `${pipeline.edge}/live/cup/v360`;
+    const base = `${pipeline.edge}/live/cup/v720`;
     expect(recording).toContain(`/${from}.m4s`);
     expect((await fetchBytes(`${base}/${from}.m4s`)).byteLength).toBeGreaterThan(10_000);
   },
