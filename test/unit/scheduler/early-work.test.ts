@@ -143,6 +143,23 @@ test('a segment whose worker is silent is given to another at once, and to no si
   });
 });
 
+test('nobody helps with what is late while all work is', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 600);
+  // Its first part comes more than two thirds of a second after all of it was there, and so does the next.
+  for (const [parts, at] of [
+    [1, 1_300],
+    [2, 1_700],
+    [3, 2_100],
+  ] as const) {
+    await bench.until(BEGIN + at);
+    bench.made(parts);
+  }
+  const { length } = bench.placed.filter(({ wishes }) => wishes.mustFit);
+  await bench.until(BEGIN + 2_900);
+  expect(bench.placed.filter(({ wishes }) => wishes.mustFit)).toHaveLength(length);
+});
+
 test('a segment whose worker makes nothing of it, but lives, is given to another where there is room', async () => {
   const bench = new Bench();
   await bench.until(BEGIN + 1_900);
