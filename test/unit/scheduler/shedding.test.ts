@@ -10,6 +10,7 @@ import { Danger, dangerLimit } from '../../../scheduler/plan/danger.ts';
 import { renditionsOf } from '../../../scheduler/plan/ladder.ts';
 import {
   SHED_LEAD,
+  hasRoomForOwed,
   nextShed,
   shedFrom,
   type LoadedChannel,
@@ -241,6 +242,39 @@ describe('shedding', () => {
       expect(at).toBeGreaterThan(timeOfSegment(GRID, segmentNumber(before?.from ?? 0)));
     });
   });
+});
+
+test('what is owed is made with nothing on air, or beside live work that is whole, on time and leaves a core', () => {
+  const now = milliseconds(EPOCH);
+  const well: LoadedChannel = {
+    channel: 'c0',
+    priority: 50,
+    grid: GRID,
+    renditions: LADDER,
+    sheds: [],
+    coresWithout: cores,
+    lateMs: 0,
+    speed: 1,
+    isInDanger: false,
+    calmSince: EPOCH - 10_000,
+  };
+  const away: Shed = {
+    from: segmentNumber(1),
+    withheld: ['v1080'],
+    at: milliseconds(0),
+    reason: 'late',
+    lateMs: 900,
+    lateChannel: 'c0',
+  };
+  expect(hasRoomForOwed([], 0.2, now)).toBe(true);
+  expect(hasRoomForOwed([undefined], 0.2, now)).toBe(true);
+  expect(hasRoomForOwed([], null, now)).toBe(false);
+  expect(hasRoomForOwed([well], 1, now)).toBe(true);
+  expect(hasRoomForOwed([well], 0.9, now)).toBe(false);
+  expect(hasRoomForOwed([well, 'undecided'], 1, now)).toBe(false);
+  expect(hasRoomForOwed([{ ...well, calmSince: EPOCH - 9_000 }], 1, now)).toBe(false);
+  expect(hasRoomForOwed([{ ...well, calmSince: undefined }], 1, now)).toBe(false);
+  expect(hasRoomForOwed([{ ...well, sheds: [away] }], 1, now)).toBe(false);
 });
 
 describe('danger', () => {
