@@ -1,4 +1,5 @@
 /** What the page needs of whatever plays: our own engine, hls.js, dash.js or the browser itself. */
+import type { Company } from './company.ts';
 import type { EdgeRoute } from './edges.ts';
 
 /** Names of the engines, as in `?player=` and in the settings menu. */
@@ -69,6 +70,8 @@ export interface EngineOptions {
   /** Clock of the edge, milliseconds since the epoch. */
   readonly now: () => number;
   readonly events: EngineEvents;
+  /** Undefined: it plays alone. Only our own engine keeps company. */
+  readonly company?: Company | undefined;
 }
 
 /** Largest range the element itself knows of. */

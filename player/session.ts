@@ -5,6 +5,7 @@
 import { deliveryPath, presentationPath } from '#common/contracts/delivery';
 import { lookForBroadcast, readFrom } from './broadcast.ts';
 import type { Edges } from './edges.ts';
+import type { Company } from './company.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { UnsupportedError, automaticEngine, startEngine } from './engines.ts';
 import { createWatchdog } from './watchdog.ts';
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly now: () => number;
   /** Resolves once `now` is the edge's clock, or that cannot be had: engines play by it. */
   readonly clockReady: Promise<void>;
+  /** It plays beside others: by our own engine whatever the profile, which alone keeps company. */
+  readonly company?: Company;
   /** State, engine or qualities changed. */
   readonly onChange: () => void;
 }
@@ -257,6 +260,7 @@ export class Session {
         manifest,
         edges: this.#options.edges,
         now: this.#options.now,
+        company: this.#options.company,
         events: {
           onQualities: ifCurrent(this.#options.onChange),
           onEnded: ifCurrent(() => {
@@ -315,7 +319,8 @@ export class Session {
 
   /** Our own engine only where there is something to be gained by it, and while it does what it should. */
   #suitable(): EngineName {
-    const suitsOwn = this.#isLowLatency && this.#ownFailures < OWN_FAILURES;
+    const isGain = this.#isLowLatency || this.#options.company !== undefined;
+    const suitsOwn = isGain && this.#ownFailures < OWN_FAILURES;
     return this.#wish === undefined || this.#wish === 'engine'
       ? automaticEngine(suitsOwn)
       : this.#wish;
