@@ -1,6 +1,6 @@
 /** What the page needs of whatever plays: our own engine, hls.js, dash.js or the browser itself. */
 import type { Company } from './company.ts';
-import type { EdgeRoute } from './edges.ts';
+import type { EdgeRoute } from './edge-route.ts';
 
 /** Names of the engines, as in `?player=` and in the settings menu. */
 export type EngineName = 'engine' | 'hls' | 'dash' | 'native';

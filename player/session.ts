@@ -4,10 +4,13 @@
  */
 import { deliveryPath, presentationPath } from '#common/contracts/delivery';
 import { lookForBroadcast, readFrom } from './broadcast.ts';
+import type { EdgeRoute } from './edge-route.ts';
 import type { Edges } from './edges.ts';
 import type { Company } from './company.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { UnsupportedError, automaticEngine, startEngine } from './engines.ts';
+import { isAtLive } from './timeline.ts';
+import { reporting } from './viewer-report.ts';
 import { createWatchdog } from './watchdog.ts';
 
 /** See {@link Session}. */
@@ -43,6 +46,8 @@ const POLL_SPREAD = 0.25;
 /** See the head of this file. */
 export class Session {
   readonly #options: SessionOptions;
+  /** The edges, for engines: told on the way how far behind the picture is. */
+  readonly #edges: EdgeRoute;
   #state: SessionState = 'looking';
   #wish: EngineName | undefined;
   #isLowLatency = false;
@@ -64,6 +69,11 @@ export class Session {
     this.#options = options;
     this.#wish = options.engine;
     const { video } = options;
+    this.#edges = reporting(options.edges, {
+      channel: options.channel,
+      now: options.now,
+      latency: () => this.#latencyAtLive(),
+    });
     video.addEventListener('playing', () => {
       this.#onPlaying();
     });
@@ -258,7 +268,7 @@ export class Session {
         presentation,
         isLive: state === 'starting',
         manifest,
-        edges: this.#options.edges,
+        edges: this.#edges,
         now: this.#options.now,
         company: this.#options.company,
         events: {
@@ -292,6 +302,21 @@ export class Session {
         this.#onFailed(error instanceof Error ? error.message : 'player did not load');
       }
     }
+  }
+
+  /** Milliseconds from the picture's moment until now; undefined for who is not watching live. */
+  #latencyAtLive(): number | undefined {
+    const { video, now } = this.#options;
+    const live = this.#engine?.livePosition();
+    const picture = this.#engine?.pictureTime();
+    return this.#state === 'live' &&
+      this.isLive &&
+      !video.paused &&
+      picture !== undefined &&
+      live !== undefined &&
+      isAtLive(video.currentTime, live)
+      ? now() - picture
+      : undefined;
   }
 
   #onPlaying(): void {

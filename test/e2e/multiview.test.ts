@@ -176,8 +176,10 @@ describe('several channels at once', () => {
     await page.keyboard.press('ArrowRight');
     const large = await until('the second to be large', ({ isLarge }) => isLarge);
     expect(large).toMatchObject({ chosen: 1, isSoundOn: false });
-    const [small, tall] = await heightsOf();
-    expect(tall).toBeGreaterThan(2 * (small ?? 0));
+    await eventually('it to have its place', async () => {
+      const [small = 0, tall = 0] = await heightsOf();
+      return tall > 2 * small ? true : undefined;
+    });
     await page.keyboard.press('Escape');
     await until('both alike', ({ isLarge }) => !isLarge);
     expect(await faultsOf(page)).toEqual([]);
