@@ -461,7 +461,9 @@ class OwnEngine implements Engine {
       return false;
     }
     const begin = timeOf(manifest, n);
-    return begin < playhead.position + AHEAD && begin < this.#now() + HELD_AHEAD;
+    // One that does not grow is there after its end: asked for at its beginning it would be further ahead than requests are held.
+    const first = manifest.fragments === 1 ? timeOf(manifest, n + 1) : begin;
+    return begin < playhead.position + AHEAD && first < this.#now() + HELD_AHEAD;
   }
 
   /** Reads from where playback is, or is to be, whatever was in hand. */
