@@ -26,6 +26,7 @@ import { startRedis } from '../test/helpers/redis-server.ts';
 import { markdownTable, type Row } from '../test/helpers/report-table.ts';
 import { makeClip } from '../test/helpers/sources.ts';
 import { loopOf, type Loop } from '../test/soak/loop.ts';
+import { watchProcesses } from './cores-by-process.ts';
 import { BLOWS, feltOf, strikeAgain } from './latency/blows.ts';
 import {
   budgetOf,
@@ -59,6 +60,8 @@ const SETTLE_MS: Readonly<Record<string, number>> = {
   instant: 5_000,
 };
 const LOOK_MS = 8_000;
+/** Processes that take less are not named. */
+const LEAST_CORES = 0.005;
 /** The rendition whose way is told: what the browser shows where it can. */
 const RENDITION = 'v720';
 
@@ -231,6 +234,7 @@ try {
     await delay(WARM_UP_MS);
     for (const player of players) {
       const busy = watchCores();
+      const busyWith = watchProcesses(process.pid);
       const viewer = await openViewer(chromium.context, pipeline.edge, CHANNEL, player);
       const end = Date.now() + minutes * 60_000;
       const striking = strikeAgain(pipeline, blow, { count: blows, overMs: minutes * 60_000 });
@@ -243,6 +247,7 @@ try {
       const recorded = await viewer.read();
       await viewer.close();
       const cores = busy();
+      const processes = busyWith().filter((one) => one.cores >= LEAST_CORES);
       const { latency, beginning, stalls, unread, told, heights } = viewingOf(
         recorded.presented,
         timetable,
@@ -291,6 +296,8 @@ try {
           })),
         ),
       );
+      const named = processes.map(({ name, cores: own }) => `${name} ${own.toFixed(2)}`);
+      console.log(`\ncores busy with: ${named.join(', ')}`);
       if (stalls.length > 0) {
         const each = stalls.map(
           ({ at, ms }) =>

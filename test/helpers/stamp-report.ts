@@ -13,7 +13,10 @@ export interface StampReport {
   readonly backwards: number;
   readonly firstStamp: number;
   readonly lastStamp: number;
-  /** Output time minus source time of new frames, milliseconds: its extent and its middle. */
+  /**
+   * Output time minus source time of new frames, milliseconds: its extent and its middle. Not of the first: it may have been
+   * up for a while when the output begins, as long as the source has no other.
+   */
   readonly spreadMs: number;
   readonly offsetMs: number;
 }
@@ -44,7 +47,7 @@ export function reportStamps(
     missing += step > 1 ? step - 1 : 0;
     backwards += step < 0 ? 1 : 0;
     const time = times[stamp];
-    if (step !== 0 && time !== undefined) {
+    if (before !== undefined && step !== 0 && time !== undefined) {
       offsets.push(place * frameMs - time);
     }
     before = stamp;

@@ -22,6 +22,7 @@ import type { Encoder } from '../transcode.ts';
 import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { firstNeeded, openingOf, type Decoded, type PictureSource } from './picture-line.ts';
+import { lastingFrame, type RawFrame } from './raw-frame.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SegmentSoundRun } from './segment-sound.ts';
 import { SessionFeed } from './session-feed.ts';
@@ -79,7 +80,7 @@ export class ChannelWork {
   #kept: Kept[] = [];
   #knownAfter: string;
   #stopFollowing: () => void;
-  #slate: Decoded<Buffer> = { state: 'coming' };
+  #slate: Decoded<RawFrame> = { state: 'coming' };
 
   /** @param first the first of its tasks, from which on the leader's word is followed */
   constructor(first: EarlyTask, size: FrameSize, deps: ChannelWorkDeps) {
@@ -91,7 +92,7 @@ export class ChannelWork {
     this.#stopFollowing = this.#follow(first.after);
     deps.slate(size).then(
       (picture) => {
-        this.#slate = { state: 'here', picture };
+        this.#slate = { state: 'here', picture: lastingFrame(picture) };
         this.#advance();
       },
       (error: unknown) => {
@@ -309,7 +310,7 @@ export class ChannelWork {
     this.#feeds.set(session, [...known, feed]);
   }
 
-  #find(feeds: ReadonlyMap<string, SessionFeed>, source: PictureSource): Decoded<Buffer> {
+  #find(feeds: ReadonlyMap<string, SessionFeed>, source: PictureSource): Decoded<RawFrame> {
     if (source.kind === 'slate') {
       return this.#slate;
     }

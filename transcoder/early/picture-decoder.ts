@@ -9,6 +9,7 @@ import { avcDecoderConfiguration, initSegment, mediaFragment } from '#common/mp4
 import type { FrameIndex } from '#common/time';
 import { startFfmpeg, type FfmpegProcess, type ProcessLimits } from '../ffmpeg/process.ts';
 import type { SourcePicture } from '../source-picture.ts';
+import { FramePool, type RawFrame } from './raw-frame.ts';
 import { DECODER_PIPES, decodeArguments, frameBytes, type FrameSize } from './picture-commands.ts';
 
 /** The parameter sets that decoding begins with. */
@@ -40,15 +41,15 @@ const TIMESTAMP = /\bpts:(\d+)/;
 /** See the head of this file. Pictures come in presentation order; one that cannot be decoded never comes. */
 export class PictureDecoder {
   readonly #ffmpeg: FfmpegProcess;
-  readonly #bytes: number;
-  readonly #onPicture: (seq: number, picture: Buffer) => void;
+  readonly #pool: FramePool;
+  readonly #onPicture: (seq: number, picture: RawFrame) => void;
   /** Seqs by the timestamps that their pictures will come with. */
   readonly #seqs = new Map<number, number>();
   /** Timestamps told and frames complete, not yet brought together. */
   readonly #timestamps: number[] = [];
-  readonly #frames: Buffer[] = [];
+  readonly #frames: RawFrame[] = [];
   #line = '';
-  #frame: Buffer | undefined;
+  #frame: RawFrame | undefined;
   #filled = 0;
   #first: FrameIndex | undefined;
   #decodeTime = -1;
@@ -58,11 +59,11 @@ export class PictureDecoder {
 
   private constructor(
     ffmpeg: FfmpegProcess,
-    bytes: number,
-    onPicture: (seq: number, picture: Buffer) => void,
+    pool: FramePool,
+    onPicture: (seq: number, picture: RawFrame) => void,
   ) {
     this.#ffmpeg = ffmpeg;
-    this.#bytes = bytes;
+    this.#pool = pool;
     this.#onPicture = onPicture;
     ffmpeg.output(DECODER_PIPES.frames).on('data', (piece: Buffer) => {
       this.#takeFrames(piece);
@@ -74,11 +75,12 @@ export class PictureDecoder {
 
   /**
    * Starts one.
+   * @param onPicture is handed each picture to hold: it releases it
    * @throws PipelineError `ABORTED`
    */
   static start(
     { program, arch, limits, isOnTime = false, source, parameters, size, signal }: DecoderRequest,
-    onPicture: (seq: number, picture: Buffer) => void,
+    onPicture: (seq: number, picture: RawFrame) => void,
   ): PictureDecoder {
     const ffmpeg = startFfmpeg({
       isOnTime,
@@ -101,7 +103,7 @@ export class PictureDecoder {
         },
       ]),
     );
-    return new PictureDecoder(ffmpeg, frameBytes(size), onPicture);
+    return new PictureDecoder(ffmpeg, new FramePool(frameBytes(size)), onPicture);
   }
 
   /**
@@ -154,11 +156,12 @@ export class PictureDecoder {
   #takeFrames(piece: Buffer): void {
     let at = 0;
     while (at < piece.byteLength) {
-      this.#frame ??= Buffer.allocUnsafeSlow(this.#bytes);
-      const taken = piece.copy(this.#frame, this.#filled, at);
+      this.#frame ??= this.#pool.take();
+      const { data } = this.#frame;
+      const taken = piece.copy(data, this.#filled, at);
       at += taken;
       this.#filled += taken;
-      if (this.#filled === this.#bytes) {
+      if (this.#filled === data.byteLength) {
         this.#frames.push(this.#frame);
         this.#frame = undefined;
         this.#filled = 0;
@@ -187,6 +190,8 @@ export class PictureDecoder {
       if (picture !== undefined && pts !== undefined && seq !== undefined) {
         this.#forgetUpTo(pts);
         this.#onPicture(seq, picture);
+      } else {
+        picture?.release();
       }
     }
   }

@@ -15,6 +15,7 @@ import { FlvPackets, type FlvPacket } from '../ffmpeg/flv-packets.ts';
 import { startFfmpeg, type FfmpegProcess } from '../ffmpeg/process.ts';
 import type { Encoder } from '../transcode.ts';
 import { FragmentWriter, type MadeFragment } from './fragment-writer.ts';
+import type { RawFrame } from './raw-frame.ts';
 import { encodeCommand, encoderGroups, type FrameSize } from './picture-commands.ts';
 
 /** A fragment of a rendition, and the init segment that it belongs to. */
@@ -62,8 +63,8 @@ export class PictureEncoder {
     );
   }
 
-  /** Gives it the next frame; resolves when it may be given another. The frame must not change afterwards. */
-  async write(frame: Buffer): Promise<void> {
+  /** Gives it the next frame, which it holds for as long as it needs it; resolves when it may be given another. */
+  async write(frame: RawFrame): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.write(frame)));
   }
 
@@ -137,8 +138,12 @@ class EncoderProcess {
     }
   }
 
-  async write(frame: Buffer): Promise<void> {
-    if (!this.#input.write(frame) && !this.#input.destroyed) {
+  async write(frame: RawFrame): Promise<void> {
+    frame.hold();
+    const goesOn = this.#input.write(frame.data, () => {
+      frame.release();
+    });
+    if (!goesOn && !this.#input.destroyed) {
       // One that has hung up never drains; its end tells why, to whoever waits for that.
       const drained = once(this.#input, 'drain').catch(() => undefined);
       await Promise.race([drained, this.#ffmpeg.done.catch(() => undefined)]);

@@ -61,8 +61,14 @@ export type Decoded<Picture> =
   /** It cannot be decoded: the one before it stays. */
   | { readonly state: 'lost' };
 
+/** A picture, which stays what it is for as long as somebody holds it. */
+export interface HeldPicture {
+  readonly hold: () => void;
+  readonly release: () => void;
+}
+
 /** See the head of this file. */
-export class PictureLine<Picture> {
+export class PictureLine<Picture extends HeldPicture> {
   readonly #end: FrameIndex;
   readonly #find: (source: PictureSource) => Decoded<Picture>;
   /** What goes up at which place of the segment, told so far. */
@@ -125,29 +131,36 @@ export class PictureLine<Picture> {
     this.#closed = greatest(this.#closed, least(to, this.#end));
   }
 
-  /** The frames that are decided and decoded now, in order: one for each place. */
-  take(): Picture[] {
-    const frames: Picture[] = [];
-    while (this.#next < this.#closed) {
-      const goesUp =
-        this.#shown.get(this.#next) ?? (this.#current === undefined ? this.#opening : undefined);
-      if (goesUp !== undefined) {
-        const decoded = this.#find(goesUp);
-        if (decoded.state === 'coming') {
-          break;
-        }
-        if (decoded.state === 'here') {
-          this.#current = decoded.picture;
-          this.#onShow = goesUp;
-        }
+  /** The frame for the next place, if that is decided and decoded; the line holds it while it is on show. */
+  take(): Picture | undefined {
+    if (this.#next >= this.#closed) {
+      return undefined;
+    }
+    const goesUp =
+      this.#shown.get(this.#next) ?? (this.#current === undefined ? this.#opening : undefined);
+    if (goesUp !== undefined) {
+      const decoded = this.#find(goesUp);
+      if (decoded.state === 'coming') {
+        return undefined;
       }
-      if (this.#current === undefined) {
-        break;
+      if (decoded.state === 'here') {
+        decoded.picture.hold();
+        this.#current?.release();
+        this.#current = decoded.picture;
+        this.#onShow = goesUp;
       }
-      frames.push(this.#current);
+    }
+    if (this.#current !== undefined) {
       this.#shown.delete(this.#next);
       this.#next = frameIndex(this.#next + 1);
     }
-    return frames;
+    return this.#current;
+  }
+
+  /** No more frames are taken: what is on show is held no longer. */
+  close(): void {
+    this.#current?.release();
+    this.#current = undefined;
+    this.#closed = this.#next;
   }
 }

@@ -5,6 +5,7 @@ import { firstFrame } from '#common/grid';
 import type { FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
+import type { RawFrame } from './raw-frame.ts';
 import type { SessionPictures } from './session-pictures.ts';
 import {
   PictureLine,
@@ -17,13 +18,13 @@ import {
 export interface SegmentPicturesDeps {
   readonly encoder: Encoder;
   readonly signal: AbortSignal;
-  readonly find: (source: PictureSource) => Decoded<Buffer>;
+  readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
 }
 
 /** See the head of this file. */
 export class SegmentPicturesRun {
-  readonly #line: PictureLine<Buffer>;
+  readonly #line: PictureLine<RawFrame>;
   readonly #encoder: PictureEncoder;
   #writing: Promise<void> = Promise.resolve();
   #isPumping = false;
@@ -79,16 +80,16 @@ export class SegmentPicturesRun {
     return this.#encoder.finish();
   }
 
-  /** Resolves when its processes have ended, well or not. */
-  ended(): Promise<void> {
-    return this.#encoder.ended();
+  /** Resolves when its processes have ended, well or not; afterwards it needs no picture any more. */
+  async ended(): Promise<void> {
+    await this.#encoder.ended();
+    await this.#writing;
+    this.#line.close();
   }
 
   async #pump(): Promise<void> {
-    for (let frames = this.#line.take(); frames.length > 0; frames = this.#line.take()) {
-      for (const frame of frames) {
-        await this.#encoder.write(frame);
-      }
+    for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
+      await this.#encoder.write(frame);
     }
     this.#isPumping = false;
     if (this.#line.isWhole) {

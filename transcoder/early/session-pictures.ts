@@ -9,6 +9,7 @@ import type { Encoder } from '../transcode.ts';
 import type { FrameSize } from './picture-commands.ts';
 import { PictureDecoder, type ParameterSets } from './picture-decoder.ts';
 import type { Decoded } from './picture-line.ts';
+import type { RawFrame } from './raw-frame.ts';
 
 /** What decoding a session needs. */
 export interface SessionPicturesDeps {
@@ -23,7 +24,7 @@ export interface SessionPicturesDeps {
 interface Fed {
   readonly index: FrameIndex;
   readonly decoder: PictureDecoder;
-  picture: Buffer | undefined;
+  picture: RawFrame | undefined;
   /** It came, or one after it, or its decoder has ended. */
   isSettled: boolean;
 }
@@ -77,7 +78,7 @@ export class SessionPictures {
   }
 
   /** What has become of a frame's picture. */
-  find(seq: number): Decoded<Buffer> {
+  find(seq: number): Decoded<RawFrame> {
     const fed = this.#fed.get(seq);
     if (fed?.picture !== undefined) {
       return { state: 'here', picture: fed.picture };
@@ -108,6 +109,7 @@ export class SessionPictures {
     for (const [seq, fed] of this.#fed) {
       if (fed.index < this.#floor && fed.isSettled) {
         this.#kept -= fed.picture === undefined ? 0 : 1;
+        fed.picture?.release();
         this.#fed.delete(seq);
       }
     }
@@ -171,9 +173,10 @@ export class SessionPictures {
     this.#processes.add(ended);
   }
 
-  #take(seq: number, picture: Buffer): void {
+  #take(seq: number, picture: RawFrame): void {
     const fed = this.#fed.get(seq);
     if (fed === undefined) {
+      picture.release();
       return;
     }
     if (fed.index >= this.#floor) {
@@ -181,6 +184,7 @@ export class SessionPictures {
       this.#kept += 1;
     } else {
       // Nobody asks for it: whoever does all the same must not take it for one that cannot be decoded.
+      picture.release();
       this.#fed.delete(seq);
     }
     for (const earlier of this.#fed.values()) {

@@ -28,7 +28,8 @@ export async function decodeSlate(
   const decoder = PictureDecoder.start(
     { ...encoder, source, parameters: { sps, pps }, size, signal },
     (_seq, picture) => {
-      slate = picture;
+      // It lives longer than its decoder: never released, it is nobody else's.
+      slate = picture.data;
     },
   );
   const frame: VideoFrame = {

@@ -10,6 +10,7 @@ import { FIRST_PLACE, planPictures, type PictureSource } from '../picture-plan.t
 import type { Encoder } from '../transcode.ts';
 import type { RenditionFragment, SegmentPictures } from './picture-encoder.ts';
 import { placedPicture, type Decoded, type PictureSource as Shown } from './picture-line.ts';
+import { lastingFrame, type RawFrame } from './raw-frame.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SessionPictures } from './session-pictures.ts';
 
@@ -80,12 +81,12 @@ export async function makeWholePictures(
   const [opening] = entries.flatMap(({ shown, decode }) =>
     shown.map((picture) => placedPicture(picture, decode)),
   );
-  const slatePicture: Decoded<Buffer> | undefined = entries.some(({ decode }) => decode === null)
-    ? { state: 'here', picture: await slate() }
+  const slatePicture: Decoded<RawFrame> | undefined = entries.some(({ decode }) => decode === null)
+    ? { state: 'here', picture: lastingFrame(await slate()) }
     : undefined;
   const stop = new AbortController();
   const decoders = new Map<string, SessionPictures>();
-  const find = (source: Shown): Decoded<Buffer> =>
+  const find = (source: Shown): Decoded<RawFrame> =>
     (source.kind === 'slate' ? slatePicture : decoders.get(source.session)?.find(source.seq)) ?? {
       state: 'lost',
     };

@@ -26,6 +26,12 @@ describe('what stamps say about an output', () => {
     expect(report).toMatchObject({ repeated: 0, missing: 0, unreadable: 0, lastStamp: 7 });
   });
 
+  test('the first frame may have been up for a while when the output begins', () => {
+    const withGap = times.map((time, frame) => (frame > 5 ? time + 100 : time));
+    const report = reportStamps([5, 5, 6, 7, 8], withGap, FRAME_MS);
+    expect(report.spreadMs).toBeLessThan(0.001);
+  });
+
   test('frames that go back or cannot be read are counted', () => {
     const report = reportStamps([5, 6, undefined, 8, 7, 9], times, FRAME_MS);
     expect(report).toMatchObject({ unreadable: 1, backwards: 1 });
