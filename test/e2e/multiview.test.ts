@@ -7,6 +7,7 @@ import { eventually } from '../helpers/poll.ts';
 import { openHarness, type OriginHarness } from '../integration/aggregator-harness.ts';
 import { runEdge, type RunningEdge } from '../integration/edge-run.ts';
 import { titleOf } from '../../player/timeline.ts';
+import { compare, watchTogether } from './shown-together.ts';
 import { startGrowingFeed, type GrowingFeed } from './growing-feed.ts';
 import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
 import { ensurePlayerIsBuilt } from './watch-page.ts';
@@ -91,36 +92,6 @@ const newChannel = (): string => {
   return `m${channels}`;
 };
 
-/** Notes each frame that reaches the screen, of every picture: when, and its media time. */
-const WATCH = `(() => {
-  window.__shown = [...document.querySelectorAll('.tile video')].map((video) => {
-    const rows = [];
-    const onFrame = (_now, { expectedDisplayTime, mediaTime }) => {
-      rows.push([expectedDisplayTime, mediaTime]);
-      video.requestVideoFrameCallback(onFrame);
-    };
-    video.requestVideoFrameCallback(onFrame);
-    return rows;
-  });
-})()`;
-
-type Shown = readonly (readonly [at: number, mediaTime: number])[];
-
-/** Share of the time, looked at every 5 ms, in which two pictures are so many frames of 30 a second apart. */
-function apart([a = [], b = []]: readonly Shown[]): readonly number[] {
-  const from = Math.max(a[0]?.[0] ?? 0, b[0]?.[0] ?? 0);
-  const to = Math.min(a.at(-1)?.[0] ?? 0, b.at(-1)?.[0] ?? 0);
-  const counts: number[] = [];
-  let looks = 0;
-  for (let t = from; t < to; t += 5) {
-    const at = (rows: Shown): number => rows.findLast(([time]) => time <= t)?.[1] ?? Number.NaN;
-    const frames = Math.round(Math.abs(at(a) - at(b)) * 30);
-    counts[frames] = (counts[frames] ?? 0) + 1;
-    looks += 1;
-  }
-  return [0, 1].map((frames) => (counts[frames] ?? 0) / looks);
-}
-
 const heightsOf = (): Promise<number[]> =>
   page.evaluate<number[]>(
     `[...document.querySelectorAll('.tile')].map((tile) => tile.clientHeight)`,
@@ -143,11 +114,10 @@ describe('several channels at once', () => {
     await until('one distance', ({ tiles, distance }) =>
       tiles.every(({ latency = 9 }) => Math.abs(latency - distance) < 0.02),
     );
-    await page.evaluate(WATCH);
+    const readShown = await watchTogether(page);
     const { frames = 0 } = (await look()).tiles[0] ?? {};
     await until('some seconds', ({ tiles }) => (tiles[0]?.frames ?? 0) > frames + 150);
-    const shown = JSON.parse(await page.evaluate<string>('JSON.stringify(__shown)')) as Shown[];
-    const [same = 0, next = 0] = apart(shown);
+    const [same = 0, next = 0] = compare(await readShown(), 30).shares;
     // What is left are frames that a busy machine did not get onto the screen.
     expect(same + next).toBeGreaterThan(0.9);
 
