@@ -6,7 +6,7 @@ import { presentationPath } from '#common/contracts/delivery';
 import type { Edges } from '../edges.ts';
 import type { Company } from '../company.ts';
 import type { Engine } from '../engine.ts';
-import { isOwnEngineSupported, startOwnEngine } from '../engine/start.ts';
+import { startOwnEngine } from '../engine/start.ts';
 import { preferredVolume, rememberSound, wantsSound } from '../preferences.ts';
 import type { ServerClock } from '../server-clock.ts';
 import type { Tile } from './tile.ts';
@@ -108,6 +108,10 @@ export function createSoundDesk(options: SoundDeskOptions): SoundDesk {
     set: (wanted) => {
       isOn = wanted;
       hasBeenAsked = true;
+      if (wanted) {
+        // Some browsers let an element play only if it was told to within the click; what it plays comes later.
+        element.play().catch(() => undefined);
+      }
       rememberSound(wanted);
       onChange();
     },
@@ -119,7 +123,7 @@ export function createSoundDesk(options: SoundDeskOptions): SoundDesk {
         // Engines that keep no company play their sound themselves.
         tile.video.muted = !(isOn && tile === chosen && picture !== undefined && !isApart);
       }
-      const isWanted = isOn && isApart && isOwnEngineSupported() && chosen?.video.paused === false;
+      const isWanted = isOn && isApart && chosen?.video.paused === false;
       if (of !== undefined && (!isWanted || of !== picture)) {
         stop();
       }
