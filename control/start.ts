@@ -2,6 +2,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { QUEUES, storeKeys } from '#common/contracts/names';
+import {
+  VIEWERS_FIELD,
+  readViewersFields,
+  type ViewersView,
+} from '#common/contracts/viewer-latency';
 import { diskStateOf, freeBytesIn, type DiskState } from '#common/disk';
 import { drainsServer } from '#common/drain';
 import { readLeader } from '#common/leader-status';
@@ -73,6 +78,12 @@ export async function startControl(context: ControlContext): Promise<{ port: num
   const services = (): ReturnType<typeof readServices> =>
     // Heartbeats carry real time, whatever the clock's rate.
     readServices(redis, Date.now());
+  const viewers = async (): Promise<ReadonlyMap<string, ViewersView>> =>
+    readViewersFields(
+      (await services())
+        .filter(({ service }) => service === 'edge')
+        .map(({ detail }) => detail[VIEWERS_FIELD]),
+    );
   const isStoreUp = storeCheck(context);
   const disk = diskCheck(config);
   const missing = async (): Promise<readonly string[]> =>
@@ -89,6 +100,7 @@ export async function startControl(context: ControlContext): Promise<{ port: num
     bootChannels: config.BOOT_CHANNELS,
     folder: config.DATA_DIR,
     disk,
+    viewers,
   });
   const queues = Object.values(QUEUES).map((name) => ({
     name,

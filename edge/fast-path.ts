@@ -18,6 +18,7 @@ import { afterPause, type Pace } from './pace.ts';
 import { MAX_TARGET_LENGTH } from './paths.ts';
 import { judgeHeaders, type Wishes } from './plain-request.ts';
 import { HANDSHAKE_BYTE } from './tls.ts';
+import type { ViewerReports } from './viewer-reports.ts';
 
 /** An answer ready to be written. */
 export interface WireAnswer {
@@ -86,6 +87,7 @@ export interface FastPathOptions {
   readonly times: FastPathTimes;
   readonly pace: Pace;
   readonly held: Held;
+  readonly reports: ViewerReports;
   /** Takes a connection that begins with a TLS handshake, put back into it. */
   readonly onTls?: ((socket: Socket) => void) | undefined;
   /** Real milliseconds that answers under way get on `close`. */
@@ -166,9 +168,10 @@ export function installFastPath(server: Server, options: FastPathOptions): Closa
 type PacedAnswerer = (target: string, wishes: Wishes, headers: string) => ReturnType<Answerer>;
 
 /** The answerer for one connection, with a pause before what it asks too often. */
-function paced(socket: Socket, { answer, pace }: FastPathOptions): PacedAnswerer {
+function paced(socket: Socket, { answer, pace, reports }: FastPathOptions): PacedAnswerer {
   const visitor = pace.visitorOn(socket);
   return (target, wishes, headers) => {
+    reports.note(visitor, target);
     const pause = pace.pauseFor(visitor, headers, target);
     return pause === 0
       ? answer(target, wishes)

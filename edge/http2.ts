@@ -26,10 +26,12 @@ import { answerMedia, type AnswerOptions } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import { afterPause, type Pace } from './pace.ts';
 import { MAX_TARGET_LENGTH, parseRoute } from './paths.ts';
+import type { ViewerReports } from './viewer-reports.ts';
 
 /** What serving needs. */
 export interface Http2Options extends AnswerOptions {
   readonly pace: Pace;
+  readonly reports: ViewerReports;
   /** Answers what is not media. */
   readonly handler: RequestListener;
   /** A connection without any traffic for so long ends, real milliseconds. */
@@ -63,7 +65,7 @@ const OF_BODY = new Set(['host', 'content-length', 'expect', 'te', 'trailer']);
 
 /** See the head of this file. */
 export function createHttp2(options: Http2Options): Http2Server {
-  const { pace, drainMs = DRAIN_MS } = options;
+  const { pace, reports, drainMs = DRAIN_MS } = options;
   const sessions = new Set<ServerHttp2Session>();
   const streams = new Set<ServerHttp2Stream>();
   // Listens nowhere: requests are put into it.
@@ -98,6 +100,7 @@ export function createHttp2(options: Http2Options): Http2Server {
         dropBody(stream);
       }
       const { ':path': target = '/', ...others } = headers;
+      reports.note(visitor, target);
       const pause = pace.pauseFor(visitor, JSON.stringify(others), target);
       if (pause === 0) {
         answer(options, within, socket, stream, headers);

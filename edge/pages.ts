@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type Response } from 'express';
 import type { BuiltFile } from '#common/built-pages';
 import { channelIdSchema } from '#common/contracts/channel';
-import { pagePath } from '#common/contracts/delivery';
+import { pagePath, type Multiview, type PlayerPage } from '#common/contracts/delivery';
 import type { EdgeDirectory } from '#common/edge-directory';
 import { PipelineError, httpStatusOf, isRetryable, toPipelineError } from '#common/errors';
 import type { Logger } from '#common/logger';
@@ -79,8 +79,7 @@ async function answer(options: PagesOptions, request: Request, response: Respons
         'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
         'cache-control': 'no-cache',
       });
-      // The same page: it says that there is no such channel, and starts when there is.
-      response.status((await isKnown(options, route.channel)) ? 200 : 404);
+      response.status(await pageStatus(options, route));
       sendFile(request, response, built(player).pages[route.page]);
       return;
     case 'asset': {
@@ -132,6 +131,18 @@ async function knownEdges({ directory }: PagesOptions): Promise<readonly string[
   } catch {
     return [];
   }
+}
+
+/** It is the same page whatever the status: it says what is wrong, and starts when there is such a channel. */
+async function pageStatus(options: PagesOptions, page: PlayerPage | Multiview): Promise<number> {
+  if (page.page !== 'multiview') {
+    return (await isKnown(options, page.channel)) ? 200 : 404;
+  }
+  if (page.fault !== undefined) {
+    return page.fault === 'malformed' ? 404 : 400;
+  }
+  const known = await Promise.all(page.channels.map((channel) => isKnown(options, channel)));
+  return known.includes(true) ? 200 : 404;
 }
 
 /** Before the first word from Redis every channel counts as known. */

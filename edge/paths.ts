@@ -7,9 +7,11 @@ import {
   deliveryPath,
   isMediaPath,
   parseDelivery,
+  parseMultiview,
   parsePage,
   pathOf,
   type Delivery,
+  type Multiview,
   type PlayerPage,
 } from '#common/contracts/delivery';
 
@@ -30,7 +32,7 @@ export const isText = ({ media }: Pick<MediaRoute, 'media'>): boolean =>
 /** Everything the edge answers. */
 export type Route =
   | MediaRoute
-  | ({ readonly kind: 'page' } & PlayerPage)
+  | ({ readonly kind: 'page' } & (PlayerPage | Multiview))
   | { readonly kind: 'asset'; readonly name: string }
   | { readonly kind: 'time' | 'nearest' | 'home' | 'malformed' | 'none' };
 
@@ -79,7 +81,7 @@ export function parseRoute(target: string): Route {
     case PATHS.nearestEdges:
       return { kind: 'nearest' };
   }
-  const page = parsePage(target);
+  const page = parsePage(target) ?? parseMultiview(target);
   if (page !== undefined) {
     return { kind: 'page', ...page };
   }

@@ -23,6 +23,7 @@ import { MAX_TARGET_LENGTH, parseRoute } from './paths.ts';
 import { Pace, afterPause } from './pace.ts';
 import { MEDIA_HEADERS, endWith, sendStatus } from './send.ts';
 import { openSecureDoor, type Certificate } from './tls.ts';
+import type { ViewerReports } from './viewer-reports.ts';
 
 /** What the server needs. */
 export interface EdgeServerOptions {
@@ -31,6 +32,7 @@ export interface EdgeServerOptions {
   readonly health: HealthAnswer;
   readonly metrics: EdgeMetrics;
   readonly held: Held;
+  readonly reports: ViewerReports;
   /** With it, connections may begin with a TLS handshake. */
   readonly certificate?: Certificate | undefined;
   /** What a client waits that asks for the same over and over, or for too much, milliseconds. */
@@ -57,7 +59,7 @@ export interface EdgeServer {
 
 /** Makes the server: media at the socket where a request is plain, by node:http where it is not. */
 export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
-  const { cache, metrics, held, stallMs = STALL_MS } = options;
+  const { cache, metrics, held, reports, stallMs = STALL_MS } = options;
   const pace = new Pace(options.repeatPauseMs);
   const server = createServer(
     {
@@ -69,6 +71,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
       noDelay: true,
     },
     (request, response) => {
+      reports.note(pace.visitorOn(request.socket), request.url ?? '');
       inPace(pace, request, response, () => {
         handle(options, request, response);
       });
@@ -82,6 +85,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     metrics,
     pace,
     held,
+    reports,
     handler: (request, response) => {
       handle(options, request, response);
     },
@@ -100,6 +104,7 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
     times: { firstMs: HEADERS_MS, idleMs: KEEP_ALIVE_MS, stallMs },
     pace,
     held,
+    reports,
     onTls: door?.accept,
   });
   return {

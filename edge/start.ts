@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MANIFEST_FILE } from '#common/built-pages';
 import { redisKeys } from '#common/contracts/names';
+import { VIEWERS_FIELD } from '#common/contracts/viewer-latency';
 import { drainsServer } from '#common/drain';
 import { nearestEdges, type EdgeDirectory } from '#common/edge-directory';
 import { PipelineError } from '#common/errors';
@@ -24,6 +25,7 @@ import { readServices } from './services.ts';
 import { openCertificate } from './tls.ts';
 import { countTraffic } from './traffic.ts';
 import { openUpstream, type Upstream } from './upstream.ts';
+import { ViewerReports } from './viewer-reports.ts';
 
 /** What of a service's context the edge uses. */
 export type EdgeContext = Pick<
@@ -67,11 +69,13 @@ export async function startEdge(context: EdgeContext): Promise<string> {
   metrics.watch(cache);
   const held = new Held();
   metrics.watchHeld(held);
+  const channelNames = createChannelNames(context);
+  const reports = new ViewerReports(() => clock.now(), config.REPEAT_PAUSE_MS === 0);
   const pages = createPages({
     player: await loadPlayer(logger),
     logger,
     directory: createDirectory(context),
-    hasChannel: createChannelNames(context),
+    hasChannel: async (channel) => (await channelNames()).has(channel),
   });
   const { EDGE_TLS_CERT: cert, EDGE_TLS_KEY: key } = config;
   const certificate =
@@ -84,6 +88,7 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     health: context.health,
     metrics,
     held,
+    reports,
     certificate,
     pages,
     repeatPauseMs: config.REPEAT_PAUSE_MS,
@@ -97,7 +102,13 @@ export async function startEdge(context: EdgeContext): Promise<string> {
     },
   });
   const { port } = server.address() as AddressInfo;
-  lifecycle.own('detail', tellDetail(context, port, metrics));
+  lifecycle.own(
+    'detail',
+    tellDetail(context, port, metrics, async () => {
+      const names = await channelNames();
+      return reports.told((channel) => names.has(channel));
+    }),
+  );
   lifecycle.own('readiness', watchUpstream(upstream, logger, context.setReady));
   return `http://${localHost(config)}:${port}`;
 }
@@ -110,6 +121,7 @@ function tellDetail(
   { config, setDetail }: EdgeContext,
   port: number,
   metrics: EdgeMetrics,
+  viewers: () => Promise<string>,
 ): Closable {
   const scheme = config.EDGE_TLS_CERT === undefined ? 'http' : 'https';
   const url = config.EDGE_PUBLIC_URL ?? `${scheme}://${publicHost(config.BIND_HOST)}:${port}`;
@@ -118,8 +130,14 @@ function tellDetail(
     url: new URL(url).origin,
     upstream: config.EDGE_UPSTREAM.join(','),
   };
+  let told = '';
   const tell = (): void => {
-    setDetail({ ...who, ...metrics.totals() });
+    setDetail({ ...who, ...metrics.totals(), [VIEWERS_FIELD]: told });
+    void viewers()
+      .catch(() => '')
+      .then((text) => {
+        told = text;
+      });
   };
   tell();
   const timer = setInterval(tell, DETAIL_MS);
@@ -165,14 +183,14 @@ function createDirectory({ redis, config }: EdgeContext): () => Promise<EdgeDire
   };
 }
 
-function createChannelNames({ redis }: EdgeContext): (channel: string) => Promise<boolean> {
+function createChannelNames({ redis }: EdgeContext): () => Promise<ReadonlySet<string>> {
   const known = new LastKnown({
     name: 'channels',
     ask: async () => new Set(await redis.hkeys(redisKeys.channels)),
     freshMs: CHANNELS_MS,
     patienceMs: REDIS_PATIENCE_MS,
   });
-  return async (channel) => (await known.get()).has(channel);
+  return () => known.get();
 }
 
 /** Ready while the upstream answers. */

@@ -1,6 +1,6 @@
 /** Plays DASH by dash.js. */
 import { MediaPlayer, type MediaPlayerClass, type Representation } from 'dashjs';
-import type { EdgeRoute } from './edges.ts';
+import type { EdgeRoute } from './edge-route.ts';
 import type { Engine, EngineOptions, Quality } from './engine.ts';
 
 const qualityOf = (representation: Representation): Quality => ({

@@ -5,19 +5,8 @@
 import { PATHS } from '#common/contracts/delivery';
 import { choose, locateAt, moveFrom, parseDirectory, parseKept } from './edge-choice.ts';
 import type { EdgeChoice } from './edge-choice.ts';
+import type { EdgeRoute } from './edge-route.ts';
 import { keptEdges, keepEdges } from './preferences.ts';
-
-/** What engines need of it. */
-export interface EdgeRoute {
-  /** The same object at the edge in use. */
-  readonly locate: (url: string) => string;
-  /** Its edge answered that it cannot get the object. */
-  readonly failed: (url: string) => void;
-  /** A request broke off: its edge is asked for a sign of life, and left if it gives none. */
-  readonly suspect: (url: string) => void;
-  /** A request begins: an edge that stays silent is suspected. Returns how to tell that it has answered. */
-  readonly watch: (url: string) => () => void;
-}
 
 /** See the head of this file. */
 export interface Edges extends EdgeRoute {

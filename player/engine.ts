@@ -1,5 +1,6 @@
 /** What the page needs of whatever plays: our own engine, hls.js, dash.js or the browser itself. */
-import type { EdgeRoute } from './edges.ts';
+import type { Company } from './company.ts';
+import type { EdgeRoute } from './edge-route.ts';
 
 /** Names of the engines, as in `?player=` and in the settings menu. */
 export type EngineName = 'engine' | 'hls' | 'dash' | 'native';
@@ -69,6 +70,8 @@ export interface EngineOptions {
   /** Clock of the edge, milliseconds since the epoch. */
   readonly now: () => number;
   readonly events: EngineEvents;
+  /** Undefined: it plays alone. Only our own engine keeps company. */
+  readonly company?: Company | undefined;
 }
 
 /** Largest range the element itself knows of. */

@@ -7,7 +7,7 @@ import Hls, {
   type Level,
   type LoadPolicy,
 } from 'hls.js';
-import type { EdgeRoute } from './edges.ts';
+import type { EdgeRoute } from './edge-route.ts';
 import { seekableOf, type Engine, type EngineOptions, type Quality } from './engine.ts';
 
 /** An origin that restarts is away for a few seconds: ask again often enough to bridge it from the buffer. */

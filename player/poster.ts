@@ -1,6 +1,6 @@
 /** A picture of the broadcast while the first frames are on their way. */
 import { deliveryPath } from '#common/contracts/delivery';
-import type { EdgeRoute } from './edges.ts';
+import type { EdgeRoute } from './edge-route.ts';
 import type { Session } from './session.ts';
 
 /** Redraws when told. */

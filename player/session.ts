@@ -4,9 +4,13 @@
  */
 import { deliveryPath, presentationPath } from '#common/contracts/delivery';
 import { lookForBroadcast, readFrom } from './broadcast.ts';
+import type { EdgeRoute } from './edge-route.ts';
 import type { Edges } from './edges.ts';
+import type { Company } from './company.ts';
 import type { Engine, EngineName } from './engine.ts';
 import { UnsupportedError, automaticEngine, startEngine } from './engines.ts';
+import { isAtLive } from './timeline.ts';
+import { reporting } from './viewer-report.ts';
 import { createWatchdog } from './watchdog.ts';
 
 /** See {@link Session}. */
@@ -23,6 +27,8 @@ export interface SessionOptions {
   readonly now: () => number;
   /** Resolves once `now` is the edge's clock, or that cannot be had: engines play by it. */
   readonly clockReady: Promise<void>;
+  /** It plays beside others: by our own engine whatever the profile, which alone keeps company. */
+  readonly company?: Company;
   /** State, engine or qualities changed. */
   readonly onChange: () => void;
 }
@@ -40,6 +46,8 @@ const POLL_SPREAD = 0.25;
 /** See the head of this file. */
 export class Session {
   readonly #options: SessionOptions;
+  /** The edges, for engines: told on the way how far behind the picture is. */
+  readonly #edges: EdgeRoute;
   #state: SessionState = 'looking';
   #wish: EngineName | undefined;
   #isLowLatency = false;
@@ -61,6 +69,11 @@ export class Session {
     this.#options = options;
     this.#wish = options.engine;
     const { video } = options;
+    this.#edges = reporting(options.edges, {
+      channel: options.channel,
+      now: options.now,
+      latency: () => this.#latencyAtLive(),
+    });
     video.addEventListener('playing', () => {
       this.#onPlaying();
     });
@@ -255,8 +268,9 @@ export class Session {
         presentation,
         isLive: state === 'starting',
         manifest,
-        edges: this.#options.edges,
+        edges: this.#edges,
         now: this.#options.now,
+        company: this.#options.company,
         events: {
           onQualities: ifCurrent(this.#options.onChange),
           onEnded: ifCurrent(() => {
@@ -290,6 +304,21 @@ export class Session {
     }
   }
 
+  /** Milliseconds from the picture's moment until now; undefined for who is not watching live. */
+  #latencyAtLive(): number | undefined {
+    const { video, now } = this.#options;
+    const live = this.#engine?.livePosition();
+    const picture = this.#engine?.pictureTime();
+    return this.#state === 'live' &&
+      this.isLive &&
+      !video.paused &&
+      picture !== undefined &&
+      live !== undefined &&
+      isAtLive(video.currentTime, live)
+      ? now() - picture
+      : undefined;
+  }
+
   #onPlaying(): void {
     this.#failures = 0;
     if (this.#state === 'starting') {
@@ -315,7 +344,8 @@ export class Session {
 
   /** Our own engine only where there is something to be gained by it, and while it does what it should. */
   #suitable(): EngineName {
-    const suitsOwn = this.#isLowLatency && this.#ownFailures < OWN_FAILURES;
+    const isGain = this.#isLowLatency || this.#options.company !== undefined;
+    const suitsOwn = isGain && this.#ownFailures < OWN_FAILURES;
     return this.#wish === undefined || this.#wish === 'engine'
       ? automaticEngine(suitsOwn)
       : this.#wish;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { channelIdSchema, channelSchema, fpsSchema } from './channel.ts';
 import { feedStatusSchema, warningSchema } from './status.ts';
+import { viewersViewSchema } from './viewer-latency.ts';
 
 /** A channel as the API shows it: without its key's hash. */
 export const channelViewSchema = channelSchema
@@ -53,6 +54,8 @@ export const statusViewSchema = z.strictObject({
   unfinished: z.int(),
   /** Segment number of the feed's newest raw chunk in the store. */
   rawStored: z.int().nullable(),
+  /** What its viewers' players tell; null while none does. */
+  viewers: viewersViewSchema.nullable(),
   warnings: z.array(warningSchema),
 });
 /** See {@link statusViewSchema}. */

@@ -72,11 +72,25 @@ export interface PlayerPage {
   readonly channel: string;
 }
 
+/** A page of several channels at once: `/watch/<channel>+<channel>…`. */
+export interface Multiview {
+  readonly page: 'multiview';
+  /** As given; not all are channels' names where there is a fault. */
+  readonly channels: readonly string[];
+  /** Why they cannot be shown; the page says it. */
+  readonly fault?: 'too-many' | 'repeated' | 'malformed';
+}
+
+/** Channels that a page shows at once, at most. */
+export const MOST_VIEWED = 4;
+
 /** The clock, and the directory of edges. */
 export const PATHS = { time: '/time', nearestEdges: '/v1/edges/nearest' } as const;
 
 /** Longest path of ours. */
 const MAX_LENGTH = 256;
+/** The longest of a page: of more channels than are shown, so that their page can say so. */
+const MAX_PAGE_LENGTH = 1024;
 /** Hex digits of an init segment's SHA-256 that its name carries. */
 const INIT_HASH_DIGITS = 16;
 
@@ -315,6 +329,31 @@ export function parsePage(target: string): PlayerPage | undefined {
   return groups === undefined
     ? undefined
     : { page: groups['page'] === 'embed' ? 'embed' : 'watch', channel: channelOf(groups) };
+}
+
+const CHANNELS = /^\/watch\/(?<list>[^/]*)$/;
+const CHANNEL_NAME = new RegExp(`^${CHANNEL}$`);
+
+/** The path of several channels' page. */
+export const multiviewPath = (channels: readonly string[]): string =>
+  `/watch/${channels.join('+')}`;
+
+/** The page of several channels that a request target asks for; some programs write its `+` as `%2B`. */
+export function parseMultiview(target: string): Multiview | undefined {
+  const path = pathOf(target);
+  const list = path.length > MAX_PAGE_LENGTH ? undefined : CHANNELS.exec(path)?.groups?.['list'];
+  const channels = list?.split(/\+|%2B/i) ?? [];
+  if (channels.length < 2) {
+    return undefined;
+  }
+  const page = { page: 'multiview', channels } as const;
+  if (!channels.every((channel) => CHANNEL_NAME.test(channel))) {
+    return { ...page, fault: 'malformed' };
+  }
+  if (new Set(channels).size < channels.length) {
+    return { ...page, fault: 'repeated' };
+  }
+  return channels.length > MOST_VIEWED ? { ...page, fault: 'too-many' } : page;
 }
 
 /** The broadcast that a media playlist's address names, relative or not. */

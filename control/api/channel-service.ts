@@ -8,6 +8,7 @@ import type { ChannelView, StatusView } from '#common/contracts/channel-status';
 import type { RoomChannel } from '#common/contracts/control-room';
 import type { Broadcast } from '#common/contracts/segment';
 import { redisKeys } from '#common/contracts/names';
+import type { ViewersView } from '#common/contracts/viewer-latency';
 import type { DiskState } from '#common/disk';
 import { askForEnd, forgetEndAsked } from '#common/end-requests';
 import { PipelineError } from '#common/errors';
@@ -38,6 +39,8 @@ export interface ChannelServiceDeps {
   readonly bootChannels: readonly string[];
   readonly folder: string;
   readonly disk: () => Promise<DiskState>;
+  /** What viewers' players tell, by channel. */
+  readonly viewers: () => Promise<ReadonlyMap<string, ViewersView>>;
 }
 
 /** See the head of this file. Methods throw PipelineError `NOT_FOUND`, `CONFLICT`, `BAD_REQUEST`. */
@@ -166,22 +169,24 @@ export class ChannelService {
   async status(id: string): Promise<StatusView> {
     const { redis, catalogue } = this.#deps;
     const channel = catalogue.get(id);
-    const [live, fillers, leader, disk] = await Promise.all([
+    const [live, fillers, leader, disk, viewers] = await Promise.all([
       readLive(redis, id),
       readFillers(redis, id),
       readLeader(redis),
       this.#deps.disk(),
+      this.#deps.viewers(),
     ]);
-    return this.#statusOf(channel, live, { fillers, leader, disk });
+    return this.#statusOf(channel, live, { fillers, leader, disk, viewers });
   }
 
   /** Every channel with its status, by few questions to Redis however many channels there are. */
   async room(): Promise<readonly RoomChannel[]> {
     const { redis, catalogue } = this.#deps;
-    const [known, leader, disk] = await Promise.all([
+    const [known, leader, disk, viewers] = await Promise.all([
       readEverything(redis),
       readLeader(redis),
       this.#deps.disk(),
+      this.#deps.viewers(),
     ]);
     return Promise.all(
       catalogue.list().map(async (channel) => {
@@ -190,7 +195,7 @@ export class ChannelService {
         const fillers = live.air === undefined ? [] : await readFillers(redis, channel.id);
         return {
           channel: viewOf(channel, live.air !== undefined),
-          status: this.#statusOf(channel, live, { fillers, leader, disk }),
+          status: this.#statusOf(channel, live, { fillers, leader, disk, viewers }),
           startedAt: live.air?.startedAt ?? null,
         };
       }),
@@ -204,14 +209,16 @@ export class ChannelService {
       readonly fillers: readonly Filler[];
       readonly leader: LeaderView;
       readonly disk: DiskState;
+      readonly viewers: ReadonlyMap<string, ViewersView>;
     },
   ): StatusView {
-    const { leader, fillers, disk } = own;
+    const { leader, fillers, disk, viewers } = own;
     return statusOf({
       ...live,
       channel,
       fillers,
       disk,
+      viewers: viewers.get(channel.id),
       isLed: leader.isLed,
       unfinished: leader.unfinished[channel.id] ?? 0,
       rawStored: stored?.session === live.feed?.session ? stored?.n : undefined,

@@ -9,6 +9,7 @@ import {
   type ServiceRecord,
   type Warning,
 } from '#common/contracts/status';
+import type { ViewersView } from '#common/contracts/viewer-latency';
 import type { DiskState } from '#common/disk';
 import type { Filler } from '#common/fillers';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
@@ -37,6 +38,7 @@ export interface Known {
   /** Segments that became filler lately, newest first. */
   readonly fillers: readonly Filler[];
   readonly rawStored: number | undefined;
+  readonly viewers: ViewersView | undefined;
   readonly disk: DiskState;
   readonly now: number;
 }
@@ -73,6 +75,7 @@ export function statusOf(known: Known): StatusView {
     feeds: feed === undefined ? [] : [feedView(feed, connected)],
     unfinished,
     rawStored: known.rawStored ?? null,
+    viewers: known.viewers ?? null,
     warnings: onePerCode([
       ...feedWarnings(feed, connected, known.now),
       ...leaderWarnings(known.isLed || (air === undefined && !connected)),

@@ -28,6 +28,10 @@ export const formatSeconds = (seconds: Maybe): string =>
 /** Milliseconds, as seconds with a tenth. */
 export const formatLag = (ms: Maybe): string => known(ms, (value) => formatSeconds(value / 1000));
 
+/** How far behind somebody is, milliseconds, as the watch page has it: under two seconds with hundredths. */
+export const formatDelay = (ms: Maybe): string =>
+  known(ms, (value) => `${(value / 1000).toFixed(value < 2000 ? 2 : 1)} s`);
+
 /** A count of things. */
 export const formatCount = (count: Maybe): string =>
   known(count, (value) => value.toLocaleString('en-US'));

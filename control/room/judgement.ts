@@ -33,9 +33,19 @@ export function speedLevel(speed: number | null): Level {
 /** Below this an edge asks the origin for more than it saves it. */
 const HIT_WATCH = 0.8;
 
-/** Hit ratio of an edge. */
-export const hitLevel = (ratio: number | null): Level =>
-  ratio === null ? 'none' : ratio >= HIT_WATCH ? 'good' : 'watch';
+/** Fewer requests a second are of a handful of viewers: each object is asked for once, and there is nothing to be saved. */
+const FEW_REQUESTS = 10;
+
+/** Hit ratio of an edge that is asked so often a second. */
+export function hitLevel(ratio: number | null, requestsPerSecond: number | null): Level {
+  if (ratio === null) {
+    return 'none';
+  }
+  if (ratio >= HIT_WATCH) {
+    return 'good';
+  }
+  return (requestsPerSecond ?? 0) < FEW_REQUESTS ? 'none' : 'watch';
+}
 
 /** A queue whose oldest job has waited so long is not being worked on in time, milliseconds. */
 const JOB_WATCH_MS = 5_000;

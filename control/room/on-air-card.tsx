@@ -6,6 +6,7 @@ import { Figure } from './figure.tsx';
 import {
   formatBitrate,
   formatCount,
+  formatDelay,
   formatDuration,
   formatFps,
   formatLag,
@@ -111,6 +112,26 @@ function Facts({ entry }: { readonly entry: RoomChannel }): JSX.Element {
             source={`${from}/grid`}
             text={status.fps === null ? 'from the first feed' : `${status.fps} fps`}
           />
+        </dd>
+      </div>
+      <div>
+        <dt>Viewers behind: median / most</dt>
+        <dd title="The median of what their players tell, and what 95 % do not exceed">
+          {status.viewers === null ? (
+            'nobody tells'
+          ) : (
+            <>
+              <Figure source={`${from}/viewersP50`} text={formatDelay(status.viewers.p50Ms)} />{' '}
+              <span class="quiet">/</span>{' '}
+              <Figure source={`${from}/viewersP95`} text={formatDelay(status.viewers.p95Ms)} />
+            </>
+          )}
+        </dd>
+      </div>
+      <div>
+        <dt>Viewers who tell</dt>
+        <dd>
+          <Figure source={`${from}/viewersCount`} text={formatCount(status.viewers?.count ?? 0)} />
         </dd>
       </div>
       <div>

@@ -194,7 +194,7 @@ export const EdgesPanel = ({ edges }: { readonly edges: readonly EdgeView[] }) =
             <Figure
               source={`${from}/hitRatio`}
               text={formatRatio(hitRatio)}
-              level={hitLevel(hitRatio)}
+              level={hitLevel(hitRatio, requestsPerSecond)}
             />
           </td>
           <td class="is-number">

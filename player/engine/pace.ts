@@ -7,6 +7,9 @@ const STARVING_JUMP = 0.15;
 /** Off by more, it is put right; off by less, that ends: sound is stretched as seldom as can be. */
 const BEGIN = 0.02;
 const ENOUGH = 0.005;
+/** The same where others are to show the same frame: the moment at which a screen changes it must lie in both. */
+const BEGIN_IN_COMPANY = 0.004;
+const ENOUGH_IN_COMPANY = 0.001;
 /** How soon a small difference is to be gone, seconds. */
 const WITHIN = 3;
 const STRONGEST = 0.05;
@@ -23,19 +26,26 @@ export interface Playing {
   readonly ahead: number;
   /** There is nothing to play where it is: it stands, or only its sound goes on. */
   readonly isStarving: boolean;
+  /** Others are to show the same frame. */
+  readonly isInCompany?: boolean;
 }
 
 /**
  * The pace that brings playback to its place.
  * @param behind seconds by which it is behind its place; negative: ahead
  */
-export function paceOf(behind: number, { rate, ahead, isStarving }: Playing): Pace {
+export function paceOf(
+  behind: number,
+  { rate, ahead, isStarving, isInCompany = false }: Playing,
+): Pace {
+  const begin = isInCompany ? BEGIN_IN_COMPANY : BEGIN;
+  const enough = isInCompany ? ENOUGH_IN_COMPANY : ENOUGH;
   const isFar = Math.abs(behind) > (isStarving ? STARVING_JUMP : JUMP);
   if (isFar && ahead > 0) {
     return { kind: 'jump' };
   }
   const isCorrecting = rate !== 1 && Math.sign(behind) === Math.sign(rate - 1);
-  if (Math.abs(behind) < (isCorrecting ? ENOUGH : BEGIN)) {
+  if (Math.abs(behind) < (isCorrecting ? enough : begin)) {
     return { kind: 'rate', rate: 1 };
   }
   const wanted = Math.min(STRONGEST, Math.max(STEP, Math.abs(behind) / WITHIN));

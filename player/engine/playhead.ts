@@ -31,6 +31,8 @@ export interface PlayheadOptions {
   readonly live: () => number;
   /** Media in hand that the browser wants to go on with. */
   readonly margin: number;
+  /** Others are to show the same frame. */
+  readonly isInCompany?: boolean;
 }
 
 /** HTML §4.8.11.7. */
@@ -159,7 +161,7 @@ export class Playhead {
   }
 
   #keepPace(): void {
-    const { video, live } = this.#options;
+    const { video, live, isInCompany = false } = this.#options;
     if (!this.#isLive || this.#wanted !== undefined || video.paused || video.seeking) {
       return;
     }
@@ -170,6 +172,7 @@ export class Playhead {
       rate: video.playbackRate,
       ahead,
       isStarving,
+      isInCompany,
     });
     if (pace.kind === 'jump') {
       this.#go(target);

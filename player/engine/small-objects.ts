@@ -1,5 +1,5 @@
 /** Fetches what is small and does not grow, manifests and init segments, from whichever edge answers. */
-import type { EdgeRoute } from '../edges.ts';
+import type { EdgeRoute } from '../edge-route.ts';
 
 /** Seconds after which whoever asks is told that it does not work. */
 export const PATIENCE = 20;

@@ -3,6 +3,7 @@
  * fragment by fragment; media time is the grid's, and playback is held at a distance from the shared clock, so that all
  * viewers of a channel see the same picture at the same moment.
  */
+import type { Company } from '../company.ts';
 import type { Engine, EngineOptions, Quality } from '../engine.ts';
 import { Distance } from './distance.ts';
 import { Inits } from './inits.ts';
@@ -46,6 +47,20 @@ const qualityOf = ({ id, width, height, bandwidthBps }: MadeRendition): Quality 
   height,
   bitrateBps: bandwidthBps,
 });
+
+/** What is left of a manifest for an engine that plays one track of it. */
+function onlyTrack(manifest: Manifest, track: Company['track'] | undefined): Manifest {
+  switch (track) {
+    case 'picture':
+      return { ...manifest, sound: undefined };
+    case 'sound': {
+      const { sound } = manifest;
+      return { ...manifest, pictures: sound === undefined ? [] : [sound], sound: undefined };
+    }
+    case undefined:
+      return manifest;
+  }
+}
 
 /** Whether this browser has what it needs. */
 export const isOwnEngineSupported = (): boolean =>
@@ -147,6 +162,7 @@ class OwnEngine implements Engine {
 
   destroy(): void {
     this.#stop.abort();
+    this.#options.company?.leave();
     this.#playing?.picture.reader.stop();
     this.#playing?.sound?.reader.stop();
     this.#playing = undefined;
@@ -210,7 +226,8 @@ class OwnEngine implements Engine {
 
   /** Where whoever is live is to be. */
   #live(distance: Distance): number {
-    const now = this.#now() - distance.value;
+    const { company } = this.#options;
+    const now = this.#now() - (company?.agree(distance.value) ?? distance.value);
     if (this.#manifest === undefined) {
       return now;
     }
@@ -247,9 +264,9 @@ class OwnEngine implements Engine {
     return this.#parse(await response.text());
   }
 
-  /** With those pictures only that this browser can decode. */
+  /** With those pictures only that this browser can decode; in company, with one track, which leads as pictures do. */
   #parse(text: string): Manifest {
-    const manifest = parseManifest(text);
+    const manifest = onlyTrack(parseManifest(text), this.#options.company?.track);
     const pictures = manifest.pictures.filter(({ type }) => MediaSource.isTypeSupported(type));
     return { ...manifest, pictures };
   }
@@ -314,13 +331,15 @@ class OwnEngine implements Engine {
     const distance = new Distance({
       margin: MARGIN,
       fragment,
-      first: FIRST_LATENESS + fragment + MARGIN,
+      // Who joins others does not move them before he knows better.
+      first: this.#options.company?.held() || FIRST_LATENESS + fragment + MARGIN,
     });
     const renditions = new Renditions(manifest.pictures, manifest.sound?.bandwidthBps ?? 0, {
       now: () => this.#now(),
       screenHeight: () =>
-        Math.min(video.clientWidth, video.clientHeight) * devicePixelRatio ||
-        Number.POSITIVE_INFINITY,
+        Math.min(video.clientWidth, video.clientHeight) *
+          devicePixelRatio *
+          (this.#options.company?.detail() ?? 1) || Number.POSITIVE_INFINITY,
     });
     const playhead = new Playhead(
       {
@@ -329,6 +348,7 @@ class OwnEngine implements Engine {
         now: () => this.#now(),
         live: () => this.#live(distance),
         margin: MARGIN,
+        isInCompany: this.#options.company !== undefined,
       },
       signal,
     );
@@ -441,7 +461,9 @@ class OwnEngine implements Engine {
       return false;
     }
     const begin = timeOf(manifest, n);
-    return begin < playhead.position + AHEAD && begin < this.#now() + HELD_AHEAD;
+    // One that does not grow is there after its end: asked for at its beginning it would be further ahead than requests are held.
+    const first = manifest.fragments === 1 ? timeOf(manifest, n + 1) : begin;
+    return begin < playhead.position + AHEAD && first < this.#now() + HELD_AHEAD;
   }
 
   /** Reads from where playback is, or is to be, whatever was in hand. */

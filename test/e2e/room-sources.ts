@@ -8,6 +8,7 @@ import {
   serviceRecordSchema,
   type ServiceRecord,
 } from '#common/contracts/status';
+import { VIEWERS_FIELD, readViewersFields } from '#common/contracts/viewer-latency';
 import type { Queue } from '#common/queues';
 import type { Redis } from '#common/redis';
 import * as show from '../../control/room/format.ts';
@@ -98,6 +99,10 @@ async function channelTexts(
     set('size', feed === undefined ? '' : show.formatSize(feed.width, feed.height));
     set('encoder', feed?.encoder === '' ? 'does not say' : (feed?.encoder ?? ''));
     set('rawStored', show.formatNumber(status.rawStored));
+    const viewers = readViewersFields(services.map(({ detail }) => detail[VIEWERS_FIELD])).get(id);
+    set('viewersP50', show.formatDelay(viewers?.p50Ms));
+    set('viewersP95', show.formatDelay(viewers?.p95Ms));
+    set('viewersCount', show.formatCount(viewers?.count ?? 0));
     set('unfinished', show.formatCount(unfinished(`touchline_transcode_unfinished`, `"${id}"`)));
     set('ladder', channel.ladder.video.map(({ height }) => `${height}p`).join(' · '));
     const rate = status.fps ?? undefined;

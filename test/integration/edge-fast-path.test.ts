@@ -5,6 +5,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:http';
 import { installFastPath, type WireAnswer } from '../../edge/fast-path.ts';
 import { Held, MAX_HELD_OF_ADDRESS } from '../../edge/held.ts';
+import { ViewerReports } from '../../edge/viewer-reports.ts';
 import { CONNECTION_FREE, FREE, Pace } from '../../edge/pace.ts';
 import { patternBytes, startEdgeOrigin, type EdgeOrigin } from './edge-origin.ts';
 import { runEdge, type RunningEdge } from './edge-run.ts';
@@ -237,6 +238,7 @@ test('who goes round ever so many targets waits once his answers are spent, and 
     times: TIMES,
     pace: new Pace(60_000, () => 0),
     held: new Held(),
+    reports: new ViewerReports(Date.now),
     drainMs: 0,
   });
   server.listen(0, '127.0.0.1');
@@ -272,6 +274,7 @@ test('who finds every place to wait in taken is told so, keeps his connection, a
     times: TIMES,
     pace: new Pace(0),
     held,
+    reports: new ViewerReports(Date.now),
     drainMs: 0,
   });
   server.listen(0, '127.0.0.1');
@@ -308,7 +311,13 @@ describe('who is slow', () => {
     const server = createServer({ connectionsCheckingInterval: 20, headersTimeout: 100 });
     let accepted: Socket | undefined;
     server.on('request', (_request, response) => response.end('by node:http'));
-    installFastPath(server, { answer, times, pace: new Pace(0), held: new Held() });
+    installFastPath(server, {
+      answer,
+      times,
+      pace: new Pace(0),
+      held: new Held(),
+      reports: new ViewerReports(Date.now),
+    });
     server.on('connection', (socket) => {
       accepted = socket;
     });

@@ -8,6 +8,7 @@ import { drainsServer } from '#common/drain';
 import { createHealthAnswer } from '#common/health';
 import type { Closable } from '#common/lifecycle';
 import { Held } from '../../edge/held.ts';
+import { ViewerReports } from '../../edge/viewer-reports.ts';
 import { MediaCache } from '../../edge/media-cache.ts';
 import { createEdgeMetrics } from '../../edge/metrics.ts';
 import { createEdgeServer } from '../../edge/server.ts';
@@ -41,6 +42,7 @@ export async function startEdgeInProcess(
     health: createHealthAnswer(registry, () => true),
     metrics: createEdgeMetrics(registry),
     held: new Held(),
+    reports: new ViewerReports(Date.now),
     pages: () => undefined,
     repeatPauseMs: 0,
     stallMs,

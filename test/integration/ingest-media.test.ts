@@ -169,6 +169,7 @@ describe('a publisher whose media are not taken', () => {
         unfinished: 0,
         fillers: [],
         rawStored: undefined,
+        viewers: undefined,
         disk: 'ok',
         now: feed.at + 60_000,
       });

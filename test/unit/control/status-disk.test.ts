@@ -42,6 +42,7 @@ const codesOf = (disk: DiskState, feed?: FeedStatus): string[] =>
     unfinished: 0,
     fillers: [],
     rawStored: undefined,
+    viewers: undefined,
     disk,
     now: 0,
   }).warnings.map(({ code }) => code);

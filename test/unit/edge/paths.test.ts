@@ -31,6 +31,7 @@ describe('parseRoute', () => {
     ['/v1/edges/nearest?channel=main', { kind: 'nearest' }],
     ['/watch/main?player=dash', { kind: 'page', page: 'watch', channel: 'main' }],
     ['/embed/cup-final', { kind: 'page', page: 'embed', channel: 'cup-final' }],
+    ['/watch/a+b', { kind: 'page', page: 'multiview', channels: ['a', 'b'] }],
     ['/assets/player-Z4A3DYBR.js', { kind: 'asset', name: 'player-Z4A3DYBR.js' }],
   ])('%s is known', (path, route) => {
     expect(parseRoute(path)).toEqual(route);

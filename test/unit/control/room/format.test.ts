@@ -11,6 +11,7 @@ test('figures are short, with their unit, and a dash where nothing is known', ()
   ]);
   expect([29.97, null, NaN].map(show.formatFps)).toEqual(['29.97 fps', '–', '–']);
   expect([2_149, 0, undefined].map(show.formatLag)).toEqual(['2.1 s', '0.0 s', '–']);
+  expect([616, 2_149, null].map(show.formatDelay)).toEqual(['0.62 s', '2.1 s', '–']);
   expect([897_500_000, null].map(show.formatNumber)).toEqual(['897500000', '–']);
   expect([0.9, 1, null].map(show.formatRatio)).toEqual(['90.0 %', '100.0 %', '–']);
   expect([3.24, 250.4].map(show.formatRate)).toEqual(['3.2/s', '250/s']);

@@ -39,6 +39,7 @@ const snapshot = (at: number, isOnAir = true): Snapshot => ({
         feeds: [],
         unfinished: 0,
         rawStored: null,
+        viewers: null,
         warnings: [],
         renditions: isOnAir ? [{ id: 'v360', height: 360, published: 5, lagMs: at }] : [],
       },
