@@ -159,6 +159,7 @@ test('what is withheld is told of the rendition and as a warning: since when, wh
       fillers: [],
       rawStored: undefined,
       disk: 'ok',
+      viewers: undefined,
       now,
       air: { ...air, renditions, sheds: of },
       origin,
