@@ -53,8 +53,7 @@ test.each([
     const before = await until(
       page,
       'the large picture',
-      // Players settle in their first ten seconds.
-      ({ engine, frames, height }) => engine === player && frames > 330 && height === 360,
+      ({ engine, frames, height }) => engine === player && frames > 60 && height === 360,
     );
     const from = await feed.shed(['v360']);
     const away = await until(page, 'the small picture', ({ height }) => height === 180);
