@@ -9,7 +9,7 @@ import { avcDecoderConfiguration, initSegment, mediaFragment } from '#common/mp4
 import type { FrameIndex } from '#common/time';
 import { startFfmpeg, type FfmpegProcess, type ProcessLimits } from '../ffmpeg/process.ts';
 import type { SourcePicture } from '../source-picture.ts';
-import { FramePool, type RawFrame } from './raw-frame.ts';
+import { FrameAssembly, type RawFrame } from './raw-frame.ts';
 import { DECODER_PIPES, decodeArguments, frameBytes, type FrameSize } from './picture-commands.ts';
 
 /** The parameter sets that decoding begins with. */
@@ -41,7 +41,6 @@ const TIMESTAMP = /\bpts:(\d+)/;
 /** See the head of this file. Pictures come in presentation order; one that cannot be decoded never comes. */
 export class PictureDecoder {
   readonly #ffmpeg: FfmpegProcess;
-  readonly #pool: FramePool;
   readonly #onPicture: (seq: number, picture: RawFrame) => void;
   /** Seqs by the timestamps that their pictures will come with. */
   readonly #seqs = new Map<number, number>();
@@ -49,49 +48,40 @@ export class PictureDecoder {
   readonly #timestamps: number[] = [];
   readonly #frames: RawFrame[] = [];
   #line = '';
-  #frame: RawFrame | undefined;
-  #filled = 0;
   #first: FrameIndex | undefined;
   #decodeTime = -1;
   #fed = 0;
   /** The last timestamp given in a place, so that two pictures of one place keep their order. */
   #last = { index: -1, pts: 0 };
 
-  private constructor(
-    ffmpeg: FfmpegProcess,
-    pool: FramePool,
-    onPicture: (seq: number, picture: RawFrame) => void,
-  ) {
-    this.#ffmpeg = ffmpeg;
-    this.#pool = pool;
-    this.#onPicture = onPicture;
-    ffmpeg.output(DECODER_PIPES.frames).on('data', (piece: Buffer) => {
-      this.#takeFrames(piece);
-    });
-    ffmpeg.output(DECODER_PIPES.timestamps).on('data', (piece: Buffer) => {
-      this.#takeTimestamps(piece);
-    });
-  }
-
   /**
    * Starts one.
    * @param onPicture is handed each picture to hold: it releases it
    * @throws PipelineError `ABORTED`
    */
-  static start(
+  constructor(
     { program, arch, limits, isOnTime = false, source, parameters, size, signal }: DecoderRequest,
     onPicture: (seq: number, picture: RawFrame) => void,
-  ): PictureDecoder {
-    const ffmpeg = startFfmpeg({
+  ) {
+    this.#onPicture = onPicture;
+    const frames = new FrameAssembly(frameBytes(size), (frame) => {
+      this.#frames.push(frame);
+      this.#match();
+    });
+    this.#ffmpeg = startFfmpeg({
       isOnTime,
       program,
       args: decodeArguments(source, size, arch),
       inputs: [DECODER_PIPES.input],
-      outputs: [DECODER_PIPES.frames, DECODER_PIPES.timestamps],
+      outputs: [DECODER_PIPES.timestamps],
+      readInto: new Map([[DECODER_PIPES.frames, frames]]),
       limits: { ...limits, wallMs: undefined },
       signal,
     });
-    ffmpeg.input(DECODER_PIPES.input).write(
+    this.#ffmpeg.output(DECODER_PIPES.timestamps).on('data', (piece: Buffer) => {
+      this.#takeTimestamps(piece);
+    });
+    this.#ffmpeg.input(DECODER_PIPES.input).write(
       initSegment([
         {
           kind: 'video',
@@ -103,7 +93,6 @@ export class PictureDecoder {
         },
       ]),
     );
-    return new PictureDecoder(ffmpeg, new FramePool(frameBytes(size)), onPicture);
   }
 
   /**
@@ -151,23 +140,6 @@ export class PictureDecoder {
     } else {
       frames.pause();
     }
-  }
-
-  #takeFrames(piece: Buffer): void {
-    let at = 0;
-    while (at < piece.byteLength) {
-      this.#frame ??= this.#pool.take();
-      const { data } = this.#frame;
-      const taken = piece.copy(data, this.#filled, at);
-      at += taken;
-      this.#filled += taken;
-      if (this.#filled === data.byteLength) {
-        this.#frames.push(this.#frame);
-        this.#frame = undefined;
-        this.#filled = 0;
-      }
-    }
-    this.#match();
   }
 
   #takeTimestamps(piece: Buffer): void {

@@ -140,7 +140,7 @@ export class SessionPictures {
     this.#decoder?.end();
     const parameters = { sps: Uint8Array.from(sps), pps: Uint8Array.from(pps) };
     const { program, arch, limits, isOnTime = false } = this.#deps.encoder;
-    const decoder = PictureDecoder.start(
+    const decoder = new PictureDecoder(
       {
         program,
         arch,

@@ -25,7 +25,7 @@ export async function decodeSlate(
   }
   let slate: Buffer | undefined;
   const source = readSourcePicture(sps);
-  const decoder = PictureDecoder.start(
+  const decoder = new PictureDecoder(
     { ...encoder, source, parameters: { sps, pps }, size, signal },
     (_seq, picture) => {
       // It lives longer than its decoder: never released, it is nobody else's.

@@ -1,7 +1,8 @@
 /** An ffmpeg in a box: nothing but pipes, nothing of our environment, bounded time, memory and talk. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, constants as files, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
 import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -15,6 +16,14 @@ export interface ProcessLimits {
   readonly memoryMiB: number;
 }
 
+/** Memory that an output is read into, instead of a buffer of its own for each piece. */
+export interface ReadInto {
+  /** Where the next bytes go: never nothing. */
+  readonly space: () => Uint8Array;
+  /** So many bytes have come there. */
+  readonly taken: (bytes: number) => void;
+}
+
 /** What to start. */
 export interface ProcessRequest {
   readonly program: string;
@@ -23,6 +32,8 @@ export interface ProcessRequest {
   readonly inputs: readonly number[];
   /** Descriptors that it writes; 2 is kept for errors. */
   readonly outputs: readonly number[];
+  /** Further descriptors that it writes, read into the caller's memory: for what is too much for streams. */
+  readonly readInto?: ReadonlyMap<number, ReadInto>;
   readonly limits: ProcessLimits;
   /** Viewers wait for each of its frames: it is not to stand back behind anybody. */
   readonly isOnTime?: boolean;
@@ -33,7 +44,7 @@ export interface ProcessRequest {
 export interface FfmpegProcess {
   /** Where it reads that descriptor. A write after it has hung up is lost without an error: its end tells. */
   readonly input: (descriptor: number) => Writable;
-  /** What it writes to that descriptor. */
+  /** What it writes to that descriptor; of one that is read into memory only whether it flows. */
   readonly output: (descriptor: number) => Readable;
   /** Ends it; `done` rejects with this error, or the first one that it was given. */
   readonly stop: (error: PipelineError) => void;
@@ -66,22 +77,27 @@ const BOX = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1" 2>/dev/null; shift; exec "
  * @throws PipelineError `ABORTED` when the signal already is
  */
 export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
-  const { inputs, outputs, limits, signal } = request;
+  const { inputs, outputs, readInto = new Map<number, ReadInto>(), limits, signal } = request;
   if (signal?.aborted === true) {
     throw new PipelineError('ABORTED', 'ffmpeg was not started');
   }
   const folder = mkdtempSync(join(tmpdir(), 'touchline-ffmpeg-'));
-  const highest = Math.max(2, ...inputs, ...outputs);
+  const highest = Math.max(2, ...inputs, ...outputs, ...readInto.keys());
+  const pipes = new Map([...readInto].map(([fd, into]) => [fd, openPipe(folder, fd, into)]));
   const stdio = Array.from({ length: highest + 1 }, (_, fd) =>
     fd === 2 || inputs.includes(fd) || outputs.includes(fd)
       ? ('pipe' as const)
-      : ('ignore' as const),
+      : (pipes.get(fd)?.writeEnd ?? ('ignore' as const)),
   );
   const child = spawn(
     '/bin/sh',
     ['-c', BOX, 'sh', String(limits.memoryMiB * 1024), request.program, ...request.args],
     { cwd: folder, env: ENVIRONMENT, stdio },
   );
+  for (const { writeEnd } of pipes.values()) {
+    closeSync(writeEnd);
+  }
+  const sockets = [...pipes.values()].map(({ socket }) => socket);
   if (request.isOnTime !== true) {
     lowerPriority(child);
   }
@@ -89,6 +105,10 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
   const stop = (error: PipelineError): void => {
     failure ??= error;
     terminate(child);
+    // Nobody may be reading on.
+    for (const socket of sockets) {
+      socket.destroy();
+    }
   };
   const timer =
     limits.wallMs === undefined
@@ -109,7 +129,7 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
   }
   const run = async (): Promise<void> => {
     try {
-      const status = await closed(child);
+      const [status] = await Promise.all([closed(child), ...sockets.map(closedSocket)]);
       if (failure !== undefined) {
         throw failure;
       }
@@ -132,8 +152,8 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
       return pipe;
     },
     output: (descriptor) => {
-      const pipe = child.stdio[descriptor];
-      if (!(pipe instanceof Readable) || !outputs.includes(descriptor)) {
+      const pipe = pipes.get(descriptor)?.socket ?? child.stdio[descriptor];
+      if (!(pipe instanceof Readable) || !(outputs.includes(descriptor) || pipes.has(descriptor))) {
         throw new RangeError(`descriptor ${descriptor} is no output`);
       }
       return pipe;
@@ -142,6 +162,50 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
     done,
   };
 }
+
+/**
+ * A pipe whose reading end puts what comes where it is wanted. Node makes pipes of its own for a child, but their streams
+ * have a new buffer for each 64 KiB.
+ * @throws PipelineError `ENCODER_FAILED`
+ */
+function openPipe(
+  folder: string,
+  descriptor: number,
+  into: ReadInto,
+): { readonly socket: Socket; readonly writeEnd: number } {
+  const path = join(folder, String(descriptor));
+  try {
+    execFileSync('mkfifo', ['-m', '600', path]);
+    const readEnd = openSync(path, files.O_RDONLY | files.O_NONBLOCK);
+    const writeEnd = openSync(path, files.O_WRONLY);
+    const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = {
+      fd: readEnd,
+      readable: true,
+      writable: false,
+      onread: {
+        buffer: () => into.space(),
+        callback: (bytes) => {
+          into.taken(bytes);
+          return true;
+        },
+      },
+    };
+    const socket = new Socket(options);
+    endOnError(socket);
+    socket.resume();
+    return { socket, writeEnd };
+  } catch (cause) {
+    rmSync(folder, { recursive: true, force: true });
+    throw new PipelineError('ENCODER_FAILED', 'no pipe could be made for ffmpeg', { cause });
+  }
+}
+
+const closedSocket = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    socket.once('close', () => {
+      resolve();
+    });
+  });
 
 /** What makes a segment when it is over has seconds: it must never slow the services beside it. */
 function lowerPriority(child: ChildProcess): void {
