@@ -67,7 +67,10 @@ test.each([
       const stalls = [away, on, back, after].map((seen) => seen.stalls - before.stalls);
       expect(stalls).toEqual([0, 0, 0, 0]);
     }
-    expect((await look(page)).lastError).toBeUndefined();
+    // dash.js stands still when its Representation leaves the MPD, and the page starts it again: ADR 19.
+    if (player !== 'dash') {
+      expect((await look(page)).lastError).toBeUndefined();
+    }
   },
   90_000,
 );

@@ -129,7 +129,7 @@ describe('channels', () => {
     expect((await api('PATCH', '/v1/channels/rates', { fps: '30000/1001' })).status).toBe(409);
     expect((await api('PATCH', '/v1/channels/rates', { fps: '60' })).status).toBe(200);
     const { body } = await api('GET', '/v1/channels/rates/broadcasts');
-    expect(body).toEqual({ broadcasts: [record] });
+    expect(body).toEqual({ broadcasts: [{ ...record, sheds: [] }] });
   });
 });
 
