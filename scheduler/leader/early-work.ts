@@ -23,7 +23,7 @@ import type { PlacingWishes } from './early-tasks.ts';
 
 /** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
 const MOST_TOLD = 512;
-/** A segment that nobody lives to make, and of which no part came for so long, is made from raw chunks. */
+/** A segment that nobody lives to make, and of which no part came for so long, is made from raw chunks; so is one that is whole, and is not published. */
 const STANDSTILL_MS = 2_000;
 /** One whose worker lives is waited for as long as ffmpeg may hang: where all are slow, making it twice makes all slower. */
 const HANGING_MS = 10_000;
@@ -179,7 +179,7 @@ export class EarlyWork {
     const due = this.#cold.filter((cold) => this.#dueAt(cold) <= now);
     this.#cold = this.#cold.filter((cold) => !due.includes(cold));
     for (const { task } of due) {
-      this.#onAir?.watch.forgetUpTo(task.n);
+      this.#onAir?.watch.forget(task.n);
     }
     return due.map(({ task }) => task);
   }

@@ -14,6 +14,8 @@ import type { Lateness } from './danger.ts';
 
 /** A worker with segments gives a sign of life every `PULSE_MS`; one without any for so long is silent. */
 const SILENCE_MS = 400;
+/** One that is silent for so long is dead: until then it may only wait for a core, and to make all that it has anew would cost more. */
+const DEAD_MS = 2_000;
 /** What a worker that begins in mid-segment needs to start ffmpeg and to catch up. */
 const CATCH_UP_MS = 1_200;
 /** A lost segment for which there was no worker is given out again after so long. */
@@ -29,6 +31,8 @@ const MOST_WORKERS = 4;
 const GOING_ON_MS = 1_000;
 /** Entries remembered of each kind: those of the segments under way. */
 const MOST_TOLD = 400;
+/** Segments remembered as whole. */
+const MOST_WHOLE = 32;
 
 interface Told {
   readonly to: number;
@@ -74,6 +78,8 @@ export class PartWatch {
   readonly #told: Record<'pictures' | 'sound', readonly Told[]> = { pictures: [], sound: [] };
   /** When a part of any segment was last made; before the first, when a segment was first placed. */
   #wentOnAt: number | undefined;
+  /** When segments became whole. */
+  readonly #wholeAt = new Map<SegmentNumber, number>();
   #again: number[] = [];
   /** How late the part made last was. */
   #lastLate = 0;
@@ -153,6 +159,10 @@ export class PartWatch {
     }
     if (known.parts >= this.#division.parts) {
       this.#underWay.delete(n);
+      this.#wholeAt.set(n, now);
+      for (const oldest of [...this.#wholeAt.keys()].slice(0, -MOST_WHOLE)) {
+        this.#wholeAt.delete(oldest);
+      }
     }
   }
 
@@ -198,18 +208,21 @@ export class PartWatch {
 
   /** Whether a worker that lives, and has not failed, has a segment. */
   isAlive(n: SegmentNumber, now: Milliseconds): boolean {
-    const work = this.#underWay.get(n);
-    return work !== undefined && !isLost(work, this.silent(now));
+    const { workers, failed } = this.#underWay.get(n) ?? NOBODY;
+    return [...workers].some(
+      ([id, given]) =>
+        !failed.has(id) && now < Math.max(given + SILENCE_MS, (this.#lastHeard(id) ?? 0) + DEAD_MS),
+    );
   }
 
   /**
-   * Since when nobody goes on with a segment: its last part, if a later one has gone on since, else the last part of any.
-   * Where all are slow, each will have its turn.
+   * Since when nobody goes on with a segment: its last part, if a later one has gone on since, or if it is whole; else the last
+   * part of any. Where all are slow, each will have its turn.
    */
   standsStillSince(n: SegmentNumber): number {
     const work = this.#underWay.get(n);
     if (work === undefined) {
-      return 0;
+      return this.#wholeAt.get(n) ?? 0;
     }
     const later = [...this.#underWay].filter(([other, { parts }]) => other > n && parts > 0);
     const isOvertaken = later.some(([, { madeAt }]) => madeAt > work.madeAt);
@@ -238,13 +251,10 @@ export class PartWatch {
     );
   }
 
-  /** Segments up to this one are somebody else's concern. */
-  forgetUpTo(n: SegmentNumber): void {
-    for (const known of this.#underWay.keys()) {
-      if (known <= n) {
-        this.#underWay.delete(known);
-      }
-    }
+  /** A segment is somebody else's concern. */
+  forget(n: SegmentNumber): void {
+    this.#underWay.delete(n);
+    this.#wholeAt.delete(n);
   }
 
   /** When a worker will have been silent for too long, unless it is heard before. */
@@ -274,6 +284,8 @@ export class PartWatch {
     );
   }
 }
+
+const NOBODY: Pick<UnderWay, 'workers' | 'failed'> = { workers: new Map(), failed: new Set() };
 
 const isLost = ({ workers, failed }: UnderWay, silent: ReadonlySet<string>): boolean =>
   [...workers.keys()].every((id) => silent.has(id) || failed.has(id));

@@ -91,9 +91,9 @@ class Bench {
     }
   }
 
-  /** Its first worker has made so many parts. */
-  made(parts: number): void {
-    this.#onProgress({ broadcast: N, n: N, parts, worker: 'w1' });
+  /** Its first worker has made so many parts of a segment. */
+  made(parts: number, n = N): void {
+    this.#onProgress({ broadcast: N, n, parts, worker: 'w1' });
   }
 
   /** Its first worker could not go on. */
@@ -234,6 +234,28 @@ test('what its worker is slow with is left to it, unless it hangs', async () => 
   expect(bench.work.overdue()).toEqual([]);
   bench.now = BEGIN + 13_700;
   expect(bench.work.overdue().map(({ n }) => n)).toEqual([N]);
+});
+
+test('what is finished late is on its way to the origin, and not made again at once', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 6_000);
+  bench.made(6);
+  expect(bench.work.overdue()).toEqual([]);
+  bench.now = BEGIN + 7_900;
+  expect(bench.work.overdue()).toEqual([]);
+  // The origin does not take it.
+  bench.now = BEGIN + 8_000;
+  expect(bench.work.overdue().map(({ n }) => n)).toEqual([N]);
+});
+
+test('one that is to be made from raw chunks says nothing of those before it', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 6_000);
+  bench.made(6, segmentNumber(N + 1));
+  bench.made(3);
+  bench.now = BEGIN + 8_000;
+  expect(bench.work.overdue().map(({ n }) => n)).toEqual([N + 1]);
+  expect(bench.work.overdue()).toEqual([]);
 });
 
 test('what the leader before has told is not told again', async () => {

@@ -95,7 +95,7 @@ describe('parts on their way through workers', () => {
     const watch = watching({ a: 1_000 });
     watch.placed(N, 'a', at(0));
     watch.late(at(1_400));
-    watch.forgetUpTo(N);
+    watch.forget(N);
     expect(watch.silent(at(11_399)).size).toBe(1);
     expect(watch.silent(at(11_400)).size).toBe(0);
   });
@@ -141,8 +141,26 @@ describe('parts on their way through workers', () => {
     watch.made(N, 6, at(1_100));
     expect(watch.late(at(9_000))).toEqual([]);
     watch.placed(NEXT, 'a', at(0));
-    watch.forgetUpTo(NEXT);
+    watch.forget(NEXT);
     expect(watch.dueAt).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('a worker lives', () => {
+  test('for two seconds after it was heard last: it may wait for a core', () => {
+    const watch = watching({ a: 1_000 });
+    watch.placed(N, 'a', at(0));
+    watch.late(at(1_400));
+    expect(watch.isAlive(N, at(2_999))).toBe(true);
+    expect(watch.isAlive(N, at(3_000))).toBe(false);
+  });
+
+  test('no longer when it has failed, and not at all where there is none', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(0));
+    watch.gaveUp(N, 'a');
+    expect(watch.isAlive(N, at(1))).toBe(false);
+    expect(watch.isAlive(NEXT, at(1))).toBe(false);
   });
 });
 
@@ -167,6 +185,13 @@ describe('a segment stands still', () => {
     watch.made(NEXT, 1, at(5_000));
     expect(watch.standsStillSince(N)).toBe(2_000);
     expect(watch.standsStillSince(NEXT)).toBe(5_000);
+  });
+
+  test('from when it was whole on', () => {
+    const watch = slow();
+    watch.made(N, 6, at(7_000));
+    watch.made(NEXT, 1, at(8_000));
+    expect(watch.standsStillSince(N)).toBe(7_000);
   });
 
   test('for ever, when nobody has it', () => {
