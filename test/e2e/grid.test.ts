@@ -17,7 +17,7 @@ import {
 import { FeedGate } from '../helpers/feed-gate.ts';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';
 
-const SECONDS = 22;
+const SECONDS = 16;
 /** Some thirty joins: their mean wanders by a third of what is asked of it, at most. */
 const SOUND_SECONDS = 64;
 const TIMEOUT_MS = 600_000;
