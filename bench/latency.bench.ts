@@ -8,7 +8,7 @@
  * `npm run bench latency -- --player all --minutes 5 --keyframes 60`. `--blows 10` kills the worker that is encoding ten times
  * while each player plays, `--blow SIGSTOP` freezes it for five seconds instead.
  */
-import { readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -77,6 +77,8 @@ const { values } = parseArgs({
     log: { type: 'string', default: 'warn' },
     blows: { type: 'string', default: '0' },
     blow: { type: 'string', default: 'SIGKILL' },
+    // Every fragment's moments as JSON, one line each, for whoever looks for a cause.
+    moments: { type: 'string' },
   },
 });
 const profile = profileSchema.parse(values.profile);
@@ -279,6 +281,12 @@ try {
       });
       const from = (recorded.presented[0]?.at ?? 0) + settleMs;
       const fragments = isFragmented ? fragmentMomentsOf(recorded, timetable, times, from) : [];
+      if (values.moments !== undefined) {
+        await appendFile(
+          values.moments,
+          fragments.map((one) => `${JSON.stringify({ player, ...one })}\n`).join(''),
+        );
+      }
       const segments = isFragmented ? [] : momentsOf(recorded, timetable, times, from);
       console.log(
         isFragmented

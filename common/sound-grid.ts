@@ -42,3 +42,20 @@ export const positionInRun = (
   rate: number,
   sourceSample: number,
 ): SamplePosition => samplePosition(origin + Math.floor((sourceSample * SAMPLE_RATE) / rate));
+
+/** The AAC frame of a run that holds a 48 kHz position. */
+export const frameInRun = (
+  origin: SamplePosition,
+  rate: number,
+  position: SamplePosition,
+): number => Math.floor(((position - origin) * rate) / (SAMPLE_RATE * AAC_FRAME_SAMPLES));
+
+/** The AAC frame of a run with which decoding begins for sound from a position on; the run may begin later. */
+export const decodedFrom = (
+  origin: SamplePosition,
+  rate: number,
+  position: SamplePosition,
+): number =>
+  frameInRun(origin, rate, position) -
+  DECODER_LEAD_FRAMES -
+  (rate === SAMPLE_RATE ? 0 : RESAMPLER_LEAD_FRAMES);

@@ -1,12 +1,7 @@
 /** Where a segment's sound comes from: unbroken runs of AAC frames; what no run covers is silence. */
 import type { SoundSpan } from '#common/contracts/task';
 import { AAC_FRAME_SAMPLES, SAMPLE_RATE, gridOf } from '#common/grid';
-import {
-  DECODER_LEAD_FRAMES,
-  RESAMPLER_LEAD_FRAMES,
-  encodedSamplesOf,
-  positionInRun,
-} from '#common/sound-grid';
+import { decodedFrom, encodedSamplesOf, frameInRun, positionInRun } from '#common/sound-grid';
 import {
   greatest,
   least,
@@ -94,11 +89,8 @@ function spanOf(
   if (from >= to) {
     return undefined;
   }
-  const frameAt = (position: number): number =>
-    Math.floor(((position - origin) * rate) / (SAMPLE_RATE * AAC_FRAME_SAMPLES));
-  const lead = DECODER_LEAD_FRAMES + (rate === SAMPLE_RATE ? 0 : RESAMPLER_LEAD_FRAMES);
-  const firstK = Math.max(k0, frameAt(from) - lead);
-  const lastK = Math.min(k1, frameAt(to - 1) + 1);
+  const firstK = Math.max(k0, decodedFrom(origin, rate, from));
+  const lastK = Math.min(k1, frameInRun(origin, rate, samplePosition(to - 1)) + 1);
   const read = items.slice(firstK - k0, lastK - k0 + 1);
   const seqs = read.map(({ seq }) => seq);
   const chunks = read.map(({ chunk }) => chunk);

@@ -31,14 +31,14 @@ const startOf = ({ origin, k, rate }: AudioFrame): number =>
   origin + Math.floor((k * 1024 * 48_000) / rate);
 
 /** What the leader tells when frames `[0, upTo)` of the run have come and `[0, before)` were told already. */
-function told(frames: readonly AudioFrame[], before: number, upTo: number): Sound {
+function told(frames: readonly AudioFrame[], before: number, upTo: number, session = 's'): Sound {
   const [head] = frames;
   const next = frames[upTo];
   const from = startOf(frames[before] ?? frames[0] ?? never());
   const to = next === undefined ? startOf(frames[upTo - 1] ?? never()) : startOf(next);
   const span: ShownSound = {
-    session: 's',
-    origin: ORIGIN,
+    session,
+    origin: head?.origin ?? ORIGIN,
     rate: head?.rate ?? 48_000,
     channels: 2,
     firstK: Math.max(0, before - 7),
@@ -56,7 +56,10 @@ function never(): never {
 }
 
 /** A segment's sound under way. */
-function begin(frames: readonly AudioFrame[]): {
+function begin(
+  frames: readonly AudioFrame[],
+  others: readonly AudioFrame[] = [],
+): {
   readonly run: SegmentSoundRun;
   readonly fragments: RenditionFragment[];
 } {
@@ -66,7 +69,7 @@ function begin(frames: readonly AudioFrame[]): {
     {
       encoder: ENCODER,
       signal: new AbortController().signal,
-      frameOf: (_session, _origin, k) => frames[k],
+      frameOf: (session, _origin, k) => (session === 's' ? frames : others)[k],
       onFragment: (fragment) => {
         fragments.push(fragment);
       },
@@ -114,5 +117,51 @@ describe.each([48_000, 44_100])('the sound of a segment made on time, from %i Hz
     expect(payloadOf(bytes).equals(payloadOf(whole.segments[0]?.data ?? Buffer.alloc(0)))).toBe(
       true,
     );
+  });
+});
+
+describe('the sound of a segment whose run ends just before it', () => {
+  /** Frames of the first run that are told: up to 0.2 s before the segment, where its decoder has been started. */
+  const TOLD = 38;
+
+  test('is that of the run that follows, the same bytes however it comes', async () => {
+    const file = await makeSoundFile(tone(48_000), 48_000, 2, 5);
+    const frames = codedAudio(file, ORIGIN);
+    const others = codedAudio(file, samplePosition(ORIGIN + 1024 * TOLD));
+    const slow = begin(frames, others);
+    for (let k = 0; k < TOLD; k += 1) {
+      slow.run.tell(told(frames, k, k + 1));
+    }
+    for (let k = 0; k + 1 < others.length; k += 1) {
+      slow.run.tell(told(others, k, k + 1, 't'));
+    }
+    const fast = begin(frames, others);
+    fast.run.tell(told(others, 0, others.length - 1, 't'));
+    await Promise.all([slow.run.finished(), fast.run.finished()]);
+    await slow.run.ended();
+    expect(bytesOf(slow.fragments).equals(bytesOf(fast.fragments))).toBe(true);
+    expect(slow.fragments.length).toBe(divisionOf(GRID, 'instant').fragments);
+  });
+
+  test('is silence where none does', async () => {
+    const file = await makeSoundFile(tone(48_000), 48_000, 2, 5);
+    const frames = codedAudio(file, ORIGIN);
+    const silence = (from: number): Sound => ({
+      t: 'sound',
+      broadcast: N,
+      from: samplePosition(from),
+      to: samplePosition(1024 * (end + 12)),
+      spans: [],
+    });
+    const slow = begin(frames);
+    for (let k = 0; k < TOLD; k += 1) {
+      slow.run.tell(told(frames, k, k + 1));
+    }
+    slow.run.tell(silence(startOf(frames[TOLD] ?? never())));
+    const fast = begin(frames);
+    fast.run.tell(silence(1024 * (first - 4)));
+    await Promise.all([slow.run.finished(), fast.run.finished()]);
+    await slow.run.ended();
+    expect(bytesOf(slow.fragments).equals(bytesOf(fast.fragments))).toBe(true);
   });
 });

@@ -89,6 +89,16 @@ const PREVIEW_OPTIONS = [
   ...['-c:v', 'mjpeg', '-threads', '1', '-q:v', '6', '-f', 'image2pipe'],
 ];
 
+/**
+ * Pictures that an encoder is given ahead of its segment's, whose packets are thrown away: ffmpeg opens its scalers and
+ * encoders with the first picture only, which took as long as coding that.
+ */
+export const WARM_UP_PICTURES = 1;
+
+/** So much of a decoder's buffer is filled when the segment begins: what the pictures ahead add to it is taken off. */
+const bufferFilled = ({ num, den }: Grid): number =>
+  0.5 - (WARM_UP_PICTURES * den) / (num * BUFFER_SECONDS);
+
 function x264Parameters(grid: Grid): string {
   const pairs: Readonly<Record<string, string | number>> = {
     keyint: grid.segmentFrames,
@@ -96,7 +106,7 @@ function x264Parameters(grid: Grid): string {
     scenecut: 0,
     'open-gop': 0,
     stitchable: 1,
-    'vbv-init': 0.5,
+    'vbv-init': bufferFilled(grid).toFixed(4),
     'cpu-independent': 1,
     // A frame goes out before the next comes in.
     'rc-lookahead': 0,
@@ -121,6 +131,8 @@ function renditionOptions(grid: Grid, rendition: VideoRendition): string[] {
     ...['-c:v', 'libx264', '-threads', '1', '-preset', rendition.preset],
     ...['-profile:v', 'high', '-level', level(rendition), '-pix_fmt', 'yuv420p'],
     ...['-g', String(grid.segmentFrames), '-crf', String(CRF)],
+    // As if nothing had come before it.
+    ...['-force_key_frames', `expr:eq(n,${WARM_UP_PICTURES})`, '-forced-idr', '1'],
     ...['-maxrate', `${kilobits}k`, '-bufsize', `${Math.round(kilobits * BUFFER_SECONDS)}k`],
     ...['-x264-params', x264Parameters(grid), '-flags', '+bitexact+global_header'],
     ...['-fflags', '+bitexact', '-map_metadata', '-1', '-flush_packets', '1', '-f', 'flv'],
@@ -128,9 +140,9 @@ function renditionOptions(grid: Grid, rendition: VideoRendition): string[] {
 }
 
 /**
- * Encodes the raw frames of one segment.
+ * Encodes the raw frames of one segment, and {@link WARM_UP_PICTURES} before them.
  * @param sorted the largest first
- * @param hasPreview whether a JPEG of the first frame is made too
+ * @param hasPreview whether a JPEG of the segment's first frame is made too
  */
 export function encodeCommand(
   grid: Grid,
@@ -153,7 +165,7 @@ export function encodeCommand(
       ? `${taken}${scaled},${labels}${videoPad(rendition)}`
       : `${taken}${scaled},${labels},split=2${pads}`;
   });
-  const small = `[small]trim=end_frame=1,scale=w=${PREVIEW_WIDTH}:h=-2:out_range=pc,format=yuvj420p${PREVIEW_PAD}`;
+  const small = `[small]trim=start_frame=${WARM_UP_PICTURES}:end_frame=${WARM_UP_PICTURES + 1},scale=w=${PREVIEW_WIDTH}:h=-2:out_range=pc,format=yuvj420p${PREVIEW_PAD}`;
   const args = composeArguments({
     global: globalOptions(arch),
     inputs: [

@@ -16,7 +16,13 @@ import { startFfmpeg, type FfmpegProcess } from '../ffmpeg/process.ts';
 import type { Encoder } from '../transcode.ts';
 import { FragmentWriter, type MadeFragment } from './fragment-writer.ts';
 import type { RawFrame } from './raw-frame.ts';
-import { encodeCommand, encoderGroups, type FrameSize } from './picture-commands.ts';
+import {
+  encodeCommand,
+  encoderGroups,
+  frameBytes,
+  WARM_UP_PICTURES,
+  type FrameSize,
+} from './picture-commands.ts';
 
 /** A fragment of a rendition, and the init segment that it belongs to. */
 export interface RenditionFragment extends MadeFragment {
@@ -131,6 +137,9 @@ class EncoderProcess {
       });
       return output;
     });
+    for (let i = 0; i < WARM_UP_PICTURES; i += 1) {
+      this.#input.write(Buffer.alloc(frameBytes(size)));
+    }
     if (command.preview !== undefined) {
       this.#ffmpeg.output(command.preview).on('data', (piece: Buffer) => {
         this.#preview.push(piece);
@@ -184,6 +193,7 @@ class RenditionOutput {
   readonly #fragments: FragmentWriter;
   readonly #onFragment: (fragment: RenditionFragment) => void;
   #init: Buffer | undefined;
+  #toLeaveOut = WARM_UP_PICTURES;
 
   constructor(
     { grid, profile, n }: SegmentPictures,
@@ -218,6 +228,10 @@ class RenditionOutput {
       const { timescale } = this.#grid;
       const { avcC } = packet;
       this.#init ??= initSegment([{ kind: 'video', id: 1, timescale, width, height, avcC }]);
+      return;
+    }
+    if (this.#toLeaveOut > 0) {
+      this.#toLeaveOut -= 1;
       return;
     }
     const fragment = this.#fragments.push({

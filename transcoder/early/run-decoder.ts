@@ -1,6 +1,7 @@
 /** A stretch of one run of AAC frames decoded as its frames come, and its samples from one position on. */
 import type { AudioFrame } from '#common/contracts/frame';
 import type { ShownSound } from '#common/contracts/early-task';
+import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES } from '#common/grid';
 import { initSegment, mediaFragment } from '#common/mp4/write';
 import { greatest, type SamplePosition } from '#common/time';
@@ -30,12 +31,19 @@ export class RunDecoder {
   #isEnded = false;
 
   /**
-   * @param first the stretch's first frame
+   * Starts it.
+   * @param stretch its run, and the frame that it is fed first
+   * @param config AudioSpecificConfig of its frames
    * @param position 48 kHz position from which samples are wanted
+   * @throws PipelineError `BAD_MEDIA` for a configuration that cannot be read
    */
-  constructor(span: ShownSound, first: AudioFrame, position: SamplePosition, deps: RunDecoderDeps) {
-    const { encoder, signal, onChange } = deps;
-    const { resampledFrom, ...decoding } = beginningOf(span, first.config, position);
+  constructor(
+    stretch: Pick<ShownSound, 'origin' | 'rate' | 'firstK'>,
+    config: Uint8Array,
+    position: SamplePosition,
+    { encoder, signal, onChange }: RunDecoderDeps,
+  ) {
+    const { resampledFrom, ...decoding } = beginningOf(stretch, config, position);
     this.from = greatest(position, resampledFrom);
     this.#skipBytes = (this.from - resampledFrom) * SAMPLE_BYTES;
     this.#onChange = onChange;
@@ -56,13 +64,18 @@ export class RunDecoder {
         {
           kind: 'audio',
           id: 1,
-          timescale: span.rate,
-          rate: span.rate,
+          timescale: stretch.rate,
+          rate: stretch.rate,
           channels: decoding.isMono ? 1 : 2,
-          config: first.config,
+          config,
         },
       ]),
     );
+  }
+
+  /** It is not needed: {@link done} rejects. */
+  drop(): void {
+    this.#ffmpeg.stop(new PipelineError('ABORTED', 'sound that is not heard'));
   }
 
   /** Whether no more samples come. */

@@ -4,13 +4,13 @@
  */
 import type { AudioFrame } from '#common/contracts/frame';
 import type { Profile } from '#common/contracts/channel';
-import type { ShownEntry } from '#common/contracts/early-task';
+import type { ShownEntry, ShownSound } from '#common/contracts/early-task';
 import type { AudioRendition } from '#common/contracts/rendition';
 import { wholeAdtsFrames } from '#common/codec/aac/adts';
 import { aacFramesOfFragment, divisionOf } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, aacFramesOf, SAMPLE_RATE, type Grid } from '#common/grid';
-import { CONTEXT_FRAMES } from '#common/sound-grid';
+import { CONTEXT_FRAMES, decodedFrom, frameInRun } from '#common/sound-grid';
 import { least, samplePosition, type SamplePosition, type SegmentNumber } from '#common/time';
 import { startFfmpeg, type FfmpegProcess } from '../ffmpeg/process.ts';
 import { soundInit } from '../made-segment.ts';
@@ -19,7 +19,7 @@ import { FragmentWriter } from './fragment-writer.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { RunDecoder } from './run-decoder.ts';
 import { encodeSoundArguments, SAMPLE_BYTES, SOUND_PIPES } from './sound-commands.ts';
-import { SoundLine, type LinePiece, type RunPiece } from './sound-line.ts';
+import { isOfRun, SoundLine, type LinePiece, type RunPiece } from './sound-line.ts';
 
 /** What is encoded. */
 export interface SegmentSound {
@@ -47,6 +47,21 @@ const PRIMING_FRAMES = 1;
  */
 const TOLD_BEYOND = 8 * AAC_FRAME_SAMPLES;
 
+/**
+ * A process takes most of a core while it starts. The encoder and the decoder of the run that is being heard are started
+ * when so many samples are still missing before the first that they are given: after the pictures' encoder, one after
+ * the other, and long enough before the segment that its beginning does not have to wait for either.
+ */
+const ENCODER_AHEAD = SAMPLE_RATE;
+const DECODER_AHEAD = 0.4 * SAMPLE_RATE;
+
+/** A decoder that waits for its first frame. */
+interface Prepared {
+  readonly span: ShownSound;
+  readonly firstK: number;
+  readonly decoder: RunDecoder;
+}
+
 /** A run piece's decoder, and how far it is. */
 interface Decoding {
   readonly piece: RunPiece;
@@ -60,12 +75,16 @@ export class SegmentSoundRun {
   readonly #deps: SegmentSoundDeps;
   readonly #line: SoundLine;
   readonly #fragments: FragmentWriter;
-  readonly #rendition: string;
+  readonly #rendition: AudioRendition;
   readonly #init: Buffer;
-  readonly #ffmpeg: FfmpegProcess;
-  /** Position of the next sample that the encoder is given, and of the end of its input. */
+  readonly #encoded: Promise<void>;
+  #resolveEncoded = (_done: Promise<void>): void => undefined;
+  #encoder: FfmpegProcess | undefined;
+  /** Positions of the first sample that the encoder is given, of the next one, and of the end of its input. */
+  readonly #from: SamplePosition;
   #at: SamplePosition;
   readonly #stop: SamplePosition;
+  #prepared: Prepared | undefined;
   #decoding: Decoding | undefined;
   #adts: Buffer = Buffer.alloc(0);
   /** Frames of the encoder's output that are none of the segment's yet. */
@@ -73,14 +92,14 @@ export class SegmentSoundRun {
   #failure: PipelineError | undefined;
   readonly #processes: Promise<void>[] = [];
 
-  /** Starts it: its encoder waits for the first sample. */
+  /** Its processes are started as what is told comes near to it. */
   constructor({ grid, profile, n, rendition }: SegmentSound, deps: SegmentSoundDeps) {
     const { first, end } = aacFramesOf(grid, n);
     const division = divisionOf(grid, profile);
-    const { program, arch, limits } = deps.encoder;
     this.#deps = deps;
-    this.#rendition = rendition.id;
-    this.#at = samplePosition(AAC_FRAME_SAMPLES * (first - CONTEXT_FRAMES));
+    this.#rendition = rendition;
+    this.#from = samplePosition(AAC_FRAME_SAMPLES * (first - CONTEXT_FRAMES));
+    this.#at = this.#from;
     this.#stop = samplePosition(AAC_FRAME_SAMPLES * (end + LOOK_AHEAD_FRAMES));
     this.#line = new SoundLine(this.#at, samplePosition(this.#stop + TOLD_BEYOND));
     this.#init = soundInit(rendition);
@@ -91,24 +110,23 @@ export class SegmentSoundRun {
         return fragment.end - fragment.first;
       }),
     );
-    this.#ffmpeg = startFfmpeg({
-      isOnTime: deps.encoder.isOnTime === true,
-      program,
-      args: encodeSoundArguments(rendition, arch),
-      inputs: [SOUND_PIPES.input],
-      outputs: [SOUND_PIPES.output],
-      limits,
-      signal: deps.signal,
+    this.#encoded = new Promise((resolve) => {
+      this.#resolveEncoded = resolve;
     });
-    this.#processes.push(this.#ffmpeg.done);
-    this.#ffmpeg.output(SOUND_PIPES.output).on('data', (piece: Buffer) => {
-      this.#takeCoded(piece);
+    this.#encoded.catch(() => undefined);
+    deps.signal.addEventListener('abort', () => {
+      this.#fail(new PipelineError('ABORTED', 'sound was not made to its end'));
     });
   }
 
   /** Takes what is heard. */
   tell(entry: Extract<ShownEntry, { t: 'sound' }>): void {
     this.#line.tell(entry);
+    try {
+      this.#prepare(entry);
+    } catch (error) {
+      this.#fail(toPipelineError(error));
+    }
     this.advance();
   }
 
@@ -118,8 +136,11 @@ export class SegmentSoundRun {
       while (this.#at < this.#stop && this.#goOn()) {
         // As long as something can be given to the encoder.
       }
+      if (this.#at > this.#from) {
+        this.#dropPrepared();
+      }
       if (this.#at >= this.#stop) {
-        this.#ffmpeg.input(SOUND_PIPES.input).end();
+        this.#startedEncoder().input(SOUND_PIPES.input).end();
       }
     } catch (error) {
       this.#fail(toPipelineError(error));
@@ -131,9 +152,9 @@ export class SegmentSoundRun {
    * @throws PipelineError as an encoder that failed does
    */
   async finished(): Promise<void> {
-    await this.#ffmpeg.done;
+    await this.#encoded;
     if (!this.#fragments.isWhole) {
-      throw new PipelineError('ENCODER_FAILED', `${this.#rendition}: fewer frames than given`);
+      throw new PipelineError('ENCODER_FAILED', `${this.#rendition.id}: fewer frames than given`);
     }
   }
 
@@ -144,7 +165,71 @@ export class SegmentSoundRun {
 
   #fail(error: PipelineError): void {
     this.#failure ??= error;
-    this.#ffmpeg.stop(this.#failure);
+    this.#encoder?.stop(this.#failure);
+    this.#dropPrepared();
+    this.#resolveEncoded(Promise.reject(this.#failure));
+  }
+
+  /** @throws PipelineError `ABORTED`, or what it failed with before it was started */
+  #startedEncoder(): FfmpegProcess {
+    if (this.#encoder !== undefined) {
+      return this.#encoder;
+    }
+    if (this.#failure !== undefined) {
+      throw this.#failure;
+    }
+    const { encoder, signal } = this.#deps;
+    const { program, arch, limits } = encoder;
+    const ffmpeg = startFfmpeg({
+      isOnTime: encoder.isOnTime === true,
+      program,
+      args: encodeSoundArguments(this.#rendition, arch),
+      inputs: [SOUND_PIPES.input],
+      outputs: [SOUND_PIPES.output],
+      limits,
+      signal,
+    });
+    ffmpeg.output(SOUND_PIPES.output).on('data', (piece: Buffer) => {
+      this.#takeCoded(piece);
+    });
+    this.#encoder = ffmpeg;
+    this.#processes.push(ffmpeg.done);
+    this.#resolveEncoded(ffmpeg.done);
+    return ffmpeg;
+  }
+
+  /** Starts what will be needed, as far as one can tell, when what is told comes near to the segment. */
+  #prepare({ to, spans }: Extract<ShownEntry, { t: 'sound' }>): void {
+    if (to > this.#from - ENCODER_AHEAD) {
+      this.#startedEncoder();
+    }
+    const span = spans.at(-1);
+    const isNear = to > this.#from - DECODER_AHEAD && to <= this.#from;
+    if (span === undefined || span.to !== to || !isNear || this.#prepared !== undefined) {
+      return;
+    }
+    const { session, origin, rate, lastK } = span;
+    const known = this.#deps.frameOf(session, origin, lastK);
+    if (known !== undefined) {
+      const firstK = decodedFrom(origin, rate, this.#from);
+      const decoder = this.#startDecoder({ ...span, firstK }, known.config, this.#from);
+      this.#prepared = { span, firstK, decoder };
+    }
+  }
+
+  #startDecoder(span: ShownSound, config: Uint8Array, from: SamplePosition): RunDecoder {
+    const { encoder, signal } = this.#deps;
+    const decoder = new RunDecoder(span, config, from, {
+      encoder,
+      signal,
+      onChange: () => {
+        this.advance();
+      },
+    });
+    // Whoever uses it hears of its failure.
+    decoder.done.catch(() => undefined);
+    this.#processes.push(decoder.done);
+    return decoder;
   }
 
   /** Gives the encoder what there is of the piece at hand. */
@@ -187,29 +272,42 @@ export class SegmentSoundRun {
     }
     const { span, from } = piece;
     const first = this.#deps.frameOf(span.session, span.origin, span.firstK);
-    if (first === undefined) {
+    const { decoder, firstK = span.firstK } =
+      this.#takePrepared(piece) ??
+      (first === undefined ? {} : { decoder: this.#startDecoder(span, first.config, from) });
+    if (decoder === undefined) {
       return undefined;
     }
-    const decoder = new RunDecoder(span, first, from, {
-      encoder: this.#deps.encoder,
-      signal: this.#deps.signal,
-      onChange: () => {
-        this.advance();
-      },
-    });
-    this.#processes.push(decoder.done);
     decoder.done.catch((error: unknown) => {
       this.#fail(toPipelineError(error));
     });
-    this.#decoding = { piece, decoder, nextK: span.firstK, isEndTold: false };
+    this.#decoding = { piece, decoder, nextK: firstK, isEndTold: false };
     return this.#decoding;
+  }
+
+  /** The decoder that was started for a piece, which is let go where that came otherwise. */
+  #takePrepared({ span, from }: RunPiece): Prepared | undefined {
+    const prepared = this.#prepared;
+    if (
+      prepared === undefined ||
+      (from === this.#from && isOfRun(prepared.span, span) && span.firstK <= prepared.firstK)
+    ) {
+      this.#prepared = undefined;
+      return prepared;
+    }
+    this.#dropPrepared();
+    return undefined;
+  }
+
+  #dropPrepared(): void {
+    this.#prepared?.decoder.drop();
+    this.#prepared = undefined;
   }
 
   #feed(decoding: Decoding, to: SamplePosition): void {
     const { piece, decoder } = decoding;
     const { session, origin, rate } = piece.span;
-    const lastNeeded =
-      Math.floor(((to - 1 - origin) * rate) / (SAMPLE_RATE * AAC_FRAME_SAMPLES)) + 1;
+    const lastNeeded = frameInRun(origin, rate, samplePosition(to - 1)) + 1;
     const lastK = Math.min(piece.lastK, lastNeeded);
     while (decoding.nextK <= lastK) {
       const frame = this.#deps.frameOf(session, origin, decoding.nextK);
@@ -232,7 +330,7 @@ export class SegmentSoundRun {
   }
 
   #give(samples: Buffer): void {
-    this.#ffmpeg.input(SOUND_PIPES.input).write(samples);
+    this.#startedEncoder().input(SOUND_PIPES.input).write(samples);
     this.#at = samplePosition(this.#at + samples.byteLength / SAMPLE_BYTES);
   }
 
@@ -260,7 +358,7 @@ export class SegmentSoundRun {
       data,
     });
     if (fragment !== undefined) {
-      this.#deps.onFragment({ ...fragment, rendition: this.#rendition, init: this.#init });
+      this.#deps.onFragment({ ...fragment, rendition: this.#rendition.id, init: this.#init });
     }
   }
 }

@@ -87,8 +87,11 @@ export class SoundLine {
 }
 
 const goesOn = (piece: RunPiece, span: ShownSound): boolean =>
-  piece.to === span.from &&
-  piece.span.session === span.session &&
-  piece.span.origin === span.origin &&
-  piece.span.rate === span.rate &&
-  piece.span.channels === span.channels;
+  piece.to === span.from && isOfRun(piece.span, span);
+
+/** Whether two stretches are of one run. */
+export const isOfRun = (one: ShownSound, other: ShownSound): boolean =>
+  one.session === other.session &&
+  one.origin === other.origin &&
+  one.rate === other.rate &&
+  one.channels === other.channels;
