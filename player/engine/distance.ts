@@ -17,6 +17,8 @@ export interface DistanceOptions {
   /** A fragment's length: the first frame of one waits for its last. */
   readonly fragment: number;
   readonly first: number;
+  /** It is never less. */
+  readonly least: number;
 }
 
 /** Distances are multiples of it. */
@@ -39,8 +41,8 @@ export class Distance {
 
   constructor(options: DistanceOptions) {
     this.#options = options;
-    this.#exact = options.first;
-    this.#step = stepAbove(options.first);
+    this.#exact = Math.max(options.first, options.least);
+    this.#step = stepAbove(this.#exact);
   }
 
   /** Seconds behind the clock at which to play. */
@@ -72,16 +74,17 @@ export class Distance {
   }
 
   #follow(now: number): void {
-    const { margin, fragment } = this.#options;
+    const { margin, fragment, least } = this.#options;
     const latest = Math.max(...[...this.#tracks.values()].map((track) => track.latest ?? 0));
-    const needed = Math.min(LONGEST, latest + fragment + margin);
+    const needed = Math.max(least, Math.min(LONGEST, latest + fragment + margin));
     const fall = this.#exact - needed > FAR ? FALL.far : FALL.near;
     const fallen = this.#exact - fall * Math.max(0, now - (this.#notedAt ?? now));
     this.#exact = Math.max(needed, fallen);
     this.#notedAt = now;
     const step = stepAbove(this.#exact);
     // Down only from well inside the next step, or noise at a border would move every viewer on his own.
-    if (step > this.#step || this.#exact < this.#step - 1.25 * STEP) {
+    const isWellBelow = this.#exact < this.#step - 1.25 * STEP || this.#exact === least;
+    if (step > this.#step || isWellBelow) {
       this.#step = step;
     }
   }

@@ -31,6 +31,8 @@ export interface Manifest {
   readonly fragments: number;
   /** Seconds that can be gone back. */
   readonly windowSeconds: number;
+  /** Seconds behind the clock that nobody is to be nearer than (Annex K, `Latency@min`). */
+  readonly leastLatency: number;
 }
 
 interface Tag {
@@ -87,6 +89,7 @@ export function parseManifest(text: string): Manifest {
   let period: Tag['attributes'] = new Map();
   let set: Tag['attributes'] = new Map();
   let representation: Tag['attributes'] = new Map();
+  let leastLatency = 0;
   const found: Found[] = [];
   for (const { name, attributes, isEnd } of tagsOf(text)) {
     if (isEnd) {
@@ -98,6 +101,9 @@ export function parseManifest(text: string): Manifest {
         break;
       case 'Period':
         period = attributes;
+        break;
+      case 'Latency':
+        leastLatency = Number(attributes.get('min') ?? 0) / 1000;
         break;
       case 'AdaptationSet':
         set = attributes;
@@ -149,6 +155,7 @@ export function parseManifest(text: string): Manifest {
     timescale,
     fragments: offset > 0 && offset < seconds ? Math.round(seconds / (seconds - offset)) : 1,
     windowSeconds: secondsOf(mpd.get('timeShiftBufferDepth')) ?? 0,
+    leastLatency: Number.isFinite(leastLatency) ? leastLatency : 0,
   };
 }
 

@@ -333,6 +333,7 @@ class OwnEngine implements Engine {
       fragment,
       // Who joins others does not move them before he knows better.
       first: this.#options.company?.held() || FIRST_LATENESS + fragment + MARGIN,
+      least: manifest.leastLatency,
     });
     const renditions = new Renditions(manifest.pictures, manifest.sound?.bandwidthBps ?? 0, {
       now: () => this.#now(),

@@ -3,7 +3,7 @@ import { Distance } from '../../../../player/engine/distance.ts';
 import { seeded } from '../../../helpers/seeded.ts';
 
 const FRAME = 1 / 30;
-const OPTIONS = { margin: 0.1, fragment: FRAME, first: 0.5 };
+const OPTIONS = { margin: 0.1, fragment: FRAME, first: 0.5, least: 0 };
 
 /** Tells of a fragment every frame. */
 function feed(
@@ -24,6 +24,17 @@ describe('the distance', () => {
     expect(distance.value).toBeGreaterThanOrEqual(0.15 + 0.1 + FRAME);
     expect(distance.value).toBeLessThan(0.15 + 0.1 + FRAME + 0.1);
     expect(distance.value / 0.04).toBeCloseTo(Math.round(distance.value / 0.04), 6);
+  });
+
+  test('is never less than is asked of players, and more where fragments need it', () => {
+    const distance = new Distance({ ...OPTIONS, least: 1.4 });
+    expect(distance.value).toBeCloseTo(1.4, 6);
+    feed(distance, [100, 130], () => 0.15);
+    expect(distance.value).toBeCloseTo(1.4, 6);
+    feed(distance, [130, 140], () => 1.6);
+    expect(distance.value).toBeGreaterThan(1.7);
+    feed(distance, [140, 200], () => 0.15);
+    expect(distance.value).toBeCloseTo(1.4, 6);
   });
 
   test('rises at once and falls slowly', () => {
