@@ -74,6 +74,11 @@ export function createStage(root: HTMLElement, tiles: readonly Tile[], desk: Sou
     );
     const isAnyPlaying = tiles.some(({ session }) => session.engine !== undefined);
     unmute.hidden = desk.isOn() || desk.hasBeenAsked() || !isAnyPlaying;
+    // It lies over the picture whose sound it turns on.
+    const home = tiles[chosen]?.element;
+    if (home !== undefined && unmute.parentElement !== home) {
+      home.append(unmute);
+    }
     const isAnyLive = tiles.some(({ session }) => session.isLive);
     start.hidden = !isAnyLive || tiles.some(({ video }) => !video.paused);
   };
