@@ -62,20 +62,22 @@ function begin(
 ): {
   readonly run: SegmentSoundRun;
   readonly fragments: RenditionFragment[];
+  readonly stop: AbortController;
 } {
   const fragments: RenditionFragment[] = [];
+  const stop = new AbortController();
   const run = new SegmentSoundRun(
     { grid: GRID, profile: 'instant', n: N, rendition: RENDITION },
     {
       encoder: ENCODER,
-      signal: new AbortController().signal,
+      signal: stop.signal,
       frameOf: (session, _origin, k) => (session === 's' ? frames : others)[k],
       onFragment: (fragment) => {
         fragments.push(fragment);
       },
     },
   );
-  return { run, fragments };
+  return { run, fragments, stop };
 }
 
 /** The coded frames alone, without the boxes around them. */
@@ -163,5 +165,34 @@ describe('the sound of a segment whose run ends just before it', () => {
     await Promise.all([slow.run.finished(), fast.run.finished()]);
     await slow.run.ended();
     expect(bytesOf(slow.fragments).equals(bytesOf(fast.fragments))).toBe(true);
+  });
+});
+
+describe('the sound of a segment that is dropped', () => {
+  test.each([
+    ['before anything was told', 0],
+    ['with its processes waiting', 38],
+    ['in the middle', 60],
+  ])('%s ends, and says so', async (_when, count) => {
+    const file = await makeSoundFile(tone(48_000), 48_000, 2, 5);
+    const frames = codedAudio(file, ORIGIN);
+    const { run, stop } = begin(frames);
+    for (let k = 0; k < count; k += 1) {
+      run.tell(told(frames, k, k + 1));
+    }
+    stop.abort();
+    await expect(run.finished()).rejects.toMatchObject({ code: 'ABORTED' });
+    await run.ended();
+  });
+
+  test('when it is finished is as it was', async () => {
+    const file = await makeSoundFile(tone(48_000), 48_000, 2, 5);
+    const frames = codedAudio(file, ORIGIN);
+    const { run, stop } = begin(frames);
+    run.tell(told(frames, 0, frames.length - 1));
+    await run.finished();
+    stop.abort();
+    await run.ended();
+    await expect(run.finished()).resolves.toBeUndefined();
   });
 });

@@ -79,6 +79,7 @@ export class SegmentSoundRun {
   readonly #init: Buffer;
   readonly #encoded: Promise<void>;
   #resolveEncoded = (_done: Promise<void>): void => undefined;
+  #rejectEncoded = (_error: PipelineError): void => undefined;
   #encoder: FfmpegProcess | undefined;
   /** Positions of the first sample that the encoder is given, of the next one, and of the end of its input. */
   readonly #from: SamplePosition;
@@ -110,8 +111,9 @@ export class SegmentSoundRun {
         return fragment.end - fragment.first;
       }),
     );
-    this.#encoded = new Promise((resolve) => {
+    this.#encoded = new Promise((resolve, reject) => {
       this.#resolveEncoded = resolve;
+      this.#rejectEncoded = reject;
     });
     this.#encoded.catch(() => undefined);
     deps.signal.addEventListener('abort', () => {
@@ -167,7 +169,7 @@ export class SegmentSoundRun {
     this.#failure ??= error;
     this.#encoder?.stop(this.#failure);
     this.#dropPrepared();
-    this.#resolveEncoded(Promise.reject(this.#failure));
+    this.#rejectEncoded(this.#failure);
   }
 
   /** @throws PipelineError `ABORTED`, or what it failed with before it was started */
