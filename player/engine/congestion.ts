@@ -16,6 +16,8 @@ const SHRINKING = 0.06;
 /** A burst of fewer bytes tells little of the way here, and one of so long ago nothing. */
 const SMALLEST_BYTES = 8_000;
 const BURST_MEMORY = 2.5;
+/** A burst that was over sooner was held up by this machine, if by anything. */
+const LONG_BURST = 0.06;
 /** What carries less than so much of what is sent is too narrow. */
 const ENOUGH = 1.2;
 
@@ -30,12 +32,12 @@ interface Chunk {
 export class Congestion {
   readonly #chunks: Chunk[] = [];
   readonly #fragments: { readonly at: number; readonly late: number }[] = [];
-  #burst: { readonly at: number; readonly bitsPerSecond: number } | undefined;
+  #burst: (Burst & { readonly at: number }) | undefined;
 
   /** A fragment's bytes came in a row. */
-  burst(at: number, { bytes, seconds }: Burst): void {
-    if (bytes >= SMALLEST_BYTES) {
-      this.#burst = { at, bitsPerSecond: (bytes * 8) / Math.max(0.001, seconds) };
+  burst(at: number, burst: Burst): void {
+    if (burst.bytes >= SMALLEST_BYTES) {
+      this.#burst = { at, ...burst };
     }
   }
 
@@ -80,10 +82,15 @@ export class Congestion {
       );
       return (bytes * 8) / WINDOW;
     }
-    const { at = 0, bitsPerSecond = 0 } = this.#burst ?? {};
-    return this.#burst !== undefined && at > now - BURST_MEMORY && bitsPerSecond < sentBps * ENOUGH
-      ? bitsPerSecond
-      : undefined;
+    if (
+      this.#burst === undefined ||
+      this.#burst.at <= now - BURST_MEMORY ||
+      this.#burst.seconds < LONG_BURST
+    ) {
+      return undefined;
+    }
+    const bitsPerSecond = (this.#burst.bytes * 8) / this.#burst.seconds;
+    return bitsPerSecond < sentBps * ENOUGH ? bitsPerSecond : undefined;
   }
 
   /** Seconds by which the way here makes fragments late; 0 when it does not, or they are late for another reason. */

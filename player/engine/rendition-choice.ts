@@ -1,7 +1,7 @@
 /**
  * Which rendition to fetch next. Down when fragments come ever later than they are made, for then the way here is too
- * narrow; up when bursts say that there is room and nothing has been late for a while, and more reluctantly to one that
- * has proved too much before. Pure: times are seconds of any one clock.
+ * narrow; up when bursts say that there is room and nothing has been late for a while, by one where nothing says how much
+ * room there is, and more reluctantly to one that has proved too much before. Pure: times are seconds of any one clock.
  */
 
 /** What is known of a rendition. */
@@ -26,8 +26,9 @@ export interface Situation {
 const SHARE = 0.7;
 /** A fragment so much later than usual says that the network is behind. */
 const BEHIND = 0.35;
-/** Nothing was late for so long before going up. */
+/** Nothing was late for so long before going up, and for so long where nothing tells how much room there is. */
 const CALM = 6;
+const CALM_UNTOLD = 12;
 /** After having proved too much; doubled each time. */
 const FIRST_PENALTY = 15;
 const LONGEST_PENALTY = 240;
@@ -118,17 +119,20 @@ export class RenditionChoice {
     if (late > BEHIND / 2) {
       this.#lateAt = now;
     }
-    const wanted = this.#fitting(situation);
+    const isTold = situation.throughputBps !== undefined;
+    const wanted = isTold
+      ? this.#fitting(situation)
+      : (this.#nextAbove(situation) ?? this.#current);
     const isUp = wanted.bandwidthBps > this.#current.bandwidthBps;
     if (isUp) {
-      const isCalm = now - this.#lateAt >= CALM;
+      const calmSince = isTold ? this.#lateAt : Math.max(this.#lateAt, this.#chosenAt);
       // What burst past in one segment is no proof before the next.
-      if (isCalm) {
+      if (now - calmSince >= (isTold ? CALM : CALM_UNTOLD)) {
         this.#current = wanted;
         this.#chosenAt = now;
       }
     } else if (this.#isTooTall(this.#current, situation)) {
-      this.#current = wanted;
+      this.#current = isTold ? wanted : this.#fitting({ ...situation, throughputBps: ASSUMED_BPS });
       this.#chosenAt = now;
     } else if (now - this.#chosenAt > LONGEST_PENALTY) {
       // It has proved itself.
@@ -147,13 +151,25 @@ export class RenditionChoice {
     return enough !== undefined && height > enough.height;
   }
 
+  /** Whether a rendition suits the screen and has not proved too much of late. */
+  #isOpen(candidate: Candidate, situation: Situation): boolean {
+    const { now } = situation;
+    return (
+      !this.#isTooTall(candidate, situation) &&
+      (this.#penalties.get(candidate.id)?.until ?? now) <= now
+    );
+  }
+
+  #nextAbove(situation: Situation): Candidate | undefined {
+    const above = this.#candidates[this.#candidates.indexOf(this.#current) - 1];
+    return above !== undefined && this.#isOpen(above, situation) ? above : undefined;
+  }
+
   #fitting(situation: Situation): Candidate {
-    const { throughputBps = 0, now } = situation;
+    const { throughputBps = 0 } = situation;
     const found = this.#candidates.find(
       (candidate) =>
-        !this.#isTooTall(candidate, situation) &&
-        (this.#penalties.get(candidate.id)?.until ?? now) <= now &&
-        this.#fits(candidate.bandwidthBps, throughputBps),
+        this.#isOpen(candidate, situation) && this.#fits(candidate.bandwidthBps, throughputBps),
     );
     const lowest = this.#candidates.at(-1);
     if (found === undefined && lowest === undefined) {

@@ -67,7 +67,7 @@ export class Renditions {
 
   /** Bits a second that the network could carry; undefined: not known. */
   get bitsPerSecond(): number | undefined {
-    return this.#throughput.bitsPerSecond;
+    return this.#throughput.bitsPerSecond(this.#surroundings.now());
   }
 
   isOffered(id: string): boolean {
@@ -125,8 +125,9 @@ export class Renditions {
   }
 
   burst(burst: Burst): void {
-    this.#throughput.note(burst);
-    this.#congestion.burst(this.#surroundings.now(), burst);
+    const now = this.#surroundings.now();
+    this.#throughput.note(now, burst);
+    this.#congestion.burst(now, burst);
   }
 
   /** A fragment has come, so much later than is usual. */
@@ -178,7 +179,7 @@ export class Renditions {
     const now = this.#surroundings.now();
     return {
       now,
-      throughputBps: this.#throughput.bitsPerSecond,
+      throughputBps: this.#throughput.bitsPerSecond(now),
       late: this.#congestion.late(now, this.#sentBps()),
       screenHeight: this.#surroundings.screenHeight(),
     };

@@ -66,6 +66,9 @@ describe('congestion', () => {
     const now = madeLate(congestion, (time) => time - 100, 2);
     congestion.burst(now - 0.5, { bytes: 40_000, seconds: 0.004 });
     expect(congestion.late(now, SENT)).toBe(0);
+    // Held up by the machine: nothing that the way here does is over so soon, and so slow.
+    congestion.burst(now - 0.5, { bytes: 8_000, seconds: 0.055 });
+    expect(congestion.late(now, SENT)).toBe(0);
     congestion.burst(now - 0.5, { bytes: 40_000, seconds: 0.4 });
     expect(congestion.late(now, SENT)).toBeGreaterThan(1.5);
     expect(congestion.flow(now, SENT)).toBeCloseTo(800_000, -3);

@@ -58,6 +58,22 @@ describe('the renditions', () => {
     expect(renditions.next()).toBe('v720');
   });
 
+  test('go up by one where nothing was late for long and nothing tells how much room there is', () => {
+    const { renditions, pass } = open();
+    squeeze(renditions, pass, 1_200_000);
+    expect(renditions.escape()?.rendition.id).toBe('v360');
+    carry(renditions, 900_000);
+    pass(19);
+    expect(renditions.next()).toBe('v360');
+    // Fragments are too small for bursts, and what was measured in trouble is long ago.
+    pass(2);
+    expect(renditions.next()).toBe('v480');
+    pass(11);
+    expect(renditions.next()).toBe('v480');
+    pass(2);
+    expect(renditions.next()).toBe('v720');
+  });
+
   test('no taller than the screen', () => {
     const { renditions } = open(400);
     carry(renditions, 20_000_000);
