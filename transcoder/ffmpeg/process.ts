@@ -37,6 +37,8 @@ export interface ProcessRequest {
   readonly limits: ProcessLimits;
   /** Viewers wait for each of its frames: it is not to stand back behind anybody. */
   readonly isOnTime?: boolean;
+  /** It is on time, and others of the same are to be first where not all can be. */
+  readonly standsBack?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -57,6 +59,9 @@ export interface FfmpegProcess {
 
 /** Kept of what ffmpeg says, for the error. */
 const STDERR_BYTES = 4_096;
+/** Niceness of what viewers wait for: a fifth less of a core that is fought for, and a half. */
+const ON_TIME = 1;
+const STANDS_BACK = 3;
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 500;
 
@@ -98,9 +103,7 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
     closeSync(writeEnd);
   }
   const sockets = [...pipes.values()].map(({ socket }) => socket);
-  if (request.isOnTime !== true) {
-    lowerPriority(child);
-  }
+  lowerPriority(child, nicenessOf(request));
   let failure: PipelineError | undefined;
   const stop = (error: PipelineError): void => {
     failure ??= error;
@@ -207,11 +210,25 @@ const closedSocket = (socket: Socket): Promise<void> =>
     });
   });
 
-/** What makes a segment when it is over has seconds: it must never slow the services beside it. */
-function lowerPriority(child: ChildProcess): void {
+/**
+ * What makes a segment when it is over has seconds: it must never slow the services beside it. What is on time is hardly behind
+ * them, and is yet counted by the kernel as what has a lowered priority: what workers carry is no load by other programs
+ * (`host-load.ts`).
+ */
+function nicenessOf({
+  isOnTime = false,
+  standsBack = false,
+}: Pick<ProcessRequest, 'isOnTime' | 'standsBack'>): number {
+  if (!isOnTime) {
+    return constants.priority.PRIORITY_BELOW_NORMAL;
+  }
+  return standsBack ? STANDS_BACK : ON_TIME;
+}
+
+function lowerPriority(child: ChildProcess, niceness: number): void {
   try {
     if (child.pid !== undefined) {
-      setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+      setPriority(child.pid, niceness);
     }
   } catch {
     // It has already ended; its exit tells.
