@@ -16,6 +16,9 @@ const DANGER_SHARE = 2 / 3;
 const CALM_SHARE = 1 / 3;
 /** Late for so long without a break, and through two pieces at least, is no accident: a key frame, a page that opens. */
 const DANGER_MS = 2_000;
+/** Where it grows so fast that by the time a decision counts it would be so many times the promise, half of that tells. */
+const HEADED_SHARE = 3;
+const DECISION_COUNTS_MS = 6_000;
 /** A segment taken over from a lost worker is caught up by then, or it is not the worker that was lost. */
 const TAKEOVER_MS = 6_000;
 /** Lateness is compared over so long. */
@@ -92,9 +95,10 @@ export class Danger {
 
   /** Whether deadlines are in danger, and it does not get better by itself. */
   isInDanger(now: Milliseconds): boolean {
-    return (
-      this.#lateSince !== undefined && now - this.#lateSince >= this.#patience && !this.#isFalling()
-    );
+    const headedFor = this.lateMs + (1 - this.speed) * DECISION_COUNTS_MS;
+    const isSteep = headedFor > HEADED_SHARE * this.#promise;
+    const patience = isSteep ? this.#patience / 2 : this.#patience;
+    return this.#lateSince !== undefined && now - this.#lateSince >= patience && !this.#isFalling();
   }
 
   #isFalling(): boolean {

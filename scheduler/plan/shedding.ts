@@ -1,7 +1,7 @@
 /**
  * What is withheld next, across all channels, and what is made again. Where deadlines are in danger the dearest picture of the
- * least important channel goes, and with it as many of that channel's as the workers' pace asks for; more only when that did not
- * help. Never a channel's last picture, never its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
+ * least important channel goes, and with it as many of that channel's, and then of the next, as the workers' pace asks for; more
+ * only when that did not help. Never a channel's last picture, never its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
  * wrong before (`common/shed-return.ts`). Pure; times are the clock's.
  */
 import type { Rendition } from '#common/contracts/rendition';
@@ -83,17 +83,17 @@ const byImportance = (channels: readonly LoadedChannel[]): readonly LoadedChanne
   );
 
 /**
- * The next step, if one is due.
+ * The next step: what is ordered of one channel, or of several at once; nothing while none is due.
  * @param freeCores that workers have beside all that is made now; null when no worker is known
  */
 export function nextShed(
   channels: readonly LoadedChannel[],
   freeCores: number | null,
   now: Milliseconds,
-): ShedOrder | undefined {
+): readonly ShedOrder[] {
   const lastCounts = Math.max(...channels.map(countsFrom));
   if (now < lastCounts + SETTLE_MS) {
-    return undefined;
+    return [];
   }
   const [late] = channels
     .filter(({ isInDanger }) => isInDanger)
@@ -101,38 +101,46 @@ export function nextShed(
   if (late !== undefined) {
     return withhold(channels, late);
   }
-  return now < lastCounts + RETURN_SETTLE_MS ? undefined : makeAgain(channels, freeCores, now);
+  const again =
+    now < lastCounts + RETURN_SETTLE_MS ? undefined : makeAgain(channels, freeCores, now);
+  return again === undefined ? [] : [again];
 }
 
-function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): ShedOrder | undefined {
+function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): readonly ShedOrder[] {
   // All workers together make this share of what all channels ask for.
   const taken = channels.reduce((sum, one) => sum + one.coresWithout(withheldOf(one)), 0);
-  const carried = USED_SHARE * late.speed * taken;
+  const carried = late.speed * taken;
+  const orders: ShedOrder[] = [];
+  let left = taken;
   for (const channel of byImportance(channels)) {
     const withheld = withheldOf(channel);
     const made = picturesOf(channel).filter(({ id }) => !withheld.includes(id));
-    if (made.length > 1) {
-      const without = (count: number): string[] => [
-        ...withheld,
-        ...made.slice(0, count).map(({ id }) => id),
-      ];
-      let count = 1;
-      while (
-        count < made.length - 1 &&
-        taken - channel.coresWithout(withheld) + channel.coresWithout(without(count)) > carried
-      ) {
-        count += 1;
-      }
-      return {
-        channel: channel.channel,
-        withheld: without(count),
-        reason: 'late',
-        lateMs: late.lateMs,
-        lateChannel: late.channel,
-      };
+    if (made.length < 2) {
+      continue;
+    }
+    const without = (count: number): string[] => [
+      ...withheld,
+      ...made.slice(0, count).map(({ id }) => id),
+    ];
+    const leftWithout = (count: number): number =>
+      left - channel.coresWithout(withheld) + channel.coresWithout(without(count));
+    let count = 1;
+    while (count < made.length - 1 && leftWithout(count) > USED_SHARE * carried) {
+      count += 1;
+    }
+    left = leftWithout(count);
+    orders.push({
+      channel: channel.channel,
+      withheld: without(count),
+      reason: 'late',
+      lateMs: late.lateMs,
+      lateChannel: late.channel,
+    });
+    if (left <= carried) {
+      break;
     }
   }
-  return undefined;
+  return orders;
 }
 
 /** The cheapest that is withheld of the most important channel that lacks something: the others wait for it. */
@@ -174,30 +182,33 @@ function makeAgain(
 const OWED_CORES = 1;
 /** Live work has been on time for so long before what it has withheld is made. */
 const OWED_CALM_MS = 10_000;
+/** With nothing on air every worker has one, and finds the next waiting; live work that begins goes before those that wait. */
+const OWED_AT_REST = 4;
 
 /**
- * Whether something that was withheld can be made now: with nothing on air, or where all that is on air is made, on time, and
- * leaves room for it.
+ * How many segments of what was withheld can be under way now: with nothing on air, or where all that is on air is made, on time,
+ * and leaves room for them.
  */
-export function hasRoomForOwed(
+export function roomForOwed(
   channels: readonly (LoadedChannel | 'undecided' | undefined)[],
   freeCores: number | null,
   now: Milliseconds,
-): boolean {
+): number {
   const onAir = channels.filter((channel) => channel !== undefined);
-  if (onAir.length === 0 || freeCores === null) {
-    return freeCores !== null;
+  if (freeCores === null) {
+    return 0;
   }
-  return (
-    freeCores >= OWED_CORES &&
-    onAir.every(
-      (channel) =>
-        channel !== 'undecided' &&
-        withheldOf(channel).length === 0 &&
-        channel.calmSince !== undefined &&
-        now - channel.calmSince >= OWED_CALM_MS,
-    )
+  if (onAir.length === 0) {
+    return OWED_AT_REST;
+  }
+  const isWell = onAir.every(
+    (channel) =>
+      channel !== 'undecided' &&
+      withheldOf(channel).length === 0 &&
+      channel.calmSince !== undefined &&
+      now - channel.calmSince >= OWED_CALM_MS,
   );
+  return isWell ? Math.floor(freeCores / OWED_CORES) : 0;
 }
 
 /**
