@@ -84,6 +84,8 @@ export class PartWatch {
   #again: number[] = [];
   /** How late the part made last was. */
   #lastLate = 0;
+  /** Likewise of the smallest picture and the sound. */
+  #lastLeastLate = 0;
   #takenOverAt: number | undefined;
 
   /** @param lateAfter how late a part may be, in parts */
@@ -162,10 +164,15 @@ export class PartWatch {
     if (known === undefined) {
       return;
     }
-    known.leastParts = Math.max(known.leastParts, leastParts);
+    // A part that is out before this process knows of its places is of a leader before.
+    const lateOf = (made: number): number =>
+      Math.max(0, now - Math.min(now, this.#toldAt(n, made)));
+    if (leastParts > known.leastParts) {
+      this.#lastLeastLate = lateOf(leastParts);
+      known.leastParts = leastParts;
+    }
     if (parts > known.parts) {
-      // A part that is out before this process knows of its places is of a leader before.
-      this.#lastLate = Math.max(0, now - Math.min(now, this.#toldAt(n, parts)));
+      this.#lastLate = lateOf(parts);
       known.parts = parts;
       known.madeAt = now;
     }
@@ -249,7 +256,8 @@ export class PartWatch {
     const isGoingOn = now - (this.#wentOnAt ?? 0) < GOING_ON_MS;
     const waited = [...this.#underWay].map(([n, { parts }]) => now - this.#toldAt(n, parts + 1));
     const lateMs = isGoingOn ? this.#lastLate : Math.max(0, ...waited);
-    return { lateMs, takenOverAt: this.#takenOverAt };
+    const leastLateMs = isGoingOn ? this.#lastLeastLate : lateMs;
+    return { lateMs, leastLateMs, takenOverAt: this.#takenOverAt };
   }
 
   /** When {@link late} may have something next. */

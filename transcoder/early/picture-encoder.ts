@@ -48,21 +48,19 @@ export class PictureEncoder {
   readonly #preview: Buffer[] = [];
 
   /**
-   * Starts as many as a segment's renditions need, the one with the largest first; the others stand back behind the last, for
-   * there is always to be a picture on time. The first makes the preview.
+   * Starts as many as a segment's renditions need, the one with the largest first, which makes the preview.
    * @throws PipelineError `ABORTED`
    */
   static startAll(segment: SegmentPictures, deps: PictureEncoderDeps): readonly PictureEncoder[] {
     const groups = encoderGroups(segment.grid, segment.renditions);
-    return groups.map((renditions, i) => {
-      const place = { hasPreview: i === 0, standsBack: i < groups.length - 1 };
-      return new PictureEncoder({ ...segment, renditions }, place, deps);
-    });
+    return groups.map(
+      (renditions, i) => new PictureEncoder({ ...segment, renditions }, i === 0, deps),
+    );
   }
 
   private constructor(
     segment: SegmentPictures,
-    { hasPreview, standsBack }: { readonly hasPreview: boolean; readonly standsBack: boolean },
+    hasPreview: boolean,
     {
       encoder: { program, arch, limits, isOnTime = false },
       signal,
@@ -73,7 +71,6 @@ export class PictureEncoder {
     const command = encodeCommand(grid, size, renditions, { arch, hasPreview });
     this.#ffmpeg = startFfmpeg({
       isOnTime,
-      standsBack,
       program,
       args: command.args,
       inputs: [command.input],
@@ -100,6 +97,11 @@ export class PictureEncoder {
         this.#preview.push(piece);
       });
     }
+  }
+
+  /** It is late, and stands back behind what is on time. */
+  standBack(): void {
+    this.#ffmpeg.standBack();
   }
 
   /** Gives it the next frame, which it holds for as long as it needs it; resolves when it may be given another. */

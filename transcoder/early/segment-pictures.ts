@@ -29,12 +29,10 @@ export class SegmentPicturesRun {
   /** Starts it: its encoders wait for the first frame. */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
-    this.#ways = PictureEncoder.startAll(segment, deps).map((encoder) => {
-      const first = firstFrame(grid, n);
-      return new EncoderWay(
-        new PictureLine(first, grid.segmentFrames, opening, deps.find),
-        encoder,
-      );
+    const encoders = PictureEncoder.startAll(segment, deps);
+    this.#ways = encoders.map((encoder, i) => {
+      const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
+      return new EncoderWay(line, encoder, i < encoders.length - 1);
     });
   }
 
@@ -72,16 +70,22 @@ export class SegmentPicturesRun {
   }
 }
 
+/** An encoder that is so many frames behind what is told is late: half a second, or a quarter. */
+const LATE_PLACES = 15;
+
 /** One encoder, and the frames on their way into it. */
 class EncoderWay {
   readonly #line: PictureLine<RawFrame>;
   readonly #encoder: PictureEncoder;
   #writing: Promise<void> = Promise.resolve();
   #isPumping = false;
+  #mayStandBack: boolean;
   readonly #whole: Promise<void>;
   #resolveWhole = (): void => undefined;
 
-  constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder) {
+  /** @param mayStandBack others make smaller pictures, which are to be on time where not all can be */
+  constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, mayStandBack: boolean) {
+    this.#mayStandBack = mayStandBack;
     this.#line = line;
     this.#encoder = encoder;
     this.#whole = new Promise((resolve) => {
@@ -95,6 +99,10 @@ class EncoderWay {
 
   tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
     this.#line.tell(entry);
+    if (this.#mayStandBack && this.#line.behind > LATE_PLACES) {
+      this.#mayStandBack = false;
+      this.#encoder.standBack();
+    }
     this.advance();
   }
 

@@ -37,8 +37,6 @@ export interface ProcessRequest {
   readonly limits: ProcessLimits;
   /** Viewers wait for each of its frames: it is not to stand back behind anybody. */
   readonly isOnTime?: boolean;
-  /** It is on time, and others of the same are to be first where not all can be. */
-  readonly standsBack?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -48,6 +46,8 @@ export interface FfmpegProcess {
   readonly input: (descriptor: number) => Writable;
   /** What it writes to that descriptor; of one that is read into memory only whether it flows. */
   readonly output: (descriptor: number) => Readable;
+  /** From now on it stands back behind all that is on time. */
+  readonly standBack: () => void;
   /** Ends it; `done` rejects with this error, or the first one that it was given. */
   readonly stop: (error: PipelineError) => void;
   /**
@@ -59,9 +59,13 @@ export interface FfmpegProcess {
 
 /** Kept of what ffmpeg says, for the error. */
 const STDERR_BYTES = 4_096;
-/** Niceness of what viewers wait for: a fifth less of a core that is fought for, and a half. */
+/**
+ * Niceness of what viewers wait for: hardly behind the services, and yet counted by the kernel as what has a lowered priority, for
+ * what workers carry is no load by other programs (`host-load.ts`).
+ */
 const ON_TIME = 1;
-const STANDS_BACK = 3;
+/** What makes a segment when it is over has seconds: it must never slow the services beside it. */
+const STANDS_BACK = constants.priority.PRIORITY_BELOW_NORMAL;
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 500;
 
@@ -103,7 +107,7 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
     closeSync(writeEnd);
   }
   const sockets = [...pipes.values()].map(({ socket }) => socket);
-  lowerPriority(child, nicenessOf(request));
+  lowerPriority(child, request.isOnTime === true ? ON_TIME : STANDS_BACK);
   let failure: PipelineError | undefined;
   const stop = (error: PipelineError): void => {
     failure ??= error;
@@ -161,6 +165,9 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
       }
       return pipe;
     },
+    standBack: () => {
+      lowerPriority(child, STANDS_BACK);
+    },
     stop,
     done,
   };
@@ -209,21 +216,6 @@ const closedSocket = (socket: Socket): Promise<void> =>
       resolve();
     });
   });
-
-/**
- * What makes a segment when it is over has seconds: it must never slow the services beside it. What is on time is hardly behind
- * them, and is yet counted by the kernel as what has a lowered priority: what workers carry is no load by other programs
- * (`host-load.ts`).
- */
-function nicenessOf({
-  isOnTime = false,
-  standsBack = false,
-}: Pick<ProcessRequest, 'isOnTime' | 'standsBack'>): number {
-  if (!isOnTime) {
-    return constants.priority.PRIORITY_BELOW_NORMAL;
-  }
-  return standsBack ? STANDS_BACK : ON_TIME;
-}
 
 function lowerPriority(child: ChildProcess, niceness: number): void {
   try {

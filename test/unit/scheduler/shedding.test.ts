@@ -11,6 +11,7 @@ import { renditionsOf } from '../../../scheduler/plan/ladder.ts';
 import {
   SHED_LEAD,
   roomForOwed,
+  leadOf,
   nextShed,
   shedFrom,
   type LoadedChannel,
@@ -71,7 +72,11 @@ class World {
     const speed = this.size / Math.max(0.01, this.taken);
     for (const channel of this.channels) {
       channel.lateMs = Math.max(0, channel.lateMs + 500 * (1 - speed));
-      channel.danger.note(milliseconds(this.now), { lateMs: channel.lateMs, takenOverAt });
+      channel.danger.note(milliseconds(this.now), {
+        lateMs: channel.lateMs,
+        leastLateMs: channel.lateMs,
+        takenOverAt,
+      });
     }
     const loaded = this.channels.map(
       ({ channel, priority, danger, sheds, lateMs }): LoadedChannel => ({
@@ -83,6 +88,7 @@ class World {
         coresWithout: cores,
         lateMs,
         speed: danger.speed,
+        isLeastOnTime: danger.isLeastOnTime,
         isInDanger: danger.isInDanger(milliseconds(this.now)),
         calmSince: danger.calmSince,
       }),
@@ -266,6 +272,7 @@ test('what is owed is made with nothing on air, or beside live work that is whol
     coresWithout: cores,
     lateMs: 0,
     speed: 1,
+    isLeastOnTime: true,
     isInDanger: false,
     calmSince: EPOCH - 10_000,
   };
@@ -289,10 +296,46 @@ test('what is owed is made with nothing on air, or beside live work that is whol
   expect(roomForOwed([{ ...well, sheds: [away] }], 1, now)).toBe(0);
 });
 
+test('where only the largest picture is late, only that goes, however slowly it is made', () => {
+  const now = milliseconds(EPOCH);
+  const late = {
+    channel: 'c0',
+    priority: 50,
+    grid: GRID,
+    renditions: LADDER,
+    sheds: [],
+    coresWithout: cores,
+    lateMs: 1_000,
+    speed: 0.1,
+    isLeastOnTime: true,
+    isInDanger: true,
+    calmSince: undefined,
+  };
+  expect(nextShed([late], 0, now).map(({ withheld }) => withheld)).toEqual([['v1080']]);
+  const all = nextShed([{ ...late, isLeastOnTime: false }], 0, now);
+  expect(all.map(({ withheld }) => withheld)).toEqual([['v1080', 'v720', 'v480']]);
+});
+
+test('whoever plays what goes comes to where it goes four seconds later: the later it is, the sooner', () => {
+  const order = { reason: 'late' as const, withheld: ['v1080'] };
+  expect(leadOf(order, [], { lateMs: 1_000, speed: 1 })).toBe(3_000);
+  expect(leadOf(order, [], { lateMs: 1_000, speed: 0.75 })).toBe(2_500);
+  expect(leadOf(order, [], { lateMs: 9_000, speed: 0.5 })).toBe(2_000);
+  // It is on time: another channel is late.
+  expect(leadOf(order, [], { lateMs: 0, speed: 1 })).toBe(SHED_LEAD);
+  // The smaller of two may be on time; what is offered again is not late.
+  expect(leadOf({ ...order, withheld: ['v1080', 'v720'] }, [], { lateMs: 1_000, speed: 1 })).toBe(
+    SHED_LEAD,
+  );
+  expect(leadOf({ reason: 'room', withheld: [] }, ['v1080'], { lateMs: 1_000, speed: 1 })).toBe(
+    SHED_LEAD,
+  );
+});
+
 describe('danger', () => {
   const note = (danger: Danger, lates: readonly number[], takenOverAt?: number): boolean => {
     lates.forEach((lateMs, k) => {
-      danger.note(milliseconds(EPOCH + 500 * k), { lateMs, takenOverAt });
+      danger.note(milliseconds(EPOCH + 500 * k), { lateMs, leastLateMs: lateMs, takenOverAt });
     });
     return danger.isInDanger(milliseconds(EPOCH + 500 * (lates.length - 1)));
   };
