@@ -1,9 +1,13 @@
 /** What an overload has shown, as rows of tables. Pure. */
+import type { Broadcast } from '#common/contracts/segment';
 import type { Shed } from '#common/contracts/shed';
 import { gridOf, timeOfSegment, type FpsName } from '#common/grid';
 import type { ProcessReading } from '../soak/processes.ts';
 import type { Row } from '../helpers/report-table.ts';
 import type { Look } from './lag-watch.ts';
+
+/** What one step orders of several channels, their marks say so many milliseconds apart at most. */
+const SAME_STEP_MS = 500;
 
 /** Lags in seconds, summed up. */
 export interface LagSummary {
@@ -37,15 +41,20 @@ export function bestLags(looks: readonly Look[]): readonly number[] {
 export function lagRow(
   names: Readonly<Record<string, string>>,
   lags: readonly number[],
-  { looks, bound }: { readonly looks: number; readonly bound: number },
+  { looks, bounds }: { readonly looks: number; readonly bounds: readonly number[] },
 ): Row {
-  const { p50, p95, worst, inTime } = summaryOf(lags, bound);
+  const { p50, p95, worst } = summaryOf(lags, 0);
+  const tell = (text: string): string => (lags.length === 0 ? '–' : text);
+  const within = bounds.map((bound): [string, string] => [
+    `within ${bound} s`,
+    tell(`${(100 * summaryOf(lags, bound).inTime).toFixed(1)} %`),
+  ]);
   return {
     ...names,
-    'lag p50': `${p50.toFixed(2)} s`,
-    p95: `${p95.toFixed(2)} s`,
-    worst: `${worst.toFixed(2)} s`,
-    [`within ${bound} s`]: `${(100 * inTime).toFixed(1)} %`,
+    'lag p50': tell(`${p50.toFixed(2)} s`),
+    p95: tell(`${p95.toFixed(2)} s`),
+    worst: tell(`${worst.toFixed(2)} s`),
+    ...Object.fromEntries(within),
     withheld: `${((100 * (looks - lags.length)) / Math.max(1, looks)).toFixed(0)} %`,
   };
 }
@@ -63,6 +72,31 @@ export function shedRow(channel: string, fps: FpsName, shed: Shed, began: number
         ? 'room again'
         : `${shed.lateChannel} ${(shed.lateMs / 1000).toFixed(2)} s late`,
   };
+}
+
+/**
+ * Decisions that took something of a channel while a less important one had more than its last picture, in words.
+ * @param records the most important first
+ * @param pictures of each
+ */
+export function unjustOf(
+  records: readonly Pick<Broadcast, 'channel' | 'sheds'>[],
+  pictures: number,
+): readonly string[] {
+  return records.flatMap(({ channel, sheds }, i) =>
+    sheds
+      .filter(({ reason }) => reason === 'late')
+      .flatMap(({ at }) =>
+        records
+          .slice(i + 1)
+          .filter((other) => {
+            const given =
+              other.sheds.findLast((shed) => shed.at <= at + SAME_STEP_MS)?.withheld ?? [];
+            return given.length < pictures - 1;
+          })
+          .map((other) => `${channel} gave something up while ${other.channel} had more to give`),
+      ),
+  );
 }
 
 /** Bytes of memory of all processes of each name. */

@@ -20,7 +20,7 @@ import { makeClip, RECIPES } from '../helpers/sources.ts';
 import { readProcesses } from '../soak/processes.ts';
 import { LagWatch, type Look, type Watched } from './lag-watch.ts';
 import { lackOf, missingOf, owedOf, recordOf } from './recording-watch.ts';
-import { bestLags, lagRow, memoryOf, memoryRows, shedRow, summaryOf } from './report.ts';
+import { bestLags, lagRow, memoryOf, memoryRows, shedRow, summaryOf, unjustOf } from './report.ts';
 
 /** What is pushed, and made of it. The largest picture outweighs the rest, and what starting ffmpeg takes. */
 interface Programme {
@@ -57,8 +57,9 @@ const ONE_OF_SEVERAL: Programme = {
 const MOST_BEHIND = 4;
 /** A segment has to be finished 1.5 s after its end (`scheduler/plan/early.ts`): a part that is listed later is out of time. */
 const DEADLINE = 1.5;
+const BOUNDS = [DEADLINE, MOST_BEHIND];
 /** Looks in a row by which everything is in step, and how far behind it is then at most. */
-const IN_STEP = { looks: 12, lag: DEADLINE, seconds: 30 };
+const IN_STEP = { looks: 16, lag: 1.3, seconds: 30 };
 const MEASURE_SECONDS = 6;
 const ROOM_SECONDS = 30;
 /** What a segment that is owed may take to be made with nothing on air, and all of them beside that, seconds. */
@@ -92,7 +93,6 @@ const channels = Array.from({ length: Number(values.channels) }, (_, i) => ({
 }));
 
 interface OnAir extends Watched {
-  readonly fps: Broadcast['fps'];
   readonly publisher: LoopingPublisher;
 }
 
@@ -110,7 +110,7 @@ async function goOnAir(pipeline: Pipeline): Promise<readonly OnAir[]> {
       channel,
       publisher,
       pictures: PICTURES,
-      ...(await waitForAir(pipeline, channel)),
+      broadcast: (await waitForAir(pipeline, channel)).broadcast,
     })),
   );
 }
@@ -138,24 +138,27 @@ function lagRows(watch: LagWatch): Row[] {
         ...PICTURES.map((picture): Row => {
           const own = looks.filter(({ rendition }) => rendition === picture);
           const names = { phase, channel: id, picture };
-          return lagRow(names, of(own), { looks: own.length, bound: DEADLINE });
+          return lagRow(names, of(own), { looks: own.length, bounds: BOUNDS });
         }),
         lagRow({ phase, channel: id, picture: 'the best' }, bestLags(looks), {
           looks: new Set(looks.map(({ at }) => at)).size,
-          bound: DEADLINE,
+          bounds: BOUNDS,
         }),
       ];
     }),
   );
 }
 
-function judgeLags(watch: LagWatch): void {
-  for (const { id } of channels) {
+/** A picture that goes is late until it does, which is told by the table; of those that stay none may be. */
+function judgeLags(watch: LagWatch, records: readonly Broadcast[]): void {
+  for (const { channel: id, sheds } of records) {
+    const went = new Set(sheds.flatMap(({ withheld }) => withheld));
     for (const phase of ['overload', 'room again']) {
       const looks = (watch.looks.get(phase) ?? []).filter(({ channel }) => channel === id);
       const best = summaryOf(bestLags(looks), DEADLINE);
+      const staying = looks.filter(({ rendition }) => !went.has(rendition));
       const all = summaryOf(
-        looks.flatMap(({ lag }) => lag ?? []),
+        staying.flatMap(({ lag }) => lag ?? []),
         MOST_BEHIND,
       );
       if (best.inTime < 1) {
@@ -238,14 +241,17 @@ try {
   await watch.during('room again', ROOM_SECONDS);
   await Promise.all(onAir.map(({ publisher }) => publisher.stop()));
   const recordings: Row[] = [];
-  const sheds: Row[] = [];
+  const records: Broadcast[] = [];
   for (const one of onAir) {
     recordings.push(await checkRecording(pipeline, one));
-    const record = await recordOf(pipeline, one.channel, one.broadcast);
-    sheds.push(...record.sheds.map((shed) => shedRow(one.channel, one.fps, shed, began)));
+    records.push(await recordOf(pipeline, one.channel, one.broadcast));
   }
+  const sheds = records.flatMap((record) =>
+    record.sheds.map((shed) => shedRow(record.channel, record.fps, shed, began)),
+  );
   remember('recorded');
-  judgeLags(watch);
+  judgeLags(watch, records);
+  problems.push(...unjustOf(records, PICTURES.length));
   judgeMemory();
   tables.push(lagRows(watch), sheds, recordings, memoryRows(memory));
 } catch (error) {
