@@ -120,6 +120,8 @@ export const earlyProgressSchema = z.strictObject({
   n: segmentNumberSchema,
   /** Parts that are in the hot streams, of every rendition that it makes. */
   parts: int,
+  /** Those of its smallest picture and its sound, which are never withheld. */
+  leastParts: int,
   worker: z.string(),
   /** It cannot go on. */
   hasFailed: z.literal(true).optional(),

@@ -19,7 +19,7 @@ import { Danger } from '../plan/danger.ts';
 import { NEVER, WHATEVER_THE_TIME, decide, nextDue, type DecideSettings } from '../plan/decide.ts';
 import { fold } from '../plan/fold.ts';
 import { coresAt, coresWithout } from '../plan/load.ts';
-import { shedFrom, type LoadedChannel, type ShedOrder } from '../plan/shedding.ts';
+import { leadOf, shedFrom, type LoadedChannel, type ShedOrder } from '../plan/shedding.ts';
 import { WholeWatch } from '../plan/whole-watch.ts';
 import { shownBy, shownSoFar } from '../plan/shown.ts';
 import { loadWarning } from '#common/load-warning';
@@ -229,6 +229,7 @@ export class ChannelRunner {
       coresWithout: (withheld) => coresWithout(this.#state, air, new Set(withheld)),
       lateMs: danger.lateMs,
       speed: danger.speed,
+      isLeastOnTime: danger.isLeastOnTime,
       isInDanger: danger.isInDanger(now),
       calmSince: danger.calmSince,
     };
@@ -446,11 +447,14 @@ export class ChannelRunner {
     const { clock, lease } = this.#deps;
     const { withheld, reason, lateMs, lateChannel } = order;
     const now = clock.now();
+    const { lateMs: ownLateMs = 0, speed = 1 } = this.#danger?.danger ?? {};
+    const before = air.sheds.at(-1)?.withheld ?? [];
+    const lead = leadOf(order, before, { lateMs: ownLateMs, speed });
     return {
       t: 'shed',
       epoch: lease.epoch,
       broadcast: air.broadcast,
-      from: shedFrom(gridOf(air.fps), now, air.sheds, this.#early.given),
+      from: shedFrom(gridOf(air.fps), now, air.sheds, this.#early.given, lead),
       withheld,
       at: now,
       reason,

@@ -29,9 +29,11 @@ const STANDSTILL_MS = 2_000;
 const HANGING_MS = 10_000;
 /**
  * Segments of a channel with workers at a time: the one that comes, the next, and two that are late. Where more would be, no
- * machine keeps up: more at once would only make all of them later.
+ * machine keeps up: more at once would only make all of them later. Those of which only larger pictures are late are further
+ * ones: the smallest of those that come does not wait for them.
  */
 const MOST_UNDER_WAY = 4;
+const MOST_PARTLY_UNDER_WAY = 8;
 const BEFORE_ALL_ENTRIES = '0';
 
 /** What early work leads to. */
@@ -152,9 +154,8 @@ export class EarlyWork {
     }
     const now = clock.now();
     const onAir = this.#follow(air);
-    const room = MOST_UNDER_WAY - onAir.watch.underWay;
     const due = dueEarlyTasks(this.#channel, state, now, onAir.placed);
-    for (const task of due.slice(0, Math.max(0, room))) {
+    for (const task of due.slice(0, this.#room)) {
       onAir.placed = task.n;
       this.#give(task, air, onAir, 'due');
     }
@@ -211,8 +212,14 @@ export class EarlyWork {
     this.#onAir = undefined;
   }
 
+  /** Segments that workers may be given beside those that they have. */
+  get #room(): number {
+    const { leastUnderWay = 0, underWay = 0 } = this.#onAir?.watch ?? {};
+    return Math.max(0, Math.min(MOST_UNDER_WAY - leastUnderWay, MOST_PARTLY_UNDER_WAY - underWay));
+  }
+
   get #isFull(): boolean {
-    return (this.#onAir?.watch.underWay ?? 0) >= MOST_UNDER_WAY;
+    return this.#room === 0;
   }
 
   /** When a closed segment is to be made from raw chunks, as things stand. */
@@ -277,13 +284,13 @@ export class EarlyWork {
       if (progress.broadcast !== broadcast) {
         return;
       }
-      const { n, parts, worker, hasFailed } = progress;
+      const { n, parts, leastParts, worker, hasFailed } = progress;
       if (hasFailed === true) {
         watch.gaveUp(n, worker);
         onChange();
       } else {
         const wasFull = this.#isFull;
-        watch.made(n, parts, clock.now());
+        watch.made(n, parts, clock.now(), leastParts);
         if (wasFull) {
           onChange();
         }

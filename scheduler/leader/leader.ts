@@ -12,7 +12,7 @@ import type { ObjectStore } from '#common/store/store';
 import type { StreamFollower } from '#common/stream-follower';
 import type { Milliseconds } from '#common/time';
 import { freeCores } from '../plan/capacity.ts';
-import { hasRoomForOwed, type LoadedChannel } from '../plan/shedding.ts';
+import { roomForOwed, type LoadedChannel } from '../plan/shedding.ts';
 import { ChannelActor, type ActorDeps } from './channel-actor.ts';
 import type { ChannelMemory } from './channel-memory.ts';
 import { openEffects } from './effects.ts';
@@ -76,9 +76,9 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
   let unfinished: ReadonlyMap<string, number> = new Map();
   let actorDeps: ActorDeps | undefined;
   let owedNow = (): number => 0;
-  const hasRoom = async (): Promise<boolean> => {
+  const owedAtOnce = async (): Promise<number> => {
     const workers = await readWorkerCapacities(redis, Date.now());
-    return hasRoomForOwed(
+    return roomForOwed(
       [...actors.values()].map((actor) => actor.load()),
       freeCores(workers, takenCores()),
       deps.clock.now(),
@@ -124,7 +124,7 @@ export function startLeader(deps: LeaderDeps, lease: Lease): Leader {
     await channels.restore();
     const transcode = await openTranscodeQueue(redis, logger);
     unfinished = transcode.unfinished();
-    const owed = startOwedWork({ ...deps, transcode, hasRoom: () => hasRoom() });
+    const owed = startOwedWork({ ...deps, transcode, atOnce: () => owedAtOnce() });
     owedNow = () => owed.count;
     const effects = openEffects({
       ...deps,

@@ -55,13 +55,13 @@ export function startShedding(deps: ShedderDeps): Closable {
     }
     isShort = decided.some(([, { sheds }]) => (sheds.at(-1)?.withheld.length ?? 0) > 0);
     const free = freeCores(workers, deps.takenCores());
-    const order = nextShed(
+    const orders = nextShed(
       decided.map(([, load]) => (deps.mayShed ? load : { ...load, isInDanger: false })),
       free,
       clock.now(),
     );
-    const [ordered] = decided.find(([, { channel }]) => channel === order?.channel) ?? [];
-    if (order !== undefined) {
+    for (const order of orders) {
+      const [ordered] = decided.find(([, { channel }]) => channel === order.channel) ?? [];
       ordered?.shed(order);
     }
   };

@@ -1,6 +1,6 @@
 /**
- * What was withheld on air and is owed to the recording: one segment after another is made from raw chunks, whenever the workers
- * have room beside all live work. Each stands in the store until it is made, so no leader's end loses one.
+ * What was withheld on air and is owed to the recording: its segments are made from raw chunks, as many at once as the workers
+ * have room for beside all live work. Each stands in the store until it is made, so no leader's end loses one.
  */
 import type { Clock } from '#common/clock';
 import { storeKeys } from '#common/contracts/names';
@@ -26,8 +26,8 @@ export interface OwedDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly transcode: Pick<TranscodeQueue, 'addOwed' | 'isOwedOpen'>;
-  /** Whether the workers can make one more segment now, beside all that is on air. */
-  readonly hasRoom: () => Promise<boolean>;
+  /** How many segments the workers can make at once now, beside all that is on air. */
+  readonly atOnce: () => Promise<number>;
 }
 
 /** See the head of this file. */
@@ -46,10 +46,10 @@ interface UnderWay {
 }
 
 /** Starts to make it. */
-export function startOwedWork({ store, clock, logger, transcode, hasRoom }: OwedDeps): OwedWork {
+export function startOwedWork({ store, clock, logger, transcode, atOnce }: OwedDeps): OwedWork {
   /** Keys, and how often each was given out; the one to be made next is first. */
   const known = new Map<string, number>();
-  let underWay: UnderWay | undefined;
+  const underWay = new Map<string, UnderWay>();
   let looking: Promise<void> | undefined;
   let isClosed = false;
 
@@ -82,24 +82,19 @@ export function startOwedWork({ store, clock, logger, transcode, hasRoom }: Owed
     const { key, task } = one;
     if (await isMade(task)) {
       const { channel, n } = task;
-      underWay = undefined;
+      underWay.delete(key);
       await forget(key);
       logger.info({ channel, n, left: known.size }, 'what was withheld is made');
     } else if (!transcode.isOwedOpen(task.channel, task.n)) {
       one.overSince ??= clock.now();
       if (clock.now() - one.overSince > RECORD_MS) {
-        underWay = undefined;
+        underWay.delete(key);
         postpone(key);
       }
     }
   };
 
-  const takeNext = async (): Promise<void> => {
-    const [next] = known;
-    if (next === undefined || !(await hasRoom())) {
-      return;
-    }
-    const [key, tries] = next;
+  const take = async (key: string, tries: number): Promise<void> => {
     const task = readJson(taskSchema, (await store.get(key))?.toString('utf8'));
     known.set(key, tries + 1);
     if (task === undefined) {
@@ -109,7 +104,20 @@ export function startOwedWork({ store, clock, logger, transcode, hasRoom }: Owed
       await forget(key);
     } else if (!isClosed) {
       await transcode.addOwed(task);
-      underWay = { key, task, overSince: undefined };
+      underWay.set(key, { key, task, overSince: undefined });
+    }
+  };
+
+  const look = async (): Promise<void> => {
+    for (const one of [...underWay.values()]) {
+      await follow(one);
+    }
+    const waiting = [...known].filter(([key]) => !underWay.has(key));
+    if (waiting.length === 0) {
+      return;
+    }
+    for (const [key, tries] of waiting.slice(0, Math.max(0, (await atOnce()) - underWay.size))) {
+      await take(key, tries);
     }
   };
 
@@ -126,7 +134,7 @@ export function startOwedWork({ store, clock, logger, transcode, hasRoom }: Owed
   });
 
   const timer = setInterval(() => {
-    looking ??= (underWay === undefined ? takeNext() : follow(underWay))
+    looking ??= look()
       .catch((error: unknown) => {
         logger.warn({ error }, 'what was withheld is not made yet');
       })

@@ -16,6 +16,9 @@ const DANGER_SHARE = 2 / 3;
 const CALM_SHARE = 1 / 3;
 /** Late for so long without a break, and through two pieces at least, is no accident: a key frame, a page that opens. */
 const DANGER_MS = 2_000;
+/** Where it grows so fast that by the time a decision counts it would be so many times the promise, half as long tells. */
+const HEADED_SHARE = 2.5;
+const DECISION_COUNTS_MS = 4_000;
 /** A segment taken over from a lost worker is caught up by then, or it is not the worker that was lost. */
 const TAKEOVER_MS = 6_000;
 /** Lateness is compared over so long. */
@@ -27,6 +30,8 @@ const FALLING_SHARE = 0.1;
 export interface Lateness {
   /** Milliseconds after all that it needs was there. */
   readonly lateMs: number;
+  /** Of its smallest picture and its sound: less where larger pictures have an encoder of their own. */
+  readonly leastLateMs: number;
   /** When a segment was last taken over from a worker that was lost. */
   readonly takenOverAt: number | undefined;
 }
@@ -50,6 +55,7 @@ export class Danger {
   readonly #promise: number;
   readonly #patience: number;
   #readings: Reading[] = [];
+  #leastLateMs = 0;
   #lateSince: number | undefined;
   #calmSince: number | undefined;
 
@@ -59,7 +65,8 @@ export class Danger {
   }
 
   /** The newest reading. */
-  note(now: Milliseconds, { lateMs, takenOverAt }: Lateness): void {
+  note(now: Milliseconds, { lateMs, leastLateMs, takenOverAt }: Lateness): void {
+    this.#leastLateMs = leastLateMs;
     const isTakeover = takenOverAt !== undefined && now - takenOverAt < TAKEOVER_MS;
     const isLate = lateMs > DANGER_SHARE * this.#promise && !isTakeover;
     const isCalm = lateMs < CALM_SHARE * this.#promise;
@@ -74,6 +81,11 @@ export class Danger {
   /** How late it is, milliseconds. */
   get lateMs(): number {
     return this.#readings.at(-1)?.lateMs ?? 0;
+  }
+
+  /** Whether its smallest picture is on time, however late larger ones are. */
+  get isLeastOnTime(): boolean {
+    return this.#leastLateMs <= DANGER_SHARE * this.#promise;
   }
 
   /** Since when nothing has been late; undefined when something is. */
@@ -92,9 +104,10 @@ export class Danger {
 
   /** Whether deadlines are in danger, and it does not get better by itself. */
   isInDanger(now: Milliseconds): boolean {
-    return (
-      this.#lateSince !== undefined && now - this.#lateSince >= this.#patience && !this.#isFalling()
-    );
+    const headedFor = this.lateMs + (1 - this.speed) * DECISION_COUNTS_MS;
+    const isSteep = headedFor > HEADED_SHARE * this.#promise;
+    const patience = isSteep ? this.#patience / 2 : this.#patience;
+    return this.#lateSince !== undefined && now - this.#lateSince >= patience && !this.#isFalling();
   }
 
   #isFalling(): boolean {

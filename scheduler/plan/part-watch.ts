@@ -46,8 +46,9 @@ interface UnderWay {
   readonly failed: Set<string>;
   /** How often it was given out. */
   given: number;
-  /** Parts made, by whomever. */
+  /** Parts made, by whomever: of all its renditions, and of its smallest picture and its sound. */
   parts: number;
+  leastParts: number;
   /** When the last of them was; before the first, when it was placed. */
   madeAt: number;
   /** Not late before that, and not lost. */
@@ -83,6 +84,8 @@ export class PartWatch {
   #again: number[] = [];
   /** How late the part made last was. */
   #lastLate = 0;
+  /** Likewise of the smallest picture and the sound. */
+  #lastLeastLate = 0;
   #takenOverAt: number | undefined;
 
   /** @param lateAfter how late a part may be, in parts */
@@ -108,6 +111,12 @@ export class PartWatch {
     return this.#underWay.size;
   }
 
+  /** Those of them that lack something even of their smallest picture or their sound. */
+  get leastUnderWay(): number {
+    const { parts } = this.#division;
+    return [...this.#underWay.values()].filter(({ leastParts }) => leastParts < parts).length;
+  }
+
   /** Workers that could not make a segment. */
   failed(n: SegmentNumber): ReadonlySet<string> {
     return this.#underWay.get(n)?.failed ?? new Set();
@@ -123,6 +132,7 @@ export class PartWatch {
         failed: new Set(),
         given: 1,
         parts: 0,
+        leastParts: 0,
         madeAt: now,
         patientUntil,
         retryAt: now,
@@ -144,16 +154,25 @@ export class PartWatch {
     }
   }
 
-  /** A worker has made so many parts of a segment. */
-  made(n: SegmentNumber, parts: number, now: Milliseconds): void {
+  /**
+   * A worker has made so many parts of a segment.
+   * @param leastParts of its smallest picture and its sound
+   */
+  made(n: SegmentNumber, parts: number, now: Milliseconds, leastParts = parts): void {
     this.#wentOnAt = now;
     const known = this.#underWay.get(n);
     if (known === undefined) {
       return;
     }
+    // A part that is out before this process knows of its places is of a leader before.
+    const lateOf = (made: number): number =>
+      Math.max(0, now - Math.min(now, this.#toldAt(n, made)));
+    if (leastParts > known.leastParts) {
+      this.#lastLeastLate = lateOf(leastParts);
+      known.leastParts = leastParts;
+    }
     if (parts > known.parts) {
-      // A part that is out before this process knows of its places is of a leader before.
-      this.#lastLate = Math.max(0, now - Math.min(now, this.#toldAt(n, parts)));
+      this.#lastLate = lateOf(parts);
       known.parts = parts;
       known.madeAt = now;
     }
@@ -237,7 +256,8 @@ export class PartWatch {
     const isGoingOn = now - (this.#wentOnAt ?? 0) < GOING_ON_MS;
     const waited = [...this.#underWay].map(([n, { parts }]) => now - this.#toldAt(n, parts + 1));
     const lateMs = isGoingOn ? this.#lastLate : Math.max(0, ...waited);
-    return { lateMs, takenOverAt: this.#takenOverAt };
+    const leastLateMs = isGoingOn ? this.#lastLeastLate : lateMs;
+    return { lateMs, leastLateMs, takenOverAt: this.#takenOverAt };
   }
 
   /** When {@link late} may have something next. */

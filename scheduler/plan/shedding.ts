@@ -1,7 +1,7 @@
 /**
  * What is withheld next, across all channels, and what is made again. Where deadlines are in danger the dearest picture of the
- * least important channel goes, and with it as many of that channel's as the workers' pace asks for; more only when that did not
- * help. Never a channel's last picture, never its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
+ * least important channel goes, and with it as many of that channel's, and then of the next, as the workers' pace asks for; more
+ * only when that did not help. Never a channel's last picture, never its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
  * wrong before (`common/shed-return.ts`). Pure; times are the clock's.
  */
 import type { Rendition } from '#common/contracts/rendition';
@@ -17,17 +17,19 @@ import {
 } from '#common/time';
 
 /**
- * From the decision to the first segment that it is of, at least. By then its early task is not placed yet, and whoever plays
+ * From the decision until anybody who plays it comes to the first segment that it is of, at least. By then its early task is not placed yet, and whoever plays
  * it knows: 1 s that caches keep an index for, 2 s until a player of DASH looks again, and a second for all else.
  */
 export const SHED_LEAD: Milliseconds = milliseconds(4_000);
+/** None that begins within this: early tasks of those are placed, or about to be. */
+const LEAST_LEAD: Milliseconds = milliseconds(2_000);
 /** After its segment has begun, until lateness shows whether it helped: that segment, and a second for what was begun before. */
 const SETTLE_MS = 3_000;
 /** Between something made again and the next: its effect shows when the workers have carried it for some segments. */
 const RETURN_SETTLE_MS = 10_000;
 /** What is made again must fit so many times: its cost is known from tables, and sport is not all alike. */
 const ROOM_MARGIN = 1.3;
-/** Of what workers have shown to carry, so much is used: what is late is to be caught up as well. */
+/** Of what workers have shown to carry, so much is used. */
 const USED_SHARE = 0.85;
 /** Marks of one broadcast: its record and its checkpoint have all of them. Beyond that nothing is made again. */
 export const MOST_SHEDS = 400;
@@ -44,8 +46,10 @@ export interface LoadedChannel {
   /** Cores that it takes without these, in those of `common/transcode-cost.ts`. */
   readonly coresWithout: (withheld: readonly string[]) => number;
   readonly lateMs: number;
-  /** The share of its work that is made as it comes. */
+  /** The share of its late work that is made as it comes. */
   readonly speed: number;
+  /** Its late work is that of its largest picture, which has an encoder of its own. */
+  readonly isLeastOnTime: boolean;
   readonly isInDanger: boolean;
   /** Since when nothing of it was late; undefined when something is. */
   readonly calmSince: number | undefined;
@@ -83,17 +87,17 @@ const byImportance = (channels: readonly LoadedChannel[]): readonly LoadedChanne
   );
 
 /**
- * The next step, if one is due.
+ * The next step: what is ordered of one channel, or of several at once; nothing while none is due.
  * @param freeCores that workers have beside all that is made now; null when no worker is known
  */
 export function nextShed(
   channels: readonly LoadedChannel[],
   freeCores: number | null,
   now: Milliseconds,
-): ShedOrder | undefined {
+): readonly ShedOrder[] {
   const lastCounts = Math.max(...channels.map(countsFrom));
   if (now < lastCounts + SETTLE_MS) {
-    return undefined;
+    return [];
   }
   const [late] = channels
     .filter(({ isInDanger }) => isInDanger)
@@ -101,38 +105,59 @@ export function nextShed(
   if (late !== undefined) {
     return withhold(channels, late);
   }
-  return now < lastCounts + RETURN_SETTLE_MS ? undefined : makeAgain(channels, freeCores, now);
+  const again =
+    now < lastCounts + RETURN_SETTLE_MS ? undefined : makeAgain(channels, freeCores, now);
+  return again === undefined ? [] : [again];
 }
 
-function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): ShedOrder | undefined {
-  // All workers together make this share of what all channels ask for.
+function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): readonly ShedOrder[] {
   const taken = channels.reduce((sum, one) => sum + one.coresWithout(withheldOf(one)), 0);
-  const carried = USED_SHARE * late.speed * taken;
+  const carried = taken - channels.reduce((sum, one) => sum + lackingCores(one), 0);
+  // What is late is to be caught up as well, but for a picture that goes.
+  const used = late.isLeastOnTime ? carried : USED_SHARE * carried;
+  const orders: ShedOrder[] = [];
+  let left = taken;
   for (const channel of byImportance(channels)) {
     const withheld = withheldOf(channel);
     const made = picturesOf(channel).filter(({ id }) => !withheld.includes(id));
-    if (made.length > 1) {
-      const without = (count: number): string[] => [
-        ...withheld,
-        ...made.slice(0, count).map(({ id }) => id),
-      ];
-      let count = 1;
-      while (
-        count < made.length - 1 &&
-        taken - channel.coresWithout(withheld) + channel.coresWithout(without(count)) > carried
-      ) {
-        count += 1;
-      }
-      return {
-        channel: channel.channel,
-        withheld: without(count),
-        reason: 'late',
-        lateMs: late.lateMs,
-        lateChannel: late.channel,
-      };
+    if (made.length < 2) {
+      continue;
+    }
+    const without = (count: number): string[] => [
+      ...withheld,
+      ...made.slice(0, count).map(({ id }) => id),
+    ];
+    const leftWithout = (count: number): number =>
+      left - channel.coresWithout(withheld) + channel.coresWithout(without(count));
+    let count = 1;
+    while (count < made.length - 1 && leftWithout(count) > used) {
+      count += 1;
+    }
+    left = leftWithout(count);
+    orders.push({
+      channel: channel.channel,
+      withheld: without(count),
+      reason: 'late',
+      lateMs: late.lateMs,
+      lateChannel: late.channel,
+    });
+    if (left <= carried) {
+      break;
     }
   }
-  return undefined;
+  return orders;
+}
+
+/** Cores that a channel lacks: of its late work what is not made as it comes. */
+function lackingCores(channel: LoadedChannel): number {
+  const withheld = withheldOf(channel);
+  const made = channel.coresWithout(withheld);
+  const largest = picturesOf(channel).find(({ id }) => !withheld.includes(id));
+  const late =
+    channel.isLeastOnTime && largest !== undefined
+      ? made - channel.coresWithout([...withheld, largest.id])
+      : made;
+  return Math.max(0, 1 - channel.speed) * late;
 }
 
 /** The cheapest that is withheld of the most important channel that lacks something: the others wait for it. */
@@ -174,34 +199,54 @@ function makeAgain(
 const OWED_CORES = 1;
 /** Live work has been on time for so long before what it has withheld is made. */
 const OWED_CALM_MS = 10_000;
+/** With nothing on air every worker has one, and finds the next waiting; live work that begins goes before those that wait. */
+const OWED_AT_REST = 4;
 
 /**
- * Whether something that was withheld can be made now: with nothing on air, or where all that is on air is made, on time, and
- * leaves room for it.
+ * How many segments of what was withheld can be under way now: with nothing on air, or where all that is on air is made, on time,
+ * and leaves room for them.
  */
-export function hasRoomForOwed(
+export function roomForOwed(
   channels: readonly (LoadedChannel | 'undecided' | undefined)[],
   freeCores: number | null,
   now: Milliseconds,
-): boolean {
+): number {
   const onAir = channels.filter((channel) => channel !== undefined);
-  if (onAir.length === 0 || freeCores === null) {
-    return freeCores !== null;
+  if (freeCores === null) {
+    return 0;
   }
-  return (
-    freeCores >= OWED_CORES &&
-    onAir.every(
-      (channel) =>
-        channel !== 'undecided' &&
-        withheldOf(channel).length === 0 &&
-        channel.calmSince !== undefined &&
-        now - channel.calmSince >= OWED_CALM_MS,
-    )
+  if (onAir.length === 0) {
+    return OWED_AT_REST;
+  }
+  const isWell = onAir.every(
+    (channel) =>
+      channel !== 'undecided' &&
+      withheldOf(channel).length === 0 &&
+      channel.calmSince !== undefined &&
+      now - channel.calmSince >= OWED_CALM_MS,
   );
+  return isWell ? Math.floor(freeCores / OWED_CORES) : 0;
 }
 
 /**
- * The segment that a decision is of first: none that begins within {@link SHED_LEAD}, that is given out, or that another
+ * How far ahead of its first segment a decision is made: so that whoever plays what goes comes to that segment
+ * {@link SHED_LEAD} later at the soonest. They are as late as it is made, and it is later by then; what else goes with it may be on time.
+ * @param before what was withheld until now
+ */
+export function leadOf(
+  { reason, withheld }: Pick<ShedOrder, 'reason' | 'withheld'>,
+  before: readonly string[],
+  { lateMs, speed }: Pick<LoadedChannel, 'lateMs' | 'speed'>,
+): Milliseconds {
+  if (reason === 'room' || withheld.length > before.length + 1) {
+    return SHED_LEAD;
+  }
+  const lateThen = lateMs + Math.max(0, 1 - speed) * LEAST_LEAD;
+  return milliseconds(Math.max(LEAST_LEAD, SHED_LEAD - lateThen));
+}
+
+/**
+ * The segment that a decision is of first: none that begins within the lead, that is given out, or that another
  * decision is of.
  */
 export function shedFrom(
@@ -209,8 +254,9 @@ export function shedFrom(
   now: Milliseconds,
   sheds: readonly Shed[],
   given: SegmentNumber | undefined,
+  lead: Milliseconds = SHED_LEAD,
 ): SegmentNumber {
-  const soonest = segmentNumber(segmentOfTime(grid, milliseconds(now + SHED_LEAD)) + 1);
+  const soonest = segmentNumber(segmentOfTime(grid, milliseconds(now + lead)) + 1);
   return greatest(
     soonest,
     greatest(segmentNumber((sheds.at(-1)?.from ?? -1) + 1), segmentNumber((given ?? -1) + 1)),

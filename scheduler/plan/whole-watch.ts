@@ -38,6 +38,6 @@ export class WholeWatch {
     const isGoingOn = now - (this.#wentOnAt ?? Number.NEGATIVE_INFINITY) < patience;
     const waited = [...this.#given.values()].map((at) => now - at);
     const lateMs = milliseconds(isGoingOn ? this.#lastLate : Math.max(0, ...waited));
-    return { lateMs, takenOverAt: undefined };
+    return { lateMs, leastLateMs: lateMs, takenOverAt: undefined };
   }
 }

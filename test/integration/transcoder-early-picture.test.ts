@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import type { ShownEntry } from '#common/contracts/early-task';
 import type { VideoFrame } from '#common/contracts/frame';
@@ -6,12 +7,13 @@ import { divisionOf } from '#common/division';
 import { firstFrame, gridOf } from '#common/grid';
 import { readFragment } from '#common/mp4/read';
 import { frameIndex, segmentNumber } from '#common/time';
-import type { RenditionFragment } from '../../transcoder/early/picture-encoder.ts';
+import type { RenditionFragment, SegmentPictures } from '../../transcoder/early/picture-encoder.ts';
 import { SegmentPicturesRun } from '../../transcoder/early/segment-pictures.ts';
 import type { PlacedPicture } from '../../transcoder/early/picture-line.ts';
 import { SessionPictures } from '../../transcoder/early/session-pictures.ts';
 import { makeWholePictures } from '../../transcoder/early/whole-pictures.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
+import { processTree } from '../helpers/process-tree.ts';
 import {
   ENCODER,
   LADDER,
@@ -51,35 +53,48 @@ class Bench {
   readonly #abort = new AbortController();
   #wake = (): void => undefined;
 
-  constructor(profile: Profile, opening: PlacedPicture) {
+  constructor(
+    profile: Profile,
+    opening: PlacedPicture,
+    { size, renditions }: Pick<SegmentPictures, 'size' | 'renditions'> = {
+      size: SIZE,
+      renditions: LADDER,
+    },
+  ) {
     this.pictures = new SessionPictures({
       encoder: ENCODER,
-      size: SIZE,
+      size,
       signal: this.#abort.signal,
       onChange: () => {
         this.run.advance();
         this.pictures.forgetBefore(this.run.wantedFrom('s', this.pictures));
       },
     });
-    this.run = new SegmentPicturesRun(
-      { grid: GRID, profile, n: N, renditions: LADDER, size: SIZE },
-      opening,
-      {
-        encoder: ENCODER,
-        signal: this.#abort.signal,
-        find: (source) =>
-          source.kind === 'frame' ? this.pictures.find(source.seq) : { state: 'lost' },
-        onFragment: (fragment) => {
-          this.fragments.push(fragment);
-          this.#wake();
-        },
+    this.run = new SegmentPicturesRun({ grid: GRID, profile, n: N, renditions, size }, opening, {
+      encoder: ENCODER,
+      signal: this.#abort.signal,
+      find: (source) =>
+        source.kind === 'frame' ? this.pictures.find(source.seq) : { state: 'lost' },
+      onFragment: (fragment) => {
+        this.fragments.push(fragment);
+        this.#wake();
       },
-    );
+    });
   }
 
   /** Resolves when every rendition has given out so many fragments. */
   async hasFragments(count: number): Promise<void> {
     while (this.fragments.length < count * LADDER.length) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Resolves when a rendition has given out all its fragments. */
+  async isWhole(id: string): Promise<void> {
+    const { fragments } = divisionOf(GRID, 'low');
+    while (this.fragments.filter(({ rendition }) => rendition === id).length < fragments) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -161,6 +176,38 @@ describe('the pictures of a segment made on time', () => {
     await Promise.all([slowly.finish(), atOnce.finish()]);
     for (const { id } of LADDER) {
       expect(atOnce.segment(id).equals(slowly.segment(id))).toBe(true);
+    }
+  });
+
+  test('do not wait for the largest of them, whose encoder stands still', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const frames = codedVideo(file, FIRST - 40);
+    const [small] = LADDER.toReversed();
+    if (small === undefined) {
+      throw new Error('no rendition');
+    }
+    const large = { ...small, id: 'v720', width: 1280, height: 720, preset: 'medium' } as const;
+    const ladder = { size: { width: 1280, height: 720 }, renditions: [large, small] };
+    const bench = new Bench('low', openingOf(frames), ladder);
+    const standing = processTree(process.pid).filter(({ pid }) =>
+      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('[v720]'),
+    );
+    expect(standing).toHaveLength(1);
+    for (const { pid } of standing) {
+      process.kill(pid, 'SIGSTOP');
+    }
+    for (const frame of frames) {
+      bench.pictures.feed(frame);
+    }
+    bench.run.tell(told(frames, frames[0]?.index ?? 0, FIRST + GRID.segmentFrames));
+    await bench.isWhole(small.id);
+    expect(bench.segment(large.id)).toHaveLength(0);
+    for (const { pid } of standing) {
+      process.kill(pid, 'SIGCONT');
+    }
+    await bench.finish();
+    for (const { id } of ladder.renditions) {
+      expect(placesOf(GRID, bench.segment(id))).toEqual(numbers(FIRST, GRID.segmentFrames));
     }
   });
 

@@ -22,7 +22,7 @@ import type { Results } from '../results.ts';
 import type { WorkerTools } from '../worker.ts';
 import { ChannelWork } from './channel-work.ts';
 import { frameSizeOf, segmentOf } from './low-segment.ts';
-import { PartCount } from './part-count.ts';
+import { HandedOut } from './part-count.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { decodeSlate } from './slate-picture.ts';
 
@@ -126,7 +126,7 @@ export function startEarlyWorker(
 
   const tellProgress = async (
     { channel, broadcast, n }: EarlyTask,
-    how: Pick<EarlyProgress, 'parts' | 'hasFailed'>,
+    how: Pick<EarlyProgress, 'parts' | 'leastParts' | 'hasFailed'>,
   ): Promise<void> => {
     const progress: EarlyProgress = { broadcast, n, worker: context.id, ...how };
     const key = redisKeys.earlyProgress(channel);
@@ -142,7 +142,7 @@ export function startEarlyWorker(
     const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
     const made: RenditionFragment[] = [];
     const sent: Promise<unknown>[] = [];
-    const handedOut = new PartCount(task.renditions.length, divisionOf(grid, profile));
+    const handedOut = new HandedOut(task.renditions, divisionOf(grid, profile));
     const worked = workOf(task);
     const late = new AbortController();
     const timer = setTimeout(
@@ -159,8 +159,8 @@ export function startEarlyWorker(
         sent.push(
           appendHotFragment(hotRedis, { channel, rendition }, hot, kept)
             .then(() => {
-              const parts = handedOut.add(k);
-              return parts === undefined ? undefined : tellProgress(task, { parts });
+              const progress = handedOut.add(rendition, k);
+              return progress === undefined ? undefined : tellProgress(task, progress);
             })
             .catch((error: unknown) => {
               logger.warn({ channel, n, k, error }, 'fragment not handed out');
@@ -211,7 +211,9 @@ export function startEarlyWorker(
         if (!closing.signal.aborted) {
           log.warn({ code, reason: message }, 'early task failed');
         }
-        return code === 'ABORTED' ? undefined : tellProgress(task, { parts: 0, hasFailed: true });
+        return code === 'ABORTED'
+          ? undefined
+          : tellProgress(task, { parts: 0, leastParts: 0, hasFailed: true });
       })
       .catch((error: unknown) => {
         log.warn({ error }, 'failure not told');

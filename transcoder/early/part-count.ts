@@ -1,4 +1,6 @@
 /** Counts the fragments of a segment that are handed out, of all its renditions, in parts. */
+import type { EarlyProgress } from '#common/contracts/early-task';
+import type { Rendition } from '#common/contracts/rendition';
 import type { Division } from '#common/division';
 
 /** See the head of this file. */
@@ -25,5 +27,38 @@ export class PartCount {
       this.#parts += 1;
     }
     return this.#parts > before ? this.#parts : undefined;
+  }
+}
+
+/** How far a segment is handed out: all of it, and what of it is never withheld. */
+export class HandedOut {
+  readonly #least: ReadonlySet<string>;
+  readonly #allCount: PartCount;
+  readonly #leastCount: PartCount;
+  #parts = 0;
+  #leastParts = 0;
+
+  constructor(renditions: readonly Rendition[], division: Division) {
+    const [smallest] = renditions
+      .flatMap((rendition) => (rendition.kind === 'video' ? [rendition] : []))
+      .toSorted((a, b) => a.height - b.height);
+    const least = renditions.filter(({ id, kind }) => kind === 'audio' || id === smallest?.id);
+    this.#least = new Set(least.map(({ id }) => id));
+    this.#allCount = new PartCount(renditions.length, division);
+    this.#leastCount = new PartCount(least.length, division);
+  }
+
+  /**
+   * Fragment `k` of a rendition is out.
+   * @returns how far it is, if that is further than before
+   */
+  add(rendition: string, k: number): Pick<EarlyProgress, 'parts' | 'leastParts'> | undefined {
+    const parts = this.#allCount.add(k);
+    const leastParts = this.#least.has(rendition) ? this.#leastCount.add(k) : undefined;
+    this.#parts = parts ?? this.#parts;
+    this.#leastParts = leastParts ?? this.#leastParts;
+    return parts === undefined && leastParts === undefined
+      ? undefined
+      : { parts: this.#parts, leastParts: this.#leastParts };
   }
 }

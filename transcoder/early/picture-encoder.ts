@@ -39,80 +39,39 @@ export interface SegmentPictures {
   readonly size: FrameSize;
 }
 
-/** See the head of this file. */
-export class PictureEncoder {
-  readonly #processes: readonly EncoderProcess[];
-  readonly #done: Promise<unknown>;
-
-  private constructor(processes: readonly EncoderProcess[]) {
-    this.#processes = processes;
-    this.#done = Promise.all(processes.map(({ done }) => done));
-    this.#done.catch(() => undefined);
-  }
-
-  /**
-   * Starts one.
-   * @throws PipelineError `ABORTED`
-   */
-  static start(
-    segment: SegmentPictures,
-    encoder: Encoder,
-    signal: AbortSignal,
-    onFragment: (fragment: RenditionFragment) => void,
-  ): PictureEncoder {
-    const groups = encoderGroups(segment.grid, segment.renditions);
-    return new PictureEncoder(
-      groups.map((renditions, i) => {
-        const own = { ...segment, renditions };
-        return new EncoderProcess(own, encoder, { signal, onFragment, hasPreview: i === 0 });
-      }),
-    );
-  }
-
-  /** Gives it the next frame, which it holds for as long as it needs it; resolves when it may be given another. */
-  async write(frame: RawFrame): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.write(frame)));
-  }
-
-  /**
-   * All frames are given: resolves when all fragments are out.
-   * @returns JPEG of the first picture
-   * @throws PipelineError `ENCODER_FAILED` unless every rendition has all its fragments
-   */
-  async finish(): Promise<Buffer> {
-    const previews = await Promise.all(this.#processes.map((process) => process.finish()));
-    return Buffer.concat(previews);
-  }
-
-  /** Rejects when it ends before its time; resolves with its end. */
-  async done(): Promise<void> {
-    await this.#done;
-  }
-
-  /** Resolves when its processes have ended, well or not. */
-  async ended(): Promise<void> {
-    await Promise.allSettled(this.#processes.map(({ done }) => done));
-  }
-}
-
-interface ProcessOptions {
+/** What an encoder works with. */
+export interface PictureEncoderDeps {
+  readonly encoder: Encoder;
   readonly signal: AbortSignal;
   readonly onFragment: (fragment: RenditionFragment) => void;
-  readonly hasPreview: boolean;
 }
 
-/** One ffmpeg that encodes some of the renditions. */
-class EncoderProcess {
+/** See the head of this file. One ffmpeg that encodes some of the renditions. */
+export class PictureEncoder {
   readonly #ffmpeg: FfmpegProcess;
   readonly #input: Writable;
   readonly #outputs: readonly RenditionOutput[];
   readonly #preview: Buffer[] = [];
 
-  /** @throws PipelineError `ABORTED` */
-  constructor(
+  /**
+   * Starts as many as a segment's renditions need, the one with the largest first, which makes the preview.
+   * @throws PipelineError `ABORTED`
+   */
+  static startAll(segment: SegmentPictures, deps: PictureEncoderDeps): readonly PictureEncoder[] {
+    const groups = encoderGroups(segment.grid, segment.renditions);
+    return groups.map(
+      (renditions, i) => new PictureEncoder({ ...segment, renditions }, i === 0, deps),
+    );
+  }
+
+  private constructor(
     segment: SegmentPictures,
-    { program, arch, limits, isOnTime = false }: Encoder,
-    { signal, onFragment, hasPreview }: ProcessOptions,
+    hasPreview: boolean,
+    {
+      encoder: { program, arch, limits, isOnTime = false },
+      signal,
+      onFragment,
+    }: PictureEncoderDeps,
   ) {
     const { grid, size, renditions } = segment;
     const command = encodeCommand(grid, size, renditions, { arch, hasPreview });
@@ -128,6 +87,8 @@ class EncoderProcess {
       limits,
       signal,
     });
+    // Who waits for it does so later.
+    this.#ffmpeg.done.catch(() => undefined);
     this.#input = this.#ffmpeg.input(command.input);
     this.#outputs = renditions.map((rendition) => {
       const output = new RenditionOutput(segment, rendition, onFragment);
@@ -147,6 +108,12 @@ class EncoderProcess {
     }
   }
 
+  /** It is late, and stands back behind what is on time. */
+  standBack(): void {
+    this.#ffmpeg.standBack();
+  }
+
+  /** Gives it the next frame, which it holds for as long as it needs it; resolves when it may be given another. */
   async write(frame: RawFrame): Promise<void> {
     frame.hold();
     const goesOn = this.#input.write(frame.data, () => {
@@ -159,6 +126,11 @@ class EncoderProcess {
     }
   }
 
+  /**
+   * All frames are given: resolves when all fragments are out.
+   * @returns JPEG of the first picture, of the one that makes it
+   * @throws PipelineError `ENCODER_FAILED` unless every rendition has all its fragments
+   */
   async finish(): Promise<Buffer> {
     this.#input.end();
     await this.#ffmpeg.done;
@@ -168,6 +140,7 @@ class EncoderProcess {
     return Buffer.concat(this.#preview);
   }
 
+  /** Rejects when it ends before its time; resolves with its end. */
   get done(): Promise<void> {
     return this.#ffmpeg.done;
   }

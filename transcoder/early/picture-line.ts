@@ -104,6 +104,11 @@ export class PictureLine<Picture extends HeldPicture> {
     return this.#next;
   }
 
+  /** Places that are decided and not out. */
+  get behind(): number {
+    return this.#closed - this.#next;
+  }
+
   /** Whether all frames are out. */
   get isWhole(): boolean {
     return this.#next >= this.#end;

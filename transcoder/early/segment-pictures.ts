@@ -2,7 +2,7 @@
 import type { ShownEntry } from '#common/contracts/early-task';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
-import type { FrameIndex } from '#common/time';
+import { frameIndex, type FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
 import type { RawFrame } from './raw-frame.ts';
@@ -22,41 +22,36 @@ export interface SegmentPicturesDeps {
   readonly onFragment: (fragment: RenditionFragment) => void;
 }
 
-/** See the head of this file. */
+/** See the head of this file. Each of its encoders is given frames at its own pace: a slow one holds up no other. */
 export class SegmentPicturesRun {
-  readonly #line: PictureLine<RawFrame>;
-  readonly #encoder: PictureEncoder;
-  #writing: Promise<void> = Promise.resolve();
-  #isPumping = false;
-  readonly #whole: Promise<void>;
-  #resolveWhole = (): void => undefined;
+  readonly #ways: readonly EncoderWay[];
 
-  /** Starts it: its encoder waits for the first frame. */
+  /** Starts it: its encoders wait for the first frame. */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
-    this.#line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
-    this.#encoder = PictureEncoder.start(segment, deps.encoder, deps.signal, deps.onFragment);
-    this.#whole = new Promise((resolve) => {
-      this.#resolveWhole = resolve;
+    const encoders = PictureEncoder.startAll(segment, deps);
+    this.#ways = encoders.map((encoder, i) => {
+      const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
+      return new EncoderWay(line, encoder, i < encoders.length - 1);
     });
   }
 
   /** Of a session's pictures, the place that the first which is still wanted was meant for. */
   wantedFrom(session: string, pictures: SessionPictures): FrameIndex {
-    return pictures.firstOf(this.#line.wantedOf(session), this.#line.next);
+    return frameIndex(Math.min(...this.#ways.map((way) => way.wantedFrom(session, pictures))));
   }
 
   /** Takes what is shown. */
   tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
-    this.#line.tell(entry);
-    this.advance();
+    for (const way of this.#ways) {
+      way.tell(entry);
+    }
   }
 
   /** Pictures have come: goes on as far as that allows. */
   advance(): void {
-    if (!this.#isPumping) {
-      this.#isPumping = true;
-      this.#writing = this.#pump();
+    for (const way of this.#ways) {
+      way.advance();
     }
   }
 
@@ -66,7 +61,60 @@ export class SegmentPicturesRun {
    * @throws PipelineError as an encoder that failed does
    */
   async finished(): Promise<Buffer> {
-    const early = this.#encoder.done().then(
+    return Buffer.concat(await Promise.all(this.#ways.map((way) => way.finished())));
+  }
+
+  /** Resolves when its processes have ended, well or not; afterwards it needs no picture any more. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#ways.map((way) => way.ended()));
+  }
+}
+
+/** An encoder that is so many frames behind what is told is late: half a second, or a quarter. */
+const LATE_PLACES = 15;
+
+/** One encoder, and the frames on their way into it. */
+class EncoderWay {
+  readonly #line: PictureLine<RawFrame>;
+  readonly #encoder: PictureEncoder;
+  #writing: Promise<void> = Promise.resolve();
+  #isPumping = false;
+  #mayStandBack: boolean;
+  readonly #whole: Promise<void>;
+  #resolveWhole = (): void => undefined;
+
+  /** @param mayStandBack others make smaller pictures, which are to be on time where not all can be */
+  constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, mayStandBack: boolean) {
+    this.#mayStandBack = mayStandBack;
+    this.#line = line;
+    this.#encoder = encoder;
+    this.#whole = new Promise((resolve) => {
+      this.#resolveWhole = resolve;
+    });
+  }
+
+  wantedFrom(session: string, pictures: SessionPictures): FrameIndex {
+    return pictures.firstOf(this.#line.wantedOf(session), this.#line.next);
+  }
+
+  tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
+    this.#line.tell(entry);
+    if (this.#mayStandBack && this.#line.behind > LATE_PLACES) {
+      this.#mayStandBack = false;
+      this.#encoder.standBack();
+    }
+    this.advance();
+  }
+
+  advance(): void {
+    if (!this.#isPumping) {
+      this.#isPumping = true;
+      this.#writing = this.#pump();
+    }
+  }
+
+  async finished(): Promise<Buffer> {
+    const early = this.#encoder.done.then(
       () => {
         throw new PipelineError('ENCODER_FAILED', 'the encoder ended before its input');
       },
@@ -80,9 +128,8 @@ export class SegmentPicturesRun {
     return this.#encoder.finish();
   }
 
-  /** Resolves when its processes have ended, well or not; afterwards it needs no picture any more. */
   async ended(): Promise<void> {
-    await this.#encoder.ended();
+    await Promise.allSettled([this.#encoder.done]);
     await this.#writing;
     this.#line.close();
   }

@@ -6,7 +6,7 @@ import { frameIndex, greatest, type FrameIndex } from '#common/time';
 import { parameterSets } from '../picture-input.ts';
 import { readSourcePicture } from '../source-picture.ts';
 import type { Encoder } from '../transcode.ts';
-import type { FrameSize } from './picture-commands.ts';
+import { frameBytes, type FrameSize } from './picture-commands.ts';
 import { PictureDecoder, type ParameterSets } from './picture-decoder.ts';
 import type { Decoded } from './picture-line.ts';
 import type { RawFrame } from './raw-frame.ts';
@@ -29,8 +29,11 @@ interface Fed {
   isSettled: boolean;
 }
 
-/** Pictures kept decoded at a time: beyond, the decoder waits for those who need them. */
-const MOST_KEPT = 90;
+/**
+ * Pictures kept decoded at a time: beyond, the decoder waits for those who need them. On time, an encoder that is late keeps all
+ * since its place, and is to hold up no other, as far as so many bytes go.
+ */
+const KEPT = { least: 90, most: 240, bytes: 256e6 } as const;
 /** Places that a picture may come after its own, for it to be kept while something else is on show. */
 const MOST_LATE = 30;
 
@@ -41,6 +44,7 @@ export class SessionPictures {
   #decoder: PictureDecoder | undefined;
   #parameters: ParameterSets | undefined;
   #kept = 0;
+  readonly #mostKept: number;
   /** Pictures that were meant for places before this one are not kept. */
   #floor = frameIndex(0);
   #lastSeq = -1;
@@ -49,6 +53,9 @@ export class SessionPictures {
 
   constructor(deps: SessionPicturesDeps) {
     this.#deps = deps;
+    const { encoder, size } = deps;
+    const fitting = encoder.isOnTime === true ? Math.floor(KEPT.bytes / frameBytes(size)) : 0;
+    this.#mostKept = Math.min(KEPT.most, Math.max(KEPT.least, fitting));
   }
 
   /** Why nothing more will come. */
@@ -205,7 +212,7 @@ export class SessionPictures {
   }
 
   #flow(): void {
-    this.#decoder?.setFlowing(this.#kept < MOST_KEPT);
+    this.#decoder?.setFlowing(this.#kept < this.#mostKept);
   }
 }
 

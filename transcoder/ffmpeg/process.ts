@@ -46,6 +46,8 @@ export interface FfmpegProcess {
   readonly input: (descriptor: number) => Writable;
   /** What it writes to that descriptor; of one that is read into memory only whether it flows. */
   readonly output: (descriptor: number) => Readable;
+  /** From now on it stands back behind all that is on time. */
+  readonly standBack: () => void;
   /** Ends it; `done` rejects with this error, or the first one that it was given. */
   readonly stop: (error: PipelineError) => void;
   /**
@@ -57,6 +59,13 @@ export interface FfmpegProcess {
 
 /** Kept of what ffmpeg says, for the error. */
 const STDERR_BYTES = 4_096;
+/**
+ * Niceness of what viewers wait for: hardly behind the services, and yet counted by the kernel as what has a lowered priority, for
+ * what workers carry is no load by other programs (`host-load.ts`).
+ */
+const ON_TIME = 1;
+/** What makes a segment when it is over has seconds: it must never slow the services beside it. */
+const STANDS_BACK = constants.priority.PRIORITY_BELOW_NORMAL;
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 500;
 
@@ -98,9 +107,7 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
     closeSync(writeEnd);
   }
   const sockets = [...pipes.values()].map(({ socket }) => socket);
-  if (request.isOnTime !== true) {
-    lowerPriority(child);
-  }
+  lowerPriority(child, request.isOnTime === true ? ON_TIME : STANDS_BACK);
   let failure: PipelineError | undefined;
   const stop = (error: PipelineError): void => {
     failure ??= error;
@@ -158,6 +165,9 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
       }
       return pipe;
     },
+    standBack: () => {
+      lowerPriority(child, STANDS_BACK);
+    },
     stop,
     done,
   };
@@ -207,11 +217,10 @@ const closedSocket = (socket: Socket): Promise<void> =>
     });
   });
 
-/** What makes a segment when it is over has seconds: it must never slow the services beside it. */
-function lowerPriority(child: ChildProcess): void {
+function lowerPriority(child: ChildProcess, niceness: number): void {
   try {
     if (child.pid !== undefined) {
-      setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+      setPriority(child.pid, niceness);
     }
   } catch {
     // It has already ended; its exit tells.

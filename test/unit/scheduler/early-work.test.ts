@@ -91,14 +91,21 @@ class Bench {
     }
   }
 
-  /** Its first worker has made so many parts of a segment. */
-  made(parts: number, n = N): void {
-    this.#onProgress({ broadcast: N, n, parts, worker: 'w1' });
+  /** Its first worker has made so many parts of a segment, and maybe more of its smallest picture and its sound. */
+  made(parts: number, n = N, leastParts = parts): void {
+    this.#onProgress({ broadcast: N, n, parts, leastParts, worker: 'w1' });
   }
 
   /** Its first worker could not go on. */
   failed(): void {
-    this.#onProgress({ broadcast: N, n: N, parts: 0, worker: 'w1', hasFailed: true });
+    this.#onProgress({
+      broadcast: N,
+      n: N,
+      parts: 0,
+      leastParts: 0,
+      worker: 'w1',
+      hasFailed: true,
+    });
   }
 
   #fold(): void {
@@ -186,6 +193,15 @@ test('no more than a few segments are with workers at once, however late they ar
   bench.made(6);
   await bench.until(BEGIN + 9_100);
   expect(numbersOf(bench)).toContain(N + 4);
+});
+
+test('the smallest picture of what comes does not wait for larger ones that are late, up to a bound', async () => {
+  const bench = new Bench();
+  for (let k = 0; k < 10; k += 1) {
+    await bench.until(BEGIN + k * 2_000 + 1_900);
+    bench.made(0, segmentNumber(N + k), 6);
+  }
+  expect(new Set(numbersOf(bench))).toEqual(new Set(Array.from({ length: 8 }, (_, k) => N + k)));
 });
 
 test('a segment begins at no entry of a broadcast before', async () => {

@@ -41,7 +41,7 @@ class Bench {
   readonly objects = new Map<string, Buffer>();
   readonly given: Task[] = [];
   readonly open = new Set<number>();
-  hasRoom = true;
+  atOnce = 1;
 
   start(): OwedWork {
     const { objects } = this;
@@ -49,7 +49,7 @@ class Bench {
       // A second of its clock is ten milliseconds.
       clock: createClock({ rate: 100, origin: performance.timeOrigin }),
       logger: createLogger('test', 'silent'),
-      hasRoom: () => Promise.resolve(this.hasRoom),
+      atOnce: () => Promise.resolve(this.atOnce),
       store: {
         get: (key) => Promise.resolve(objects.get(key)),
         head: (key) => Promise.resolve(objects.has(key) ? { bytes: 1 } : undefined),
@@ -120,14 +120,27 @@ test('what is owed is made one after another, the oldest first, also what a lead
   expect([...bench.objects.keys()].filter((key) => key.startsWith('owed/'))).toEqual([]);
 });
 
+test('as much is made at once as there is room for', async () => {
+  const bench = new Bench();
+  bench.atOnce = 2;
+  [1, 2, 3].forEach((k) => {
+    bench.keep(taskOf(k));
+  });
+  work = bench.start();
+  await bench.gave(2);
+  bench.finish(true);
+  await bench.gave(3);
+  expect(bench.open.size).toBe(2);
+});
+
 test('nothing is made while there is no room', async () => {
   const bench = new Bench();
-  bench.hasRoom = false;
+  bench.atOnce = 0;
   bench.keep(taskOf(1));
   work = bench.start();
   await eventually('it to be known', () => Promise.resolve(work?.count === 1 ? true : undefined));
   expect(bench.given).toEqual([]);
-  bench.hasRoom = true;
+  bench.atOnce = 1;
   await bench.gave(1);
 });
 

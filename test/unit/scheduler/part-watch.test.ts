@@ -206,9 +206,25 @@ describe('how late work is', () => {
     watch.placed(NEXT, 'b', at(-1_000));
     tell(watch, 6, 1_000);
     watch.made(N, 1, at(1_900));
-    expect(watch.lateness(at(2_000))).toEqual({ lateMs: 900, takenOverAt: undefined });
+    expect(watch.lateness(at(2_000))).toEqual({
+      lateMs: 900,
+      leastLateMs: 900,
+      takenOverAt: undefined,
+    });
     watch.made(N, 2, at(2_100));
     expect(watch.lateness(at(2_200)).lateMs).toBe(1_100);
+  });
+
+  test('is told of the smallest picture by itself, and what lacks it is counted by itself', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(-1_000));
+    tell(watch, 6, 1_000);
+    watch.made(N, 0, at(1_050), 5);
+    expect(watch.leastUnderWay).toBe(1);
+    watch.made(N, 1, at(1_900), 6);
+    watch.made(N, 2, at(2_500), 6);
+    expect(watch.lateness(at(2_600))).toMatchObject({ lateMs: 1_500, leastLateMs: 900 });
+    expect([watch.leastUnderWay, watch.underWay]).toEqual([0, 1]);
   });
 
   test('is told by what is waited for where nobody goes on', () => {
