@@ -20,7 +20,7 @@ const BARE = {
       `const hls = new Hls(); hls.loadSource('${base}.m3u8'); hls.attachMedia(video); video.play();`,
   },
   'dash.js': {
-    script: 'dashjs/dist/modern/umd/dash.all.min.js',
+    script: 'dashjs',
     play: (base: string) => `dashjs.MediaPlayer().create().initialize(video, '${base}.mpd', true);`,
   },
 } as const;
