@@ -41,7 +41,7 @@ const feeds: GrowingFeed[] = [];
 try {
   for (const [i, channel] of CHANNELS.entries()) {
     const profile = i % 2 === 0 ? 'low' : 'instant';
-    feeds.push(await startGrowingFeed(harness, media, { channel, profile, pastSegments: 3 }));
+    feeds.push(await startGrowingFeed({ harness, media }, { channel, profile, pastSegments: 3 }));
   }
   const page = await chromium.context.newPage();
   await page.goto(edge.url + multiviewPath(CHANNELS));

@@ -211,10 +211,12 @@ export class MediaCache {
       return true;
     } catch (error) {
       object.fail();
-      this.#options.logger.warn(
-        { error: toPipelineError(error, 'UNAVAILABLE'), path: route.key, bytes: object.received },
-        'upstream broke off',
-      );
+      if (!this.#options.upstream.closed.aborted) {
+        this.#options.logger.warn(
+          { error: toPipelineError(error, 'UNAVAILABLE'), path: route.key, bytes: object.received },
+          'upstream broke off',
+        );
+      }
       return false;
     } finally {
       stopCounting();

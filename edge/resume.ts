@@ -68,10 +68,11 @@ function placeOf({ head }: UpstreamAnswer, object: CachedObject): BodySink | 'wh
 
 /**
  * Reads a body to its end, however often the upstream breaks off.
- * @throws PipelineError `BAD_MEDIA`, `TOO_LARGE`, or `UNAVAILABLE` when nothing is to be had for {@link TRY_FOR_MS}
+ * @throws PipelineError `BAD_MEDIA`, `TOO_LARGE`, or `UNAVAILABLE` when nothing is to be had for {@link TRY_FOR_MS};
+ * AbortError when the upstream is closed meanwhile
  */
 export async function readWhole(
-  upstream: Pick<Upstream, 'fetch'>,
+  upstream: Pick<Upstream, 'fetch' | 'closed'>,
   path: string,
   first: UpstreamAnswer,
   object: CachedObject,
@@ -84,7 +85,7 @@ export async function readWhole(
     if (performance.now() >= until) {
       throw new PipelineError('UNAVAILABLE', `upstream broke off after ${object.received} bytes`);
     }
-    await passTime(pause);
+    await passTime(pause, undefined, { signal: upstream.closed });
     pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
   };
   for (;;) {

@@ -2,6 +2,7 @@
  * The way to the origin (or the edge before it): kept-alive connections, bounded in number, with deadlines. Where there
  * are several, the first is asked, and the next one when it does not answer.
  */
+import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import { toPipelineError } from '#common/errors';
 import type { CachedObject } from './cached-object.ts';
@@ -42,6 +43,8 @@ export interface Upstream {
   /** @throws PipelineError `UNAVAILABLE` */
   fetch(path: string, known?: KnownBefore): Promise<UpstreamAnswer>;
   isHealthy(): Promise<boolean>;
+  /** Aborted once it is closed: whoever waits to ask again need not. */
+  readonly closed: AbortSignal;
   close(): Promise<void>;
 }
 
@@ -62,6 +65,9 @@ interface Place {
 /** Opens the pools, the preferred one first; connects when first asked. */
 export function openUpstream(urls: readonly string[]): Upstream {
   const places = urls.map((url): Place => ({ pool: openPool(url), awayUntil: 0 }));
+  const closing = new AbortController();
+  // Every answer that broke off may wait on it; their number has its own bound.
+  setMaxListeners(0, closing.signal);
   const isAway = ({ awayUntil }: Place): boolean => performance.now() < awayUntil;
   const setAway = (place: Place): void => {
     place.awayUntil = performance.now() + AWAY_MS;
@@ -131,7 +137,9 @@ export function openUpstream(urls: readonly string[]): Upstream {
       const answers = await Promise.all(places.map(({ pool }) => isHealthy(pool)));
       return answers.includes(true);
     },
+    closed: closing.signal,
     close: async () => {
+      closing.abort();
       await Promise.all(places.map(({ pool }) => pool.destroy()));
     },
   };

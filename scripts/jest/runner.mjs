@@ -1,6 +1,7 @@
 /**
- * Jest's runner with turns: test files that need no real time run side by side, one for each core and one more while
- * these leave room; after them those that need it, each in a process of its own and only when the machine carries it beside those that are running.
+ * Jest's runner with turns: test files that need no real time run side by side, one more than there are cores and others
+ * while these leave room; after them those that need it, each in a process of its own and only when the machine carries it
+ * beside those that are running.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,8 +20,10 @@ const LARGEST_HEAP_BYTES = 512 * 1024 ** 2;
  */
 const TURN_CORES = 0.8;
 
-/** What a file that needs no real time takes: many wait for what they started. */
-const FREE_CORES = 0.8;
+/** What a file that needs no real time takes on average: many wait for what they started. */
+const FREE_CORES = 0.6;
+/** So many of either kind for each core are run at once at most, however idle the machine is. */
+const FILES_PER_CORE = 2;
 
 /** Two of Jest's runners, one after the other. */
 // oxlint-disable-next-line import/no-default-export -- this is what jest's `runner` option asks for
@@ -34,13 +37,16 @@ export default class TurnRunner extends TestRunner {
    */
   constructor(globalConfig, context) {
     super(globalConfig, context);
-    const maxWorkers = globalConfig.maxWorkers + 1;
+    const maxWorkers = globalConfig.maxWorkers * FILES_PER_CORE;
     this.#free = new TestRunner(
       { ...globalConfig, maxWorkers, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
       context,
     );
     // Over one byte every process is too large: each file gets its own.
-    this.#turns = new TestRunner({ ...globalConfig, workerIdleMemoryLimit: 1 }, context);
+    this.#turns = new TestRunner(
+      { ...globalConfig, maxWorkers, workerIdleMemoryLimit: 1 },
+      context,
+    );
   }
 
   /**
@@ -66,7 +72,7 @@ export default class TurnRunner extends TestRunner {
     const turns = [...which((need) => need === 'turn'), ...alone];
     const isAlone = (/** @type {import('@jest/test-result').Test} */ test) => alone.includes(test);
     if (free.length > 0) {
-      const gate = new MachineGate(FREE_CORES, undefined, this._globalConfig.maxWorkers);
+      const gate = new MachineGate(FREE_CORES, undefined, this._globalConfig.maxWorkers + 1);
       letIn(this.#free, gate, () => false);
       await this.#free.runTests(free, watcher, { ...options, serial });
     }

@@ -1,4 +1,8 @@
-/** The control room in Chromium over a whole pipeline: every figure against its source, and what operators do. */
+/**
+ * The control room in Chromium over a whole pipeline: every figure against its source, and what operators do.
+ *
+ * @takes-seconds 45
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { QUEUES } from '#common/contracts/names';

@@ -1,7 +1,7 @@
 /**
  * `npm start -- --demo` as its first user meets it: the match in Chromium, by both engines, with picture and sound.
  *
- * @takes-seconds 40
+ * @takes-seconds 45
  */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

@@ -55,7 +55,7 @@ beforeAll(async () => {
   [a, b, chromium] = await Promise.all([
     start('a', ports[0]),
     start('b', ports[1]),
-    startChromium({ width: 1280, height: 720 }),
+    startChromium({ width: 800, height: 600 }),
   ]);
   origin.goOnAir(30);
   await untilNamed(a, [a.id, b.id]);

@@ -28,6 +28,11 @@ export interface GrowingFeed {
    * @returns its number
    */
   readonly shed: (withheld: readonly string[]) => Promise<number>;
+  /**
+   * The longest way of a picture to the origin since this was last asked, from its place on the clock until its fragment was
+   * there, seconds: a player nearer to the clock than that had to wait for it.
+   */
+  readonly takeLongestDelay: () => number;
   /** Ends it with the segment that is being made. */
   readonly end: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -87,8 +92,7 @@ export function fragmentsOfSegment(
  * @param pastSegments whole ones that it begins with
  */
 export async function startGrowingFeed(
-  origin: Origin,
-  media: WatchMedia,
+  { harness: origin, media }: { readonly harness: Origin; readonly media: WatchMedia },
   {
     channel,
     profile,
@@ -119,8 +123,10 @@ export async function startGrowingFeed(
   let k = 0;
   let cut = new Map<string, readonly Buffer[]>();
   const fragmentMs = (segmentSeconds(GRID) * 1000) / division.fragments;
-  const dueAt = (): number =>
-    timeOfSegment(GRID, segmentNumber(n)) + (k + 1) * fragmentMs + latenessMs;
+  const beginOf = (fragment: number): number =>
+    timeOfSegment(GRID, segmentNumber(n)) + fragment * fragmentMs;
+  const dueAt = (): number => beginOf(k + 1) + latenessMs;
+  let longestDelayMs = 0;
   let lastTo: (() => void) | undefined;
 
   const step = async (): Promise<void> => {
@@ -142,6 +148,7 @@ export async function startGrowingFeed(
             );
       }),
     );
+    longestDelayMs = Math.max(longestDelayMs, Date.now() - beginOf(k));
     k += 1;
     if (k === division.fragments) {
       const objects = new Map(
@@ -180,6 +187,11 @@ export async function startGrowingFeed(
     },
     setLateness: (ms) => {
       latenessMs = ms;
+    },
+    takeLongestDelay: () => {
+      const longest = longestDelayMs / 1000;
+      longestDelayMs = 0;
+      return longest;
     },
     end: async () => {
       await new Promise<void>((resolve) => {

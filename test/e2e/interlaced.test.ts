@@ -1,4 +1,8 @@
-/** Fields through the whole pipeline, from RTMP to what a viewer downloads. */
+/**
+ * Fields through the whole pipeline, from RTMP to what a viewer downloads.
+ *
+ * @takes-seconds 35
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

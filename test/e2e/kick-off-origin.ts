@@ -4,6 +4,7 @@
  */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { firstDeclared } from '../../aggregator/declared.ts';
 import { liveManifest } from '../../aggregator/dash.ts';
 import { mediaPlaylist, multivariantPlaylist } from '../../aggregator/hls.ts';
@@ -176,7 +177,8 @@ export async function startKickOffOrigin(
 async function until(time: number): Promise<void> {
   const left = time - Date.now();
   if (left > 0) {
-    await new Promise((resolve) => setTimeout(resolve, left));
+    // Once the server is closed nobody is there any more to wait for it.
+    await delay(left, undefined, { ref: false });
   }
 }
 

@@ -1,4 +1,8 @@
-/** Which renditions a broadcast has, from RTMP to what status, terminal and viewers are told. */
+/**
+ * Which renditions a broadcast has, from RTMP to what status, terminal and viewers are told.
+ *
+ * @takes-seconds 35
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

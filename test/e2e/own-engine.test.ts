@@ -1,48 +1,39 @@
-/** Our own engine in Chromium, on a real origin behind a real edge, fed with real fragments at the pace of the grid. */
+/**
+ * Our own engine in Chromium, on a real origin behind a real edge, fed with real fragments at the pace of the grid.
+ *
+ * @takes-seconds 45
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { startChromium, type Chromium } from '../helpers/chromium.ts';
-import { openHarness, type OriginHarness } from '../integration/aggregator-harness.ts';
 import { edgeService, runEdge, type RunningEdge } from '../integration/edge-run.ts';
 import { startGrowingFeed, type GrowingFeed } from './growing-feed.ts';
+import { openLiveStage, type LiveStage } from './live-stage.ts';
 import { openNarrowWay, type NarrowWay } from './narrow-way.ts';
-import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
-import { ensurePlayerIsBuilt, look, until } from './watch-page.ts';
+import { TWO_PICTURES } from './watch-media.ts';
+import { look, noteMistakes, until } from './watch-page.ts';
 
-let media: WatchMedia;
-let chromium: Chromium;
-let harness: OriginHarness;
-let originUrl: string;
+let stage: LiveStage;
 let edge: RunningEdge;
 let other: RunningEdge | undefined;
 let way: NarrowWay | undefined;
 let feed: GrowingFeed;
 let page: Page;
-let mistakes: string[];
+let mistakes: readonly string[];
 let channels = 0;
 
 beforeAll(async () => {
-  ensurePlayerIsBuilt();
-  media = await makeWatchMedia([
-    { height: 360, bitrateBps: 600_000 },
-    { height: 180, bitrateBps: 250_000 },
-  ]);
-  chromium = await startChromium({ width: 1440, height: 900 });
-  harness = await openHarness(true);
-  originUrl = await harness.start();
+  stage = await openLiveStage(TWO_PICTURES);
 }, 90_000);
 
 afterAll(async () => {
-  await chromium.close();
-  await harness.close();
+  await stage.close();
 });
 
 beforeEach(async () => {
   channels += 1;
-  page = await chromium.context.newPage();
-  mistakes = [];
-  page.on('pageerror', (error) => mistakes.push(error.message));
-  edge = await runEdge(originUrl, {
+  page = await stage.chromium.context.newPage();
+  mistakes = noteMistakes(page);
+  edge = await runEdge(stage.originUrl, {
     channels: () => [`e${channels}`],
     services: () => (other === undefined ? [] : [edge, other].map(serviceOf)),
   });
@@ -70,7 +61,7 @@ afterEach(async () => {
 
 const start = async (profile: 'low' | 'instant', query = ''): Promise<void> => {
   const channel = `e${channels}`;
-  feed = await startGrowingFeed(harness, media, { channel, profile, pastSegments: 5 });
+  feed = await startGrowingFeed(stage, { channel, profile, pastSegments: 5 });
   await page.goto(`${(way ?? edge).url}/watch/${channel}${query}`);
 };
 
@@ -140,7 +131,7 @@ describe('our own engine', () => {
   });
 
   test('goes on at another edge when its own dies, and with the next broadcast when one ends', async () => {
-    other = await runEdge(originUrl, { channels: () => [`e${channels}`] });
+    other = await runEdge(stage.originUrl, { channels: () => [`e${channels}`] });
     await start('instant');
     await until(page, 'the broadcast to play', ({ frames }) => frames > 60);
     const first = await look(page);
@@ -157,7 +148,7 @@ describe('our own engine', () => {
     await feed.end();
     await until(page, 'the end', ({ state }) => state === 'ended');
     await feed.stop();
-    feed = await startGrowingFeed(harness, media, {
+    feed = await startGrowingFeed(stage, {
       channel: `e${channels}`,
       profile: 'instant',
       pastSegments: 2,

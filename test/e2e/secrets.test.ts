@@ -1,6 +1,8 @@
 /**
  * Keys, tokens and passwords of a running pipeline, right and wrong ones, used in every way a client can use them: then
  * looked for in everything that the pipeline wrote, answered or keeps.
+ *
+ * @takes-seconds 20
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync, statSync } from 'node:fs';

@@ -66,3 +66,24 @@ export function compare(shown: readonly Shown[], fps: number): Together {
     duration: to - from,
   };
 }
+
+/**
+ * How far two pictures are apart in media time, frame by frame of the first against that of the second which was shown nearest
+ * to it, each measured against the screen's clock: a frame that a busy machine left out says nothing.
+ * @param fps frames a second
+ * @returns frames, in the order of the first picture's
+ */
+export function framesApart(first: Shown, second: Shown, fps: number): number[] {
+  const aheadOfClock = ([at, mediaTime]: Shown[number]): number => mediaTime - at / 1000;
+  let next = 0;
+  return first.flatMap((frame) => {
+    const [at] = frame;
+    const distanceOf = (i: number): number =>
+      Math.abs((second[i]?.[0] ?? Number.POSITIVE_INFINITY) - at);
+    while (distanceOf(next + 1) <= distanceOf(next) && next + 1 < second.length) {
+      next += 1;
+    }
+    const other = second[next];
+    return other === undefined ? [] : [Math.abs(aheadOfClock(frame) - aheadOfClock(other)) * fps];
+  });
+}

@@ -1,7 +1,7 @@
 /**
  * Pictures missing under sound, sound missing under pictures, and a feed that stutters: what viewers get of each.
  *
- * @takes-seconds 45
+ * @takes-seconds 60
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FeedGate } from '../helpers/feed-gate.ts';

@@ -1,4 +1,8 @@
-/** What viewers' pages tell of their latency, from a real player in Chromium into an edge's heartbeat. */
+/**
+ * What viewers' pages tell of their latency, from a real player in Chromium into an edge's heartbeat.
+ *
+ * @takes-seconds 20
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import {
@@ -6,28 +10,22 @@ import {
   readViewersFields,
   type ViewersView,
 } from '#common/contracts/viewer-latency';
-import { startChromium, type Chromium } from '../helpers/chromium.ts';
 import { eventually } from '../helpers/poll.ts';
-import { openHarness, type OriginHarness } from '../integration/aggregator-harness.ts';
 import { runEdge, type RunningEdge } from '../integration/edge-run.ts';
 import { startGrowingFeed, type GrowingFeed } from './growing-feed.ts';
-import { makeWatchMedia, type WatchMedia } from './watch-media.ts';
-import { ensurePlayerIsBuilt, look, until } from './watch-page.ts';
+import { openLiveStage, type LiveStage } from './live-stage.ts';
+import { ONE_PICTURE } from './watch-media.ts';
+import { look, until } from './watch-page.ts';
 
-let media: WatchMedia;
-let chromium: Chromium;
-let harness: OriginHarness;
+let stage: LiveStage;
 let edge: RunningEdge;
 let feed: GrowingFeed;
 let page: Page;
 let told: ReadonlyMap<string, ViewersView> = new Map();
 
 beforeAll(async () => {
-  ensurePlayerIsBuilt();
-  media = await makeWatchMedia([{ height: 180, bitrateBps: 250_000 }]);
-  chromium = await startChromium({ width: 640, height: 480 });
-  harness = await openHarness(true);
-  edge = await runEdge(await harness.start(), {
+  stage = await openLiveStage(ONE_PICTURE);
+  edge = await runEdge(stage.originUrl, {
     channels: () => ['engine', 'hls', 'dash'],
     onDetail: (detail) => {
       told = readViewersFields([detail[VIEWERS_FIELD]]);
@@ -36,13 +34,12 @@ beforeAll(async () => {
 }, 90_000);
 
 afterAll(async () => {
-  await chromium.close();
   await edge.close();
-  await harness.close();
+  await stage.close();
 });
 
 beforeEach(async () => {
-  page = await chromium.context.newPage();
+  page = await stage.chromium.context.newPage();
 });
 
 afterEach(async () => {
@@ -53,7 +50,7 @@ afterEach(async () => {
 test.each(['engine', 'hls', 'dash'] as const)(
   'a page that plays by %s tells the edge what its badge says, and asks for nothing more',
   async (player) => {
-    feed = await startGrowingFeed(harness, media, {
+    feed = await startGrowingFeed(stage, {
       channel: player,
       profile: 'low',
       pastSegments: 5,

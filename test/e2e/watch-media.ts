@@ -23,7 +23,13 @@ export interface MediaRendition {
   readonly segment: (n: SegmentNumber) => Buffer;
 }
 
-/** Three renditions and a still. */
+/** A picture rendition to encode. */
+export interface LadderRung {
+  readonly height: number;
+  readonly bitrateBps: number;
+}
+
+/** Its renditions, and a still. */
 export interface WatchMedia {
   readonly renditions: readonly MediaRendition[];
   readonly still: Buffer;
@@ -109,23 +115,25 @@ async function makeAudio(): Promise<MediaRendition> {
   };
 }
 
-const LADDER = [
-  { height: 720, bitrateBps: 1_500_000 },
-  { height: 360, bitrateBps: 500_000 },
-] as const;
+/** Two pictures, so that a player has one to go down to. */
+export const TWO_PICTURES: readonly LadderRung[] = [
+  { height: 360, bitrateBps: 600_000 },
+  { height: 180, bitrateBps: 250_000 },
+];
+
+/** One picture, where it is not the subject. */
+export const ONE_PICTURE: readonly LadderRung[] = [{ height: 180, bitrateBps: 250_000 }];
 
 /** Encodes it: about a second of work. */
 export async function makeWatchMedia(
-  ladder: readonly { readonly height: number; readonly bitrateBps: number }[] = LADDER,
+  ladder: readonly LadderRung[] = TWO_PICTURES,
 ): Promise<WatchMedia> {
-  const pictures: MediaRendition[] = [];
-  for (const { height, bitrateBps } of ladder) {
-    pictures.push(await makeVideo(height, bitrateBps));
-  }
-  return {
-    renditions: [...pictures, await makeAudio()],
-    still: await ffmpeg([...picture(640, 360), ...words`-frames:v 1 -f mjpeg`]),
-  };
+  const [still, ...renditions] = await Promise.all([
+    ffmpeg([...picture(640, 360), ...words`-frames:v 1 -f mjpeg`]),
+    ...ladder.map(({ height, bitrateBps }) => makeVideo(height, bitrateBps)),
+    makeAudio(),
+  ]);
+  return { renditions, still };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A small origin for tests of the watch page: real media on the epoch's grid, on air and off at the test's word. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { segmentNumber } from '#common/time';
 import { segmentAt, type MediaRendition, type WatchMedia } from './watch-media.ts';
 
@@ -109,7 +110,8 @@ async function sendSegment(
   }
   const wait = (n + 1) * SEGMENT_MS - Date.now();
   if (wait > 0) {
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    // Once the server is closed nobody is there any more to wait for it.
+    await delay(wait, undefined, { ref: false });
   }
   send(response, 'video/mp4', rendition.segment(segmentNumber(n)));
 }

@@ -32,6 +32,37 @@ export function ensurePlayerIsBuilt(): void {
   }
 }
 
+/** From now on what goes wrong in a page is noted here: errors nobody caught, and what its security policy refuses. */
+export function noteMistakes(page: Page): readonly string[] {
+  const mistakes: string[] = [];
+  page.on('pageerror', (error) => mistakes.push(error.message));
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) {
+      mistakes.push(message.text());
+    }
+  });
+  return mistakes;
+}
+
+/**
+ * Watches how late a page's own clock is: a timer that comes late on a machine without a core to spare is no fault of the
+ * player's.
+ * @returns tells the longest time so far that it came late by, seconds
+ */
+export async function watchPunctuality(page: Page): Promise<() => Promise<number>> {
+  await page.evaluate(`(() => {
+    const EVERY = 20;
+    let last = performance.now();
+    window.__late = 0;
+    setInterval(() => {
+      const now = performance.now();
+      window.__late = Math.max(window.__late, now - last - EVERY);
+      last = now;
+    }, EVERY);
+  })()`);
+  return async () => (await page.evaluate<number>('window.__late')) / 1000;
+}
+
 /** What it tells now. */
 export const look = async (page: Page): Promise<Seen> =>
   JSON.parse(

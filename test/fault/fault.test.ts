@@ -1,7 +1,7 @@
 /**
  * Services, workers and Redis killed one after another under one broadcast, and what its viewers get.
  *
- * @takes-seconds 75
+ * @takes-seconds 120
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startPipeline, type Pipeline } from '../helpers/pipeline.ts';

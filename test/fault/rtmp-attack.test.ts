@@ -1,3 +1,4 @@
+/** @takes-seconds 25 */
 import { expect, test } from '@jest/globals';
 import { attackRtmp } from './rtmp-attack.ts';
 import { ATTACKS } from './rtmp-attacks.ts';
@@ -16,7 +17,6 @@ test('ingest lives through attacks by RTMP, and the publisher beside them loses 
   expect([...report.targeted.keys()].sort()).toEqual(ATTACKS.map(({ name }) => name).sort());
   expect(report.kept[1] / report.kept[0]).toBeLessThan(1.1);
   expect(report.files[1]).toBeLessThanOrEqual(report.files[0]);
-  // All of them were still open when the honest publisher was on air.
-  expect(report.connectedAmidHalfOpen).toBeLessThan(report.shortestHalfOpen);
-  expect(report.longestHalfOpen).toBeLessThan(10_000);
+  // That all of them were closed is what the report waited for.
+  expect(report.halfOpenOnAir).toBeGreaterThan(SIZE.halfOpen / 2);
 }, 120_000);

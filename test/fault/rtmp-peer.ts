@@ -65,22 +65,18 @@ export async function sendPieces(pieces: readonly Buffer[], options: PeerOptions
   return { status: [...answer.matchAll(/Net[A-Za-z]+\.[A-Za-z.]+/g)].at(-1)?.[0], isClosed };
 }
 
-/** Half-open handshakes: a connection that has sent `bytes` and nothing more. */
-export interface HalfOpen {
-  /** Milliseconds until the server closed it. */
-  readonly closedAfter: Promise<number>;
-  drop(): void;
-}
-
-/** Opens one. */
-export function openHalf(port: number, from: string, bytes: Buffer): HalfOpen {
+/**
+ * A half-open handshake: a connection that sends `bytes` and nothing more.
+ * @returns how long it was open until the server closed it, milliseconds
+ */
+export async function openHalf(port: number, from: string, bytes: Buffer): Promise<number> {
   const socket = net.connect({ port, host: '127.0.0.1', localAddress: from });
   socket.on('error', () => undefined);
   socket.resume();
   const began = performance.now();
-  const closedAfter = closing(socket).then(() => performance.now() - began);
   if (bytes.length > 0) {
     socket.write(bytes);
   }
-  return { closedAfter, drop: () => socket.destroy() };
+  await closing(socket);
+  return performance.now() - began;
 }

@@ -76,23 +76,29 @@ export const SOURCE_CASES: readonly GridCase[] = SOURCE_NAMES.map((name) => ({
   ...(name === 'upright' ? UPRIGHT : {}),
 }));
 
+/** Small pictures, and one rendition of them: enough where neither pictures nor ladder are the subject. */
+const SMALL: { readonly sizes: ClipRecipe['sizes']; readonly ladder: Ladder } = {
+  sizes: [{ width: 320, height: 180 }],
+  ladder: { ...SMALL_LADDER, video: SMALL_LADDER.video.slice(-1) },
+};
+
 /** Clean feeds: millisecond rounding, 10 ms of jitter, 200 ppm of drift either way, at five phases. */
 export const CLEAN_CASES: readonly GridCase[] = Array.from({ length: PHASES }, (_, phase) => ({
   name: `clean-phase-${phase}`,
-  recipe: RECIPES['steady-30'],
+  recipe: { ...RECIPES['steady-30'], name: 'clean', sizes: SMALL.sizes },
   pace: {
     jitterMs: 10,
     driftPpm: phase % 2 === 0 ? DRIFT_PPM : -DRIFT_PPM,
     phase: { ms: (phase * 1000) / 30 / PHASES, ofMs: 1000 / 30 },
   },
-  ladder: SMALL_LADDER,
+  ladder: SMALL.ladder,
 }));
 
 const soundCase = (name: string, part: Partial<ClipRecipe>): GridCase => ({
   name,
-  recipe: { ...RECIPES['steady-30'], ...part, name, sizes: [{ width: 320, height: 180 }] },
+  recipe: { ...RECIPES['steady-30'], ...part, name, sizes: SMALL.sizes },
   pace: {},
-  ladder: { ...SMALL_LADDER, video: SMALL_LADDER.video.slice(-1) },
+  ladder: SMALL.ladder,
 });
 
 /** Sound for judging joins, at 48 and 44.1 kHz. */

@@ -4,9 +4,12 @@ import { MachineGate } from '../../scripts/jest/machine-gate.mjs';
 /** Cores that a feed with a small ladder needs at its busiest, its encoders' start included. */
 const FEED_CORES = 0.5;
 
+/** So many are let in whatever is idle: two cores carry them many times over. */
+const ALWAYS = 2;
+
 /** A gate for feeds. */
 export class FeedGate extends MachineGate {
   constructor() {
-    super(FEED_CORES);
+    super(FEED_CORES, undefined, ALWAYS);
   }
 }

@@ -72,7 +72,7 @@ export interface Clip {
 }
 
 /** Changes whenever what {@link makeClip} draws changes, so that old files are not taken for new ones. */
-const GENERATOR = 7;
+const GENERATOR = 8;
 const SMALL: PictureSize = { width: 640, height: 360 };
 const steadyGop = (frames: number): readonly string[] =>
   words`-preset superfast -g ${frames} -keyint_min ${frames} -sc_threshold 0 -bf 0`;
@@ -150,29 +150,42 @@ export async function makeClip(recipe: ClipRecipe, seconds: number): Promise<Cli
       time >= second * 1000 - 0.001 && (recipe.isVariable !== true || frame % STILL === 0);
     events.push(times.findIndex(isEvent));
   }
-  const key = createHash('sha256').update(JSON.stringify({ recipe, seconds, GENERATOR }));
-  const folder = path.join(tmpdir(), 'touchline-sources');
-  const file = path.join(folder, `${recipe.name}-${key.digest('hex').slice(0, 16)}.flv`);
+  const file = fileOf(recipe.name, { recipe, seconds });
   const clip = { recipe, path: file, seconds, times, events };
-  const underWay = making.get(file) ?? makeFile(clip).finally(() => making.delete(file));
-  making.set(file, underWay);
-  await underWay;
+  await makeFile(clip);
   return clip;
+}
+
+/** Where something is kept, by all that decides what it is. */
+function fileOf(name: string, what: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify({ what, GENERATOR })).digest('hex');
+  return path.join(tmpdir(), 'touchline-sources', `${name}-${hash.slice(0, 16)}.flv`);
 }
 
 /** Files that are being made here, so that two who want the same clip do not both make it. */
 const making = new Map<string, Promise<unknown>>();
 
 async function makeFile(clip: Clip): Promise<void> {
-  const folder = path.dirname(clip.path);
+  await makeOnce(clip.path, async (work) => writeFlv(await makeTags(clip, work)));
+}
+
+/** Writes a file, unless it is there already; whoever looks meanwhile sees none. */
+async function makeOnce(file: string, make: (work: string) => Promise<Uint8Array>): Promise<void> {
+  const underWay = making.get(file) ?? makeNow(file, make).finally(() => making.delete(file));
+  making.set(file, underWay);
+  await underWay;
+}
+
+async function makeNow(file: string, make: (work: string) => Promise<Uint8Array>): Promise<void> {
+  const folder = path.dirname(file);
   await mkdir(folder, { recursive: true });
   try {
-    await access(clip.path);
+    await access(file);
   } catch {
     const work = await mkdtemp(path.join(folder, 'work-'));
     try {
-      await writeFile(path.join(work, 'clip'), writeFlv(await makeTags(clip, work)));
-      await rename(path.join(work, 'clip'), clip.path);
+      await writeFile(path.join(work, 'made'), await make(work));
+      await rename(path.join(work, 'made'), file);
     } finally {
       await rm(work, { recursive: true, force: true });
     }
@@ -203,8 +216,7 @@ async function makeTags(clip: Clip, work: string): Promise<FlvTag[]> {
   for (const [part, size] of recipe.sizes.entries()) {
     const first = part * share;
     const frames = Math.min(share, clip.times.length - first);
-    const file = path.join(work, `video-${part}.flv`);
-    const tags = await encodePictures(clip, size, { first, frames, file });
+    const tags = await encodePictures(clip, size, { first, frames });
     const isLast = part === recipe.sizes.length - 1;
     pictures.push(
       ...tags.filter(
@@ -220,34 +232,36 @@ async function makeTags(clip: Clip, work: string): Promise<FlvTag[]> {
   );
 }
 
+/** Clips that differ in their sound alone share their pictures, which are what takes long. */
 async function encodePictures(
   clip: Clip,
   size: PictureSize,
-  {
-    first,
-    frames,
-    file,
-  }: { readonly first: number; readonly frames: number; readonly file: string },
+  { first, frames }: { readonly first: number; readonly frames: number },
 ): Promise<FlvTag[]> {
-  const { recipe } = clip;
-  const rate = recipe.bitrateBps ?? 1_500_000;
+  const { fps, x264, cutEvery, bitrateBps: rate = 1_500_000 } = clip.recipe;
   const most = Math.round((rate * 4) / 3);
-  await runOk(
-    'ffmpeg',
-    words`-v error -y -f rawvideo -pix_fmt yuv420p -s ${size.width}x${size.height}
-      -r ${recipe.fps} -i pipe:0 -c:v libx264 -pix_fmt yuv420p ${recipe.x264}
-      -b:v ${rate} -maxrate ${most} -bufsize ${most} -flvflags no_duration_filesize -f flv ${file}`,
-    {
-      input: drawFrames({
-        ...size,
-        frames,
-        firstStamp: first,
-        flashes: new Set(clip.events),
-        seed: 11,
-        ...(recipe.cutEvery === undefined ? {} : { cutEvery: recipe.cutEvery }),
-      }),
-    },
-  );
+  const { events } = clip;
+  const file = fileOf('pictures', { size, first, frames, events, fps, x264, cutEvery, rate });
+  await makeOnce(file, async (work) => {
+    const encoded = path.join(work, 'pictures.flv');
+    await runOk(
+      'ffmpeg',
+      words`-v error -y -f rawvideo -pix_fmt yuv420p -s ${size.width}x${size.height}
+        -r ${fps} -i pipe:0 -c:v libx264 -pix_fmt yuv420p ${x264}
+        -b:v ${rate} -maxrate ${most} -bufsize ${most} -flvflags no_duration_filesize -f flv ${encoded}`,
+      {
+        input: drawFrames({
+          ...size,
+          frames,
+          firstStamp: first,
+          flashes: new Set(events),
+          seed: 11,
+          ...(cutEvery === undefined ? {} : { cutEvery }),
+        }),
+      },
+    );
+    return readFile(encoded);
+  });
   const tags = readFlv(await readFile(file));
   return retimePictures(
     tags,

@@ -1,4 +1,8 @@
-/** Control and scheduler as two processes: each without the other, two of one, and what they tell each other. */
+/**
+ * Control and scheduler as two processes: each without the other, two of one, and what they tell each other.
+ *
+ * @takes-seconds 25
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { channelSchema, type Channel } from '#common/contracts/channel';
 import { redisKeys, storeKeys } from '#common/contracts/names';

@@ -31,6 +31,7 @@ function mediaRoute(path: string): MediaRoute {
 function upstreamOf(answer: (path: string, etag: string | undefined) => UpstreamAnswer): Upstream {
   return {
     fetch: (path, known) => Promise.resolve(answer(path, known?.etag)),
+    closed: new AbortController().signal,
     isHealthy: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };

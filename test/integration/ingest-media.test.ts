@@ -1,3 +1,4 @@
+/** @takes-seconds 20 */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CodedFrame } from '#common/contracts/frame';
 import { redisKeys } from '#common/contracts/names';

@@ -1,3 +1,4 @@
+/** @takes-seconds 25 */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { access } from 'node:fs/promises';

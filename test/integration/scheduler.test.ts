@@ -1,3 +1,4 @@
+/** @takes-seconds 25 */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';

@@ -1,4 +1,8 @@
-/** The one command, as a person runs it: what it prints, what it leaves, how it ends. */
+/**
+ * The one command, as a person runs it: what it prints, what it leaves, how it ends.
+ *
+ * @takes-seconds 20
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';

@@ -1,0 +1,34 @@
+import { expect, test } from '@jest/globals';
+import { CachedObject } from '../../../edge/cached-object.ts';
+import { readWhole } from '../../../edge/resume.ts';
+import type { UpstreamAnswer } from '../../../edge/upstream.ts';
+
+test('an answer that broke off is asked for again only until the upstream is closed', async () => {
+  const closing = new AbortController();
+  const asked: string[] = [];
+  const upstream = {
+    closed: closing.signal,
+    fetch: (path: string) => {
+      asked.push(path);
+      closing.abort();
+      return Promise.reject(new Error('closed'));
+    },
+  };
+  const head = {
+    status: 200,
+    etag: '"a"',
+    cacheControl: undefined,
+    retryAfter: undefined,
+    contentRange: undefined,
+    length: undefined,
+    isFramed: true,
+  };
+  const answer: UpstreamAnswer = {
+    head,
+    readInto: () => Promise.reject(new Error('broke off')),
+    discard: () => Promise.resolve(),
+  };
+  const reading = readWhole(upstream, '/live/a/v180/1.m4s', answer, new CachedObject(head));
+  await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
+  expect(asked).toEqual(['/live/a/v180/1.m4s']);
+});
