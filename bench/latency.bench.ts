@@ -6,7 +6,8 @@
  * picture, and where the age comes from, hop by hop.
  *
  * `npm run bench latency -- --player all --minutes 5 --keyframes 60`. `--blows 10` kills the worker that is encoding ten times
- * while each player plays, `--blow SIGSTOP` freezes it for five seconds instead.
+ * while each player plays, `--blow SIGSTOP` freezes it for five seconds instead. `--delay 50 --jitter 20 --loss 1` (ms, ms, %)
+ * lay a rough way between edge and browser.
  */
 import { appendFile, readFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -38,6 +39,7 @@ import { percentile } from './latency/percentiles.ts';
 import { PipelineTimes } from './latency/pipeline-times.ts';
 import type { Recorded } from './latency/recorder.ts';
 import { firstPictureAt, tagsFor, timetableOf, type Timetable } from './latency/timetable.ts';
+import { openRoughWay } from './latency/rough-way.ts';
 import { openViewer, PLAYERS, type Player } from './latency/viewer.ts';
 import { firstShown, viewingOf } from './latency/viewing.ts';
 
@@ -77,6 +79,10 @@ const { values } = parseArgs({
     log: { type: 'string', default: 'warn' },
     blows: { type: 'string', default: '0' },
     blow: { type: 'string', default: 'SIGKILL' },
+    // Of the network between edge and browser.
+    delay: { type: 'string', default: '0' },
+    jitter: { type: 'string', default: '0' },
+    loss: { type: 'string', default: '0' },
     // Every fragment's moments as JSON, one line each, for whoever looks for a cause.
     moments: { type: 'string' },
   },
@@ -86,6 +92,12 @@ const isFragmented = profile !== 'standard';
 const minutes = Number(values.minutes);
 const starts = Number(values.starts);
 const blows = Number(values.blows);
+const roughness = {
+  delayMs: Number(values.delay),
+  jitterMs: Number(values.jitter),
+  loss: Number(values.loss) / 100,
+};
+const isRough = Object.values(roughness).some((value) => value > 0);
 const blow = BLOWS.find((name) => name === values.blow);
 const ladder = ladderSchema.parse(ladderOf(values.preset));
 const clipFrames = CLIP_FRAMES[Number(values.keyframes)];
@@ -213,6 +225,8 @@ const redis = await startRedis();
 const pipeline = await startPipeline({ REDIS_URL: redis.url, LOG_LEVEL: values.log });
 const times = new PipelineTimes(redis.url, CHANNEL, GRID);
 const chromium = await startChromium();
+const way = isRough ? await openRoughWay(pipeline.edge, roughness) : undefined;
+const edge = way?.url ?? pipeline.edge;
 const viewings: Row[] = [];
 try {
   const key = await pipeline.api.createChannel({
@@ -237,7 +251,7 @@ try {
     for (const player of players) {
       const busy = watchCores();
       const busyWith = watchProcesses(process.pid);
-      const viewer = await openViewer(chromium.context, pipeline.edge, CHANNEL, player);
+      const viewer = await openViewer(chromium.context, edge, CHANNEL, player);
       const end = Date.now() + minutes * 60_000;
       const striking = strikeAgain(pipeline, blow, { count: blows, overMs: minutes * 60_000 });
       striking.catch(() => undefined);
@@ -259,7 +273,7 @@ try {
       const felt = feltOf(recorded.presented, timetable, struck);
       const firsts = [recorded.firstPictureMs];
       for (let start = 0; start < starts; start += 1) {
-        const again = await openViewer(chromium.context, pipeline.edge, CHANNEL, player);
+        const again = await openViewer(chromium.context, edge, CHANNEL, player);
         firsts.push((await again.read()).firstPictureMs);
         await again.close();
         await (isFragmented ? times.lookAtFragments(RENDITION) : times.look());
@@ -333,11 +347,12 @@ try {
   }
 } finally {
   await chromium.close();
+  await way?.close();
   await times.close();
   await pipeline.close();
   await redis.close();
 }
 console.log(
-  `\n# ${values.profile}, 720p30, keyframes every ${values.keyframes} frames, ${ladder.video.length} renditions (${ladder.preset}), ${minutes} min each, ${os.cpus().length} cores, load ${os.loadavg()[0]?.toFixed(1)}\n`,
+  `\n# ${values.profile}, 720p30, keyframes every ${values.keyframes} frames, ${ladder.video.length} renditions (${ladder.preset}), ${minutes} min each, ${isRough ? `network ${values.delay} ms ± ${values.jitter} ms, ${values.loss} % lost, ` : ''}${os.cpus().length} cores, load ${os.loadavg()[0]?.toFixed(1)}\n`,
 );
 console.log(markdownTable(viewings));
