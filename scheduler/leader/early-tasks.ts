@@ -23,6 +23,8 @@ export interface PlacingWishes {
   readonly failed: ReadonlySet<string>;
   /** Only where there is room for it: it is made elsewhere already. */
   readonly mustFit: boolean;
+  /** Only on a machine that does not make it yet: those that do are slow. */
+  readonly onOtherMachine: boolean;
 }
 
 /** See the head of this file. */
@@ -39,7 +41,7 @@ export interface EarlyTasks {
 export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
-    place: async (task, cores, { avoided, failed, mustFit }) => {
+    place: async (task, cores, { avoided, failed, mustFit, onOtherMachine }) => {
       const { channel, broadcast, n, deadline } = task;
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
@@ -55,7 +57,7 @@ export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
         placing,
         workers.filter(({ id }) => isUsable(id)),
         carried.filter((has) => isUsable(has.worker)),
-        mustFit,
+        { mustFit, onOtherMachine },
       );
       const worker =
         usable ??

@@ -159,10 +159,14 @@ export class EarlyWork {
       onAir.placed = task.n;
       this.#give(task, air, onAir, 'due');
     }
-    // Where all are late, to help one makes the others later.
-    const areAllLate = onAir.watch.lateness(now).lateMs > dangerLimit(gridOf(air.fps), air.profile);
-    for (const { n, isLost } of onAir.watch.late(now, areAllLate)) {
-      this.#give(earlyTaskOf(this.#channel, state, air, n), air, onAir, isLost ? 'lost' : 'late');
+    // Where all are late, or something is withheld because they were, to help one makes the others later.
+    const { lateMs } = onAir.watch.lateness(now);
+    const areAllLate =
+      onAir.watch.isGoingOn(now) && lateMs > dangerLimit(gridOf(air.fps), air.profile);
+    const isShort = (air.sheds.at(-1)?.withheld.length ?? 0) > 0;
+    for (const { n, isLost, isHung } of onAir.watch.late(now, areAllLate || isShort)) {
+      const task = earlyTaskOf(this.#channel, state, air, n);
+      this.#give(task, air, onAir, isLost ? 'lost' : isHung ? 'hung' : 'late');
     }
   }
 
@@ -239,7 +243,12 @@ export class EarlyWork {
     );
   }
 
-  #give(task: DueEarlyTask, air: AirState, { watch }: OnAir, why: 'due' | 'late' | 'lost'): void {
+  #give(
+    task: DueEarlyTask,
+    air: AirState,
+    { watch }: OnAir,
+    why: 'due' | 'late' | 'hung' | 'lost',
+  ): void {
     const { clock, coresOf, effects, logger, onChange } = this.#deps;
     const grid = gridOf(air.fps);
     // Pictures run ahead of sound: what comes after the first that is of the segment may be of one before.
@@ -254,7 +263,8 @@ export class EarlyWork {
     const wishes = {
       avoided: watch.silent(clock.now()),
       failed: watch.failed(task.n),
-      mustFit: why === 'late',
+      mustFit: why === 'late' || why === 'hung',
+      onOtherMachine: why === 'late',
     };
     effects.early(placed, cores, wishes).then(
       (worker) => {

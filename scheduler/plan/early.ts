@@ -197,23 +197,33 @@ function coresOf(tasks: readonly Carried[]): number {
   return [...most.values()].reduce((sum, bySegment) => sum + Math.max(...bySegment.values()), 0);
 }
 
+const ANYWHERE = { mustFit: false, onOtherMachine: false };
+
 /**
  * The worker for a task: the one whose decoder runs on from the segment before, if its machine can carry that; else that
  * on the machine with the most room. One that makes the same already does not come into question, so a task that is placed
  * again goes elsewhere.
  * @param workers those that can be heard of
  * @param carried what workers have, these and others
- * @param mustFit only where there is room
+ * @param limits `mustFit`: only where there is room; `onOtherMachine`: not on one where a worker makes the same already
  * @returns undefined when there is no worker for it; where none has room, that with the least too little
  */
 export function placeEarlyTask(
   task: Placing,
   workers: readonly Worker[],
   carried: readonly Carried[],
-  mustFit = false,
+  {
+    mustFit,
+    onOtherMachine,
+  }: { readonly mustFit: boolean; readonly onOtherMachine: boolean } = ANYWHERE,
 ): string | undefined {
+  const making = new Set(carried.filter((has) => isSameWork(has, task)).map((has) => has.worker));
+  const machines = new Set(
+    workers.filter(({ id }) => making.has(id)).map(({ capacity }) => capacity.host),
+  );
   const candidates = workers
-    .filter(({ id }) => !carried.some((has) => has.worker === id && isSameWork(has, task)))
+    .filter(({ id }) => !making.has(id))
+    .filter(({ capacity }) => !onOtherMachine || !machines.has(capacity.host))
     .map(({ id, capacity: { host } }) => {
       const onHost = workers.filter(({ capacity }) => capacity.host === host);
       const ids = new Set(onHost.map((worker) => worker.id));

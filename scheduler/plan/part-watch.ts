@@ -18,6 +18,8 @@ const SILENCE_MS = 400;
 const DEAD_MS = 2_000;
 /** What a worker that begins in mid-segment needs to start ffmpeg and to catch up. */
 const CATCH_UP_MS = 1_200;
+/** A segment of which nothing came for so long hangs: what a slow machine makes comes sooner, or all of it is late. */
+const HUNG_MS = 800;
 /** A lost segment for which there was no worker is given out again after so long. */
 const RETRY_MS = 300;
 /** A worker that was silent is left out for so long, or until it is heard; one that is gone is not listed any more by then. */
@@ -51,6 +53,8 @@ interface UnderWay {
   leastParts: number;
   /** When the last of them was; before the first, when it was placed. */
   madeAt: number;
+  /** When it, or a part of only its smallest picture and its sound, was. */
+  wentOnAt: number;
   /** Not late before that, and not lost. */
   patientUntil: number;
   retryAt: number;
@@ -61,6 +65,8 @@ export interface LateSegment {
   readonly n: SegmentNumber;
   /** Nobody goes on with it: another takes it over. Else another is to help, where there is room. */
   readonly isLost: boolean;
+  /** Nothing of it came for so long that it hangs. Else it is slow, and so is the machine that it is made on. */
+  readonly isHung: boolean;
 }
 
 /** When a worker last gave a sign of life; undefined if it never did. */
@@ -134,6 +140,7 @@ export class PartWatch {
         parts: 0,
         leastParts: 0,
         madeAt: now,
+        wentOnAt: now,
         patientUntil,
         retryAt: now,
       });
@@ -170,11 +177,13 @@ export class PartWatch {
     if (leastParts > known.leastParts) {
       this.#lastLeastLate = lateOf(leastParts);
       known.leastParts = leastParts;
+      known.wentOnAt = now;
     }
     if (parts > known.parts) {
       this.#lastLate = lateOf(parts);
       known.parts = parts;
       known.madeAt = now;
+      known.wentOnAt = now;
     }
     if (known.parts >= this.#division.parts) {
       this.#underWay.delete(n);
@@ -207,6 +216,7 @@ export class PartWatch {
         lost ? work.retryAt <= now : this.#lateAt(n, work) <= now,
       )
       .filter(({ work }) => work.given < MOST_WORKERS)
+      .map((candidate) => ({ ...candidate, isHung: now >= this.#hungAt(candidate) }))
       .toSorted((a, b) => a.n - b.n);
     this.#again = this.#again.filter((at) => at > now - AGAIN_WHILE_MS);
     const again = candidates
@@ -215,14 +225,16 @@ export class PartWatch {
     for (const candidate of candidates) {
       const { work } = candidate;
       const isGiven = again.includes(candidate);
+      const patient =
+        candidate.isHung || candidate.isLost ? now + CATCH_UP_MS : this.#hungAt(candidate);
       work.retryAt = now + (isGiven ? RETRY_MS : AGAIN_WHILE_MS);
-      work.patientUntil = now + (isGiven ? CATCH_UP_MS : AGAIN_WHILE_MS);
+      work.patientUntil = isGiven ? patient : now + AGAIN_WHILE_MS;
     }
     this.#again.push(...again.map(() => now));
     if (again.some(({ isLost: lost }) => lost)) {
       this.#takenOverAt = now;
     }
-    return again.map(({ n, isLost: lost }) => ({ n, isLost: lost }));
+    return again.map(({ n, isLost: lost, isHung }) => ({ n, isLost: lost, isHung }));
   }
 
   /** Whether a worker that lives, and has not failed, has a segment. */
@@ -248,12 +260,17 @@ export class PartWatch {
     return isOvertaken ? work.madeAt : (this.#wentOnAt ?? 0);
   }
 
+  /** Whether parts come, late or not. */
+  isGoingOn(now: Milliseconds): boolean {
+    return now - (this.#wentOnAt ?? 0) < GOING_ON_MS;
+  }
+
   /**
    * How late work is: the part made last, while there are such; where nobody goes on, the oldest that is waited for. One segment
    * that hangs while others come is not what this tells of.
    */
   lateness(now: Milliseconds): Lateness {
-    const isGoingOn = now - (this.#wentOnAt ?? 0) < GOING_ON_MS;
+    const isGoingOn = this.isGoingOn(now);
     const waited = [...this.#underWay].map(([n, { parts }]) => now - this.#toldAt(n, parts + 1));
     const lateMs = isGoingOn ? this.#lastLate : Math.max(0, ...waited);
     const leastLateMs = isGoingOn ? this.#lastLeastLate : lateMs;
@@ -287,6 +304,10 @@ export class PartWatch {
   #lostAt({ workers, failed, retryAt }: UnderWay): number {
     const able = [...workers.keys()].filter((worker) => !failed.has(worker));
     return Math.max(retryAt, ...able.map((worker) => this.#silentAt(worker)));
+  }
+
+  #hungAt({ n, work }: { readonly n: SegmentNumber; readonly work: UnderWay }): number {
+    return Math.max(work.wentOnAt, this.#toldAt(n, work.parts + 1)) + HUNG_MS;
   }
 
   #lateAt(n: SegmentNumber, { parts, patientUntil }: UnderWay): number {

@@ -26,6 +26,8 @@ class Bench {
   readonly state = emptyChannel();
   readonly work: EarlyWork;
   now = BEGIN - 500;
+  /** All workers are on one machine. */
+  isAlone = false;
   /** Workers that give no sign of life. */
   readonly dead = new Set<string>();
   #worker = 0;
@@ -67,6 +69,9 @@ class Bench {
         lastShown: () => Promise.resolve(before),
         early: (task, _cores, wishes) => {
           this.placed.push({ task, wishes });
+          if (this.isAlone && wishes.onOtherMachine) {
+            return Promise.resolve(undefined);
+          }
           this.#worker += 1;
           return Promise.resolve(`w${this.#worker}`);
         },
@@ -147,6 +152,7 @@ test('a segment whose worker is silent is given to another at once, and to no si
     avoided: new Set(['w1']),
     failed: new Set(),
     mustFit: false,
+    onOtherMachine: false,
   });
 });
 
@@ -167,11 +173,18 @@ test('nobody helps with what is late while all work is', async () => {
   expect(bench.placed.filter(({ wishes }) => wishes.mustFit)).toHaveLength(length);
 });
 
-test('a segment whose worker makes nothing of it, but lives, is given to another where there is room', async () => {
+test('a segment whose worker makes nothing of it, but lives, is given to another machine where there is room, to any once it hangs', async () => {
   const bench = new Bench();
-  await bench.until(BEGIN + 1_900);
+  await bench.until(BEGIN + 700);
+  bench.made(1);
+  bench.isAlone = true;
+  await bench.until(BEGIN + 2_300);
   const again = bench.placed.filter(({ task }) => task.n === N);
-  expect(again.map(({ wishes }) => wishes.mustFit)).toEqual([false, true]);
+  expect(again.map(({ wishes }) => [wishes.mustFit, wishes.onOtherMachine])).toEqual([
+    [false, false],
+    [true, true],
+    [true, false],
+  ]);
 });
 
 test('a segment whose worker fails is given out again at once, and it is said who failed', async () => {

@@ -179,6 +179,14 @@ describe('an early task is placed', () => {
     expect(placeEarlyTask(task(), workers, [has('x'), has('y')])).toBeUndefined();
   });
 
+  test('again on another machine only, where that of those that make it is slow', () => {
+    const limits = { mustFit: true, onOtherMachine: true };
+    const same = { host: 'h', scope: 'h' };
+    const workers = [worker('x', same), worker('y', same)];
+    expect(placeEarlyTask(task(), workers, [has('x')], limits)).toBeUndefined();
+    expect(placeEarlyTask(task(), [...workers, worker('z')], [has('x')], limits)).toBe('z');
+  });
+
   test('the sound of a segment also where its pictures are made', () => {
     const sound = task({ renditions: ['audio'], cores: 0.1 });
     expect(placeEarlyTask(sound, [worker('x')], [has('x')])).toBe('x');
