@@ -19,7 +19,7 @@ const DEAD_MS = 2_000;
 /** What a worker that begins in mid-segment needs to start ffmpeg and to catch up. */
 const CATCH_UP_MS = 1_200;
 /** A segment of which nothing came for so long hangs: what a slow machine makes comes sooner, or all of it is late. */
-const HUNG_MS = 800;
+const HUNG_MS = 2_000;
 /** A lost segment for which there was no worker is given out again after so long. */
 const RETRY_MS = 300;
 /** A worker that was silent is left out for so long, or until it is heard; one that is gone is not listed any more by then. */

@@ -26,6 +26,7 @@ import { lastingFrame, type RawFrame } from './raw-frame.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SegmentSoundRun } from './segment-sound.ts';
 import { SessionFeed } from './session-feed.ts';
+import type { Turns } from './turns.ts';
 
 /** What a channel's work needs. */
 export interface ChannelWorkDeps {
@@ -35,6 +36,8 @@ export interface ChannelWorkDeps {
   readonly encoder: Encoder;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Of the worker: whose pictures go first. */
+  readonly turns: Turns;
   /** The slate, decoded to that size. */
   readonly slate: (size: FrameSize) => Promise<Buffer>;
 }
@@ -135,7 +138,7 @@ export class ChannelWork {
     );
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, given, this.#deps.signal]);
-    const { encoder } = this.#deps;
+    const { encoder, turns } = this.#deps;
     const renditions = task.renditions.filter(isVideo);
     const feeds = new Map<string, SessionFeed>();
     const pictures =
@@ -144,7 +147,7 @@ export class ChannelWork {
         : new SegmentPicturesRun(
             { grid, profile, n, renditions, size: this.#size },
             opening.picture,
-            { encoder, signal, find: (source) => this.#find(feeds, source), onFragment },
+            { encoder, signal, find: (source) => this.#find(feeds, source), onFragment, turns },
           );
     const sounds = task.renditions.filter(isAudio).map(
       (rendition) =>

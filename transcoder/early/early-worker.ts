@@ -25,6 +25,7 @@ import { frameSizeOf, segmentOf } from './low-segment.ts';
 import { HandedOut } from './part-count.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { decodeSlate } from './slate-picture.ts';
+import { Turns } from './turns.ts';
 
 /** Segments whose fragments a rendition's stream keeps. */
 const KEPT_SEGMENTS = 8;
@@ -86,6 +87,7 @@ export function startEarlyWorker(
   });
   const channels = new Map<string, Worked>();
   const running = new Map<string, Promise<void>>();
+  const turns = new Turns();
 
   const workOf = (task: EarlyTask): Worked => {
     const size = frameSizeOf(task.renditions);
@@ -101,6 +103,7 @@ export function startEarlyWorker(
       encoder,
       logger: logger.child({ channel: task.channel }),
       signal: closing.signal,
+      turns,
       slate: async (wanted) => decodeSlate(await slate(), wanted, encoder, closing.signal),
     });
     const worked: Worked = { work, idle: undefined };

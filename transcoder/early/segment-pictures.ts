@@ -1,5 +1,6 @@
 /** The pictures of one segment made on time: frames go from what is shown and decoded into the encoder, in order, as they come. */
 import type { ShownEntry } from '#common/contracts/early-task';
+import { divisionOf } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
 import { frameIndex, type FrameIndex } from '#common/time';
@@ -7,6 +8,7 @@ import type { Encoder } from '../transcode.ts';
 import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
 import type { RawFrame } from './raw-frame.ts';
 import type { SessionPictures } from './session-pictures.ts';
+import type { Turns } from './turns.ts';
 import {
   PictureLine,
   type Decoded,
@@ -20,6 +22,8 @@ export interface SegmentPicturesDeps {
   readonly signal: AbortSignal;
   readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
+  /** Of the worker, for what is on time. */
+  readonly turns?: Turns | undefined;
 }
 
 /** See the head of this file. Each of its encoders is given frames at its own pace: a slow one holds up no other. */
@@ -30,9 +34,11 @@ export class SegmentPicturesRun {
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
     const encoders = PictureEncoder.startAll(segment, deps);
+    const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
     this.#ways = encoders.map((encoder, i) => {
       const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
-      return new EncoderWay(line, encoder, i < encoders.length - 1);
+      const isFirst = i === encoders.length - 1;
+      return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind });
     });
   }
 
@@ -70,8 +76,15 @@ export class SegmentPicturesRun {
   }
 }
 
-/** An encoder that is so many frames behind what is told is late: half a second, or a quarter. */
-const LATE_PLACES = 15;
+/** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
+const SLACK_PLACES = 4;
+
+interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal'> {
+  /** It makes the smallest pictures, which are to be on time where not all can be. */
+  readonly isFirst: boolean;
+  /** Places, beyond which it is late. */
+  readonly mostBehind: number;
+}
 
 /** One encoder, and the frames on their way into it. */
 class EncoderWay {
@@ -79,13 +92,13 @@ class EncoderWay {
   readonly #encoder: PictureEncoder;
   #writing: Promise<void> = Promise.resolve();
   #isPumping = false;
-  #mayStandBack: boolean;
+  readonly #options: WayOptions;
+  #standsBack = false;
   readonly #whole: Promise<void>;
   #resolveWhole = (): void => undefined;
 
-  /** @param mayStandBack others make smaller pictures, which are to be on time where not all can be */
-  constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, mayStandBack: boolean) {
-    this.#mayStandBack = mayStandBack;
+  constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, options: WayOptions) {
+    this.#options = options;
     this.#line = line;
     this.#encoder = encoder;
     this.#whole = new Promise((resolve) => {
@@ -98,11 +111,16 @@ class EncoderWay {
   }
 
   tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
+    const { isFirst, turns } = this.#options;
+    if (isFirst && !this.isBehind()) {
+      turns?.took(this);
+    }
     this.#line.tell(entry);
-    if (this.#mayStandBack && this.#line.behind > LATE_PLACES) {
-      this.#mayStandBack = false;
+    if (!isFirst && !this.#standsBack && this.isBehind()) {
+      this.#standsBack = true;
       this.#encoder.standBack();
     }
+    turns?.look();
     this.advance();
   }
 
@@ -128,18 +146,30 @@ class EncoderWay {
     return this.#encoder.finish();
   }
 
+  isBehind(): boolean {
+    return this.#line.behind > this.#options.mostBehind;
+  }
+
   async ended(): Promise<void> {
     await Promise.allSettled([this.#encoder.done]);
+    this.#options.turns?.leave(this);
     await this.#writing;
     this.#line.close();
   }
 
   async #pump(): Promise<void> {
+    const { turns, isFirst, signal } = this.#options;
     for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
       await this.#encoder.write(frame);
+      if (isFirst) {
+        turns?.took(this);
+      } else {
+        await turns?.turn(signal);
+      }
     }
     this.#isPumping = false;
     if (this.#line.isWhole) {
+      this.#options.turns?.leave(this);
       this.#resolveWhole();
     }
   }

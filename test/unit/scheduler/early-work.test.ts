@@ -178,7 +178,7 @@ test('a segment whose worker makes nothing of it, but lives, is given to another
   await bench.until(BEGIN + 700);
   bench.made(1);
   bench.isAlone = true;
-  await bench.until(BEGIN + 2_300);
+  await bench.until(BEGIN + 3_500);
   const again = bench.placed.filter(({ task }) => task.n === N);
   expect(again.map(({ wishes }) => [wishes.mustFit, wishes.onOtherMachine])).toEqual([
     [false, false],
