@@ -5,7 +5,7 @@
 import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** So long the machine is watched, and so long what has just begun takes to show what it costs. */
+/** So long the machine is watched, unless said otherwise, and so long what has just begun takes to show what it costs. */
 const WATCH_MS = 3_000;
 
 /** @typedef {{ readonly idle: number; readonly all: number }} CoreTimes Of all cores together, milliseconds. */
@@ -37,11 +37,12 @@ export function idleCores(before, after, cores) {
 
 /**
  * How many cores are idle, over the next while.
+ * @param {number} [watchMs]
  * @returns {Promise<number>}
  */
-async function watchIdleCores() {
+export async function watchIdleCores(watchMs = WATCH_MS) {
   const before = readCoreTimes();
-  await delay(WATCH_MS, undefined, { ref: false });
+  await delay(watchMs, undefined, { ref: false });
   return idleCores(before, readCoreTimes(), os.availableParallelism());
 }
 

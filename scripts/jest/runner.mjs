@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { MachineGate } from './machine-gate.mjs';
+import { MachineGate, watchIdleCores } from './machine-gate.mjs';
 import { needOf, secondsOf } from './turn.mjs';
 
 // Its declarations describe the CommonJS module, so that is what is loaded.
@@ -22,8 +22,10 @@ const TURN_CORES = 0.8;
 
 /** What a file that needs no real time takes on average: many wait for what they started. */
 const FREE_CORES = 0.6;
-/** So many of either kind for each core are run at once at most, however idle the machine is. */
-const FILES_PER_CORE = 2;
+/** So many of these for each core are run at once at most, however idle the machine is. */
+const FREE_PER_CORE = 2;
+/** A file that needs real time begins with its modules, its clips and its services: what it costs is seen once these are there. */
+const TURN_WATCH_MS = 8_000;
 
 /** Two of Jest's runners, one after the other. */
 // oxlint-disable-next-line import/no-default-export -- this is what jest's `runner` option asks for
@@ -37,14 +39,18 @@ export default class TurnRunner extends TestRunner {
    */
   constructor(globalConfig, context) {
     super(globalConfig, context);
-    const maxWorkers = globalConfig.maxWorkers * FILES_PER_CORE;
+    const { maxWorkers } = globalConfig;
     this.#free = new TestRunner(
-      { ...globalConfig, maxWorkers, workerIdleMemoryLimit: LARGEST_HEAP_BYTES },
+      {
+        ...globalConfig,
+        maxWorkers: maxWorkers * FREE_PER_CORE,
+        workerIdleMemoryLimit: LARGEST_HEAP_BYTES,
+      },
       context,
     );
-    // Over one byte every process is too large: each file gets its own.
+    // Over one byte every process is too large: each file gets its own. One process more than cores: the gate decides.
     this.#turns = new TestRunner(
-      { ...globalConfig, maxWorkers, workerIdleMemoryLimit: 1 },
+      { ...globalConfig, maxWorkers: maxWorkers + 1, workerIdleMemoryLimit: 1 },
       context,
     );
   }
@@ -77,7 +83,8 @@ export default class TurnRunner extends TestRunner {
       await this.#free.runTests(free, watcher, { ...options, serial });
     }
     if (turns.length > 0) {
-      letIn(this.#turns, new MachineGate(TURN_CORES), isAlone);
+      const gate = new MachineGate(TURN_CORES, () => watchIdleCores(TURN_WATCH_MS));
+      letIn(this.#turns, gate, isAlone);
       await this.#turns.runTests(turns, watcher, { ...options, serial });
     }
   }
