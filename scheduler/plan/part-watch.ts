@@ -227,7 +227,10 @@ export class PartWatch {
       const isGiven = again.includes(candidate);
       const patient =
         candidate.isHung || candidate.isLost ? now + CATCH_UP_MS : this.#hungAt(candidate);
-      work.retryAt = now + (isGiven ? RETRY_MS : AGAIN_WHILE_MS);
+      // One that was only late, and may have found nobody to help, is not to wait when it is lost.
+      if (candidate.isLost) {
+        work.retryAt = now + (isGiven ? RETRY_MS : AGAIN_WHILE_MS);
+      }
       work.patientUntil = isGiven ? patient : now + AGAIN_WHILE_MS;
     }
     this.#again.push(...again.map(() => now));

@@ -84,6 +84,15 @@ describe('parts on their way through workers', () => {
     expect([...watch.silent(at(1_500))]).toEqual([]);
   });
 
+  test('are lost at once also where they were late before, and nobody helped', () => {
+    const watch = watching({ a: 1_100 });
+    watch.placed(N, 'a', at(0));
+    tell(watch, 1, 1_000);
+    expect(watch.late(at(1_300))).toMatchObject([{ n: N, isLost: false }]);
+    expect(watch.dueAt).toBe(1_500);
+    expect(watch.late(at(1_500))).toMatchObject([{ n: N, isLost: true }]);
+  });
+
   test('are lost no more once another has them, and again if that one is silent too', () => {
     const heard: Record<string, number> = { a: 1_000, b: 0 };
     const watch = watching(heard);
