@@ -128,6 +128,27 @@ const openingOf = (frames: readonly VideoFrame[]): PlacedPicture => ({
   seq: frames[0]?.seq ?? 0,
 });
 
+describe("a session's pictures", () => {
+  test('are not to be had of places that nobody asked for any more when they were fed, though they are not decoded yet', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const frames = codedVideo(file, FIRST - 40);
+    const pictures = new SessionPictures({
+      encoder: ENCODER,
+      size: SIZE,
+      signal: new AbortController().signal,
+      onChange: () => undefined,
+    });
+    for (const frame of frames) {
+      pictures.feed(frame);
+    }
+    pictures.forgetBefore(FIRST);
+    const mayHave = (index: number): boolean =>
+      pictures.mayHave(frames.find((frame) => frame.index === index)?.seq ?? -1);
+    expect([FIRST - 1, FIRST, FIRST + 20].map(mayHave)).toEqual([false, true, true]);
+    await pictures.close();
+  });
+});
+
 describe('the pictures of a segment made on time', () => {
   test('are a fragment for every frame, out before the next frame has come', async () => {
     const file = await makeVideo(110, 'keyint=250:bframes=0');

@@ -93,9 +93,12 @@ export class SessionPictures {
     return { state: fed?.isSettled === true || this.#failure !== undefined ? 'lost' : 'coming' };
   }
 
-  /** Whether a frame's picture is here or may still come: not if it was let go. */
+  /** Whether a frame's picture is here or may still come: not if it was let go, or will be as soon as it is decoded. */
   mayHave(seq: number): boolean {
-    return seq > this.#lastSeq || this.#fed.has(seq);
+    const fed = this.#fed.get(seq);
+    return fed === undefined
+      ? seq > this.#lastSeq
+      : fed.picture !== undefined || fed.index >= this.#floor;
   }
 
   /**
