@@ -83,7 +83,7 @@ export class ChannelWork {
   #kept: Kept[] = [];
   #knownAfter: string;
   #stopFollowing: () => void;
-  #slate: Decoded<RawFrame> = { state: 'coming' };
+  #slate: Decoded<RawFrame> | undefined;
 
   /** @param first the first of its tasks, from which on the leader's word is followed */
   constructor(first: EarlyTask, size: FrameSize, deps: ChannelWorkDeps) {
@@ -93,16 +93,6 @@ export class ChannelWork {
     this.#size = size;
     this.#knownAfter = first.after;
     this.#stopFollowing = this.#follow(first.after);
-    deps.slate(size).then(
-      (picture) => {
-        this.#slate = { state: 'here', picture: lastingFrame(picture) };
-        this.#advance();
-      },
-      (error: unknown) => {
-        // A segment that needs it stands still here, and is made elsewhere.
-        deps.logger.error({ error: toPipelineError(error) }, 'no slate');
-      },
-    );
   }
 
   /** Segments under way. */
@@ -315,9 +305,25 @@ export class ChannelWork {
 
   #find(feeds: ReadonlyMap<string, SessionFeed>, source: PictureSource): Decoded<RawFrame> {
     if (source.kind === 'slate') {
-      return this.#slate;
+      return this.#slate ?? this.#bringSlate();
     }
     return feeds.get(source.session)?.pictures.find(source.seq) ?? { state: 'coming' };
+  }
+
+  /** Most channels never show it: it is decoded when it is to be shown first. */
+  #bringSlate(): Decoded<RawFrame> {
+    this.#slate = { state: 'coming' };
+    this.#deps.slate(this.#size).then(
+      (picture) => {
+        this.#slate = { state: 'here', picture: lastingFrame(picture) };
+        this.#advance();
+      },
+      (error: unknown) => {
+        // A segment that needs it stands still here, and is made elsewhere.
+        this.#deps.logger.error({ error: toPipelineError(error) }, 'no slate');
+      },
+    );
+    return this.#slate;
   }
 
   #advance(): void {
