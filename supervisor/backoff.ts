@@ -1,5 +1,6 @@
 /** How long to wait before a child is started again. */
 
+/** Until a child is started again that ended for the first time. */
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 30_000;
 /** A child that ran for so long does not fail at its start; a worker killed now and then must be back at once. */
@@ -16,12 +17,12 @@ export interface Backoff {
 }
 
 /** See {@link Backoff}. */
-export function createBackoff(): Backoff {
+export function createBackoff(firstDelayMs = FIRST_DELAY_MS): Backoff {
   let endsInRow = 0;
   return {
     delayAfter: (ranForMs) => {
       endsInRow = ranForMs >= HEALTHY_AFTER_MS ? 1 : endsInRow + 1;
-      return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(endsInRow - 1, 16));
+      return Math.min(LONGEST_DELAY_MS, firstDelayMs * 2 ** Math.min(endsInRow - 1, 16));
     },
   };
 }

@@ -13,6 +13,8 @@ export interface ChildPlan {
   readonly name: string;
   /** Starts the process as the leader of its own process group. */
   readonly launch: () => ChildProcess;
+  /** Milliseconds until it is started again when it has ended after a healthy time; by default hardly any. */
+  readonly restMs?: number | undefined;
 }
 
 /** What the supervisor does for its children. */
@@ -25,7 +27,7 @@ export interface ChildHost {
 
 /** Starts a child and keeps it running until it is closed. */
 export function superviseChild(plan: ChildPlan, host: ChildHost): Closable {
-  const backoff = createBackoff();
+  const backoff = createBackoff(plan.restMs);
   const logger = host.logger.child({ child: plan.name });
   let current: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;

@@ -20,11 +20,19 @@ export const HEAP_MEBIBYTES: Readonly<Record<ServiceName, number>> = {
   edge: 512,
 };
 
+/**
+ * A worker that died is started again when others have taken over what it had: its start takes most of a core, which they need
+ * just then. Where there is no other it is back at once.
+ */
+const WORKER_REST_MS = 2_000;
+
 /** One process to run. */
 export interface ServicePlan {
   readonly name: string;
   readonly service: ServiceName;
   readonly env: Readonly<Record<string, string>>;
+  /** Milliseconds between its end and its next start; hardly any by default. */
+  readonly restMs?: number | undefined;
 }
 
 /** What the supervisor has settled for this run. */
@@ -67,9 +75,10 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
       ...pick(environment, SERVICE_SETTINGS[service]),
     },
   });
-  const workers = Array.from({ length: config.WORKERS }, (_, index) =>
-    plan('transcoder', `transcoder-${index + 1}`),
-  );
+  const workers = Array.from({ length: config.WORKERS }, (_, index) => ({
+    ...plan('transcoder', `transcoder-${index + 1}`),
+    restMs: config.WORKERS > 1 ? WORKER_REST_MS : undefined,
+  }));
   return [
     plan('control'),
     plan('scheduler'),

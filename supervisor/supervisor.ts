@@ -194,6 +194,7 @@ function startService(plan: ServicePlan, deps: SupervisorDeps, host: ChildHost):
   return superviseChild(
     {
       name: plan.name,
+      restMs: plan.restMs,
       // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
       launch: () =>
         spawn(process.execPath, [heap, '--enable-source-maps', script], {

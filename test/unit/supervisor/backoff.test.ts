@@ -10,6 +10,11 @@ describe('backoff', () => {
     expect(delays.at(-1)).toBe(30_000);
   });
 
+  test('begins with another delay where that is asked for', () => {
+    const backoff = createBackoff(2_000);
+    expect([backoff.delayAfter(10_000), backoff.delayAfter(10)]).toEqual([2_000, 4_000]);
+  });
+
   test('starts anew after ten healthy seconds', () => {
     const backoff = createBackoff();
     backoff.delayAfter(10);
