@@ -9,6 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { DEFAULT_LADDER, ladderSchema } from '#common/contracts/channel';
 import type { VideoRendition } from '#common/contracts/rendition';
 import { firstFrame, gridOf } from '#common/grid';
 import { segmentNumber } from '#common/time';
@@ -26,13 +27,15 @@ const QUALITIES = [21, 25] as const;
 
 const { values } = parseArgs({ options: { preset: { type: 'string', default: 'veryfast' } } });
 
+const { preset } = ladderSchema.parse({ ...DEFAULT_LADDER, preset: values.preset });
+
 const renditionOf = (height: number, maxBitrateBps: number): VideoRendition => ({
   kind: 'video',
   id: `v${height}`,
   width: (height * 16) / 9,
   height,
   maxBitrateBps,
-  preset: values.preset,
+  preset,
   codecs: 'avc1.64001f',
 });
 const RENDITIONS = [renditionOf(720, 12_000_000), renditionOf(360, 4_000_000)];
@@ -102,7 +105,7 @@ try {
     return made;
   };
   /** How much larger, in natural logarithm, a decibel more makes it. */
-  const slopeOf = async ({ id, width, height, preset }: VideoRendition): Promise<number> => {
+  const slopeOf = async ({ id, width, height }: VideoRendition): Promise<number> => {
     const costs: Cost[] = [];
     for (const quality of QUALITIES) {
       const file = path.join(folder, `slope-${id}-${quality}.mp4`);
@@ -153,7 +156,7 @@ try {
       });
     }
   }
-  console.log(`\n# bits, ${values.preset}: the demo's match, ${SEGMENTS * 2} s\n`);
+  console.log(`\n# bits, ${preset}: the demo's match, ${SEGMENTS * 2} s\n`);
   console.log(markdownTable(rows));
 } finally {
   await rm(folder, { recursive: true, force: true });
