@@ -1,6 +1,6 @@
 /**
  * How far behind the clock to play: as far as the latest fragments of the last while came, and a margin. It rises at once
- * and falls slowly, and moves in steps, so that viewers who see much the same lateness hold the same distance. Pure.
+ * and falls slowly, but for an outage that is over, and moves in steps, so that viewers who see much the same lateness hold the same distance. Pure.
  */
 import { Lateness } from './lateness.ts';
 
@@ -26,6 +26,8 @@ const STEP = 0.04;
 /** How fast it falls, seconds a second, near to what is needed and far from it: slower than playback may catch up. */
 const FALL = { near: 0.02, far: 0.04 };
 const FAR = 0.3;
+/** After an outage that was reckoned with, so long without another until what it added is given up at once, by a jump. */
+const RETURN = 4;
 /** Nobody who wants to be live is further behind. */
 const LONGEST = 6;
 
@@ -38,6 +40,8 @@ export class Distance {
   #exact: number;
   #step: number;
   #notedAt: number | undefined;
+  /** When the outage that the distance has grown by was seen last. */
+  #outageAt: number | undefined;
 
   constructor(options: DistanceOptions) {
     this.#options = options;
@@ -77,6 +81,12 @@ export class Distance {
     const { margin, fragment, least } = this.#options;
     const latest = Math.max(...[...this.#tracks.values()].map((track) => track.latest ?? 0));
     const needed = Math.max(least, Math.min(LONGEST, latest + fragment + margin));
+    if ([...this.#tracks.values()].some((track) => track.isOutage)) {
+      this.#outageAt = now;
+    } else if (this.#outageAt !== undefined && now - this.#outageAt >= RETURN) {
+      this.#outageAt = undefined;
+      this.#exact = Math.min(this.#exact, needed);
+    }
     const fall = this.#exact - needed > FAR ? FALL.far : FALL.near;
     const fallen = this.#exact - fall * Math.max(0, now - (this.#notedAt ?? now));
     this.#exact = Math.max(needed, fallen);

@@ -33,17 +33,23 @@ export class Lateness {
 
   /** The lateness of the latest fragments that are to be reckoned with; undefined before there is any. */
   get latest(): number | undefined {
-    const last = this.#buckets.at(-1);
-    if (last === undefined || this.#usual === undefined) {
+    if (this.#usual === undefined) {
       return undefined;
     }
-    const recent = this.#buckets.filter(({ from }) => from > last.from - LASTING);
-    const isLong = last.from - (this.#buckets[0]?.from ?? last.from) >= LASTING - BUCKET;
-    return Math.max(
-      this.#usual,
-      ...this.#buckets.map(({ max }) => max),
-      ...(isLong ? [Math.min(...recent.map(({ min }) => min))] : []),
-    );
+    return Math.max(this.#usual, this.#leastOfLate ?? 0, ...this.#buckets.map(({ max }) => max));
+  }
+
+  /** Whether all of the last few seconds was so late as an outage: it is reckoned with only while it lasts. */
+  get isOutage(): boolean {
+    return (this.#leastOfLate ?? 0) > (this.#usual ?? 0) + OUTAGE;
+  }
+
+  /** The least that was seen in the last few seconds; undefined before so many are over. */
+  get #leastOfLate(): number | undefined {
+    const last = this.#buckets.at(-1)?.from ?? 0;
+    const isLong = last - (this.#buckets[0]?.from ?? last) >= LASTING - BUCKET;
+    const recent = this.#buckets.filter(({ from }) => from > last - LASTING);
+    return isLong ? Math.min(...recent.map(({ min }) => min)) : undefined;
   }
 
   /** A fragment came so late. */

@@ -50,6 +50,25 @@ describe('the distance', () => {
     expect(distance.value).toBe(low);
   });
 
+  test('is as before soon after an outage that lasted', () => {
+    const distance = new Distance(OPTIONS);
+    feed(distance, [100, 130], () => 0.15);
+    const before = distance.value;
+    feed(distance, [130, 135], () => 2);
+    expect(distance.value).toBeGreaterThan(2);
+    feed(distance, [135, 138], () => 0.15);
+    expect(distance.value).toBeGreaterThan(1.8);
+    feed(distance, [138, 141], () => 0.15);
+    expect(distance.value).toBe(before);
+  });
+
+  test('stays where lateness stays, though it began as an outage', () => {
+    const distance = new Distance(OPTIONS);
+    feed(distance, [100, 130], () => 0.15);
+    feed(distance, [130, 170], () => 1.2);
+    expect(distance.value).toBeGreaterThan(1.3);
+  });
+
   test('is not changed by an outage, nor by the next', () => {
     const distance = new Distance(OPTIONS);
     feed(distance, [100, 130], () => 0.15);
