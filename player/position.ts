@@ -1,6 +1,7 @@
 /** Where the viewer is in what can be watched, and the moves within it. */
 import type { Session } from './session.ts';
 import { isAtLive, type Stretch } from './timeline.ts';
+import { Wish } from './wish.ts';
 
 /** See the head of this file. */
 export interface Position {
@@ -31,10 +32,16 @@ export function createPosition(
     return { start: range.start, end: Math.max(range.start, live ?? range.end) };
   };
   const behind = (): number => Math.max(0, (stretch()?.end ?? 0) - video.currentTime);
+  const wish = new Wish(now);
+  video.addEventListener('seeked', () => {
+    wish.arrived(video.currentTime);
+  });
   const seekTo = (time: number): void => {
     const range = stretch();
     if (range !== undefined) {
-      session.engine?.seek(Math.min(range.end, Math.max(range.start, time)));
+      const within = Math.min(range.end, Math.max(range.start, time));
+      wish.ask(within);
+      session.engine?.seek(within);
     }
   };
   return {
@@ -50,7 +57,7 @@ export function createPosition(
       return picture === undefined ? undefined : (now() - picture) / 1000;
     },
     seekBy: (seconds) => {
-      seekTo(video.currentTime + seconds);
+      seekTo(wish.from(video.currentTime) + seconds);
     },
     goLive: () => {
       const range = stretch();
