@@ -46,17 +46,24 @@ interface Cost {
   readonly decibels: number;
 }
 
+/** One picture after the other, whatever the file's timescale. */
+const IN_ORDER = 'setpts=N/30/TB';
+
 async function ssim(file: string, source: string, height: number): Promise<number> {
-  const same = `setpts=N,scale=-2:${height}:flags=bicubic`;
+  const same = `${IN_ORDER},scale=-2:${height}:flags=bicubic`;
   const { stderr } = await run('ffmpeg', [
     ...['-v', 'info', '-nostdin', '-i', file, '-i', source, '-lavfi'],
-    ...[`[0:v]setpts=N[a];[1:v]${same}[b];[a][b]ssim`, '-f', 'null', '-'],
+    ...[`[0:v]${IN_ORDER}[a];[1:v]${same}[b];[a][b]ssim`, '-f', 'null', '-'],
   ]);
   const found = /SSIM .*All:[\d.]+ \(([\d.]+)\)/.exec(stderr)?.[1];
   if (found === undefined) {
     throw new Error(`ffmpeg tells no SSIM: ${stderr.slice(-500)}`);
   }
   return Number(found);
+}
+
+function missing(id: string): never {
+  throw new Error(`${id} was not made in standard`);
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), 'touchline-bits-'));
@@ -137,12 +144,16 @@ try {
       : Math.log(better.bytes / worse.bytes) / (better.decibels - worse.decibels);
   };
   const standard = await make('standard');
+  const references = new Map<string, { readonly slope: number; readonly before: Cost }>();
+  for (const rendition of RENDITIONS) {
+    const slope = await slopeOf(rendition);
+    references.set(rendition.id, { slope, before: await costOf('standard', rendition, standard) });
+  }
   const rows = [];
   for (const profile of ['low', 'instant'] as const) {
     const made = await make(profile);
     for (const rendition of RENDITIONS) {
-      const slope = await slopeOf(rendition);
-      const before = await costOf('standard', rendition, standard);
+      const { slope, before } = references.get(rendition.id) ?? missing(rendition.id);
       const now = await costOf(profile, rendition, made);
       const atEqual =
         (now.bytes / before.bytes) * Math.exp(slope * (before.decibels - now.decibels));
