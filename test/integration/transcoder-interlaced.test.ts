@@ -370,6 +370,7 @@ test('pictures of two fields on time are two frames, out before the next picture
         made.push(bytes);
         wake();
       },
+      onTaken: () => undefined,
     },
   );
   for (const { index, seq, ...frame } of frames.slice(0, 61)) {

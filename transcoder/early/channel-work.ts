@@ -137,7 +137,16 @@ export class ChannelWork {
         : new SegmentPicturesRun(
             { grid, profile, n, renditions, size: this.#size },
             opening.picture,
-            { encoder, signal, find: (source) => this.#find(feeds, source), onFragment, turns },
+            {
+              encoder,
+              signal,
+              find: (source) => this.#find(feeds, source),
+              onFragment,
+              onTaken: () => {
+                this.#forget();
+              },
+              turns,
+            },
           );
     const sounds = task.renditions.filter(isAudio).map(
       (rendition) =>

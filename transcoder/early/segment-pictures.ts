@@ -22,6 +22,8 @@ export interface SegmentPicturesDeps {
   readonly signal: AbortSignal;
   readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
+  /** A frame went into an encoder: what was kept for that may go, and what waits for room may come. */
+  readonly onTaken: () => void;
   /** Of the worker, for what is on time. */
   readonly turns?: Turns | undefined;
 }
@@ -79,7 +81,7 @@ export class SegmentPicturesRun {
 /** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
 const SLACK_PLACES = 4;
 
-interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal'> {
+interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal' | 'onTaken'> {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
@@ -158,9 +160,10 @@ class EncoderWay {
   }
 
   async #pump(): Promise<void> {
-    const { turns, isFirst, signal } = this.#options;
+    const { turns, isFirst, signal, onTaken } = this.#options;
     for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
       await this.#encoder.write(frame);
+      onTaken();
       if (isFirst) {
         turns?.took(this);
       } else {

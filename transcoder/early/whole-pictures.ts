@@ -106,13 +106,19 @@ export async function makeWholePictures(
       signal: AbortSignal.any([signal, stop.signal]),
       find,
       onFragment,
+      onTaken: () => {
+        forget();
+      },
     },
   );
-  const advance = (): void => {
-    run.advance();
+  const forget = (): void => {
     for (const [session, decoder] of decoders) {
       decoder.forgetBefore(run.wantedFrom(session, decoder));
     }
+  };
+  const advance = (): void => {
+    run.advance();
+    forget();
   };
   try {
     sources.forEach((source, i) => {
