@@ -110,6 +110,8 @@ export const earlyTaskSchema = z.strictObject({
   after: z.string(),
   /** A segment not finished by then is made elsewhere. */
   deadline: wallClockSchema,
+  /** Nobody goes on with it: viewers wait for what of it is missing. */
+  isTakenOver: z.literal(true).optional(),
 });
 /** See {@link earlyTaskSchema}. */
 export type EarlyTask = z.infer<typeof earlyTaskSchema>;

@@ -24,6 +24,8 @@ export interface SegmentPicturesDeps {
   readonly onFragment: (fragment: RenditionFragment) => void;
   /** Of the worker, for what is on time. */
   readonly turns?: Turns | undefined;
+  /** It begins in mid-segment, and viewers wait for all its pictures: until it has caught up none is held back for another. */
+  readonly isTakenOver?: boolean;
 }
 
 /** See the head of this file. Each of its encoders is given frames at its own pace: a slow one holds up no other. */
@@ -40,6 +42,11 @@ export class SegmentPicturesRun {
       const isFirst = i === encoders.length - 1;
       return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind });
     });
+  }
+
+  /** Whether it was taken over, and one of its encoders has not caught up with what is told. */
+  get isCatchingUp(): boolean {
+    return this.#ways.some((way) => way.isCatchingUp);
   }
 
   /** Of a session's pictures, the place that the first which is still wanted was meant for. */
@@ -79,7 +86,7 @@ export class SegmentPicturesRun {
 /** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
 const SLACK_PLACES = 4;
 
-interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal'> {
+interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal' | 'isTakenOver'> {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
@@ -94,16 +101,22 @@ class EncoderWay {
   #isPumping = false;
   readonly #options: WayOptions;
   #standsBack = false;
+  #isCatchingUp: boolean;
   readonly #whole: Promise<void>;
   #resolveWhole = (): void => undefined;
 
   constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, options: WayOptions) {
     this.#options = options;
+    this.#isCatchingUp = options.isTakenOver === true;
     this.#line = line;
     this.#encoder = encoder;
     this.#whole = new Promise((resolve) => {
       this.#resolveWhole = resolve;
     });
+  }
+
+  get isCatchingUp(): boolean {
+    return this.#isCatchingUp;
   }
 
   wantedFrom(session: string, pictures: SessionPictures): FrameIndex {
@@ -147,7 +160,7 @@ class EncoderWay {
   }
 
   isBehind(): boolean {
-    return this.#line.behind > this.#options.mostBehind;
+    return !this.#isCatchingUp && this.#line.behind > this.#options.mostBehind;
   }
 
   async ended(): Promise<void> {
@@ -161,6 +174,7 @@ class EncoderWay {
     const { turns, isFirst, signal } = this.#options;
     for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
       await this.#encoder.write(frame);
+      this.#isCatchingUp &&= this.#line.behind > 0;
       if (isFirst) {
         turns?.took(this);
       } else {
