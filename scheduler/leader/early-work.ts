@@ -34,6 +34,8 @@ const HANGING_MS = 10_000;
  */
 const MOST_UNDER_WAY = 4;
 const MOST_PARTLY_UNDER_WAY = 8;
+/** A broadcast begins without anybody standing by: what that starts is not to take cores from its first segments. */
+const STANDBY_AFTER = 5;
 const BEFORE_ALL_ENTRIES = '0';
 
 /** What early work leads to. */
@@ -276,6 +278,7 @@ export class EarlyWork {
       failed: watch.failed(task.n),
       mustFit: why === 'late' || why === 'hung',
       onOtherMachine: why === 'late',
+      withStandby: why === 'due' && task.n >= task.broadcast + STANDBY_AFTER,
     };
     effects.early(placed, cores, wishes).then(
       (worker) => {

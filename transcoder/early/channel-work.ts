@@ -26,6 +26,7 @@ import { lastingFrame, type RawFrame } from './raw-frame.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SegmentSoundRun } from './segment-sound.ts';
 import { SessionFeed } from './session-feed.ts';
+import type { Standby } from './standby.ts';
 import { StartOrder } from './start-order.ts';
 import type { Turns } from './turns.ts';
 
@@ -37,6 +38,8 @@ export interface ChannelWorkDeps {
   readonly encoder: Encoder;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Of the worker: what it holds ready. */
+  readonly standby: Pick<Standby, 'takeEncoders' | 'takeDecoder'>;
   /** Of the worker: whose pictures go first. */
   readonly turns: Turns;
   /** The slate, decoded to that size. */
@@ -212,6 +215,8 @@ export class ChannelWork {
               onFragment,
               turns,
               isTakenOver: task.isTakenOver === true,
+              held: (kind) =>
+                task.isTakenOver === true ? this.#deps.standby.takeEncoders(kind) : undefined,
             },
           );
     const sounds = task.renditions.filter(isAudio).map(
@@ -348,6 +353,7 @@ export class ChannelWork {
       encoder: this.#deps.encoder,
       size: this.#size,
       signal: this.#deps.signal,
+      held: (...wanted) => this.#deps.standby.takeDecoder(...wanted),
       onChange: () => {
         this.#advance();
       },

@@ -11,6 +11,7 @@ import { divisionOf } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { gridOf } from '#common/grid';
 import { appendHotFragment } from '#common/hot-fragments';
+import { readHotFrames } from '#common/hot-frames';
 import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import { execute } from '#common/redis';
@@ -25,6 +26,7 @@ import { frameSizeOf, segmentOf } from './low-segment.ts';
 import { HandedOut } from './part-count.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { decodeSlate } from './slate-picture.ts';
+import { Standby } from './standby.ts';
 import { Turns } from './turns.ts';
 
 /** Segments whose fragments a rendition's stream keeps. */
@@ -94,6 +96,15 @@ export function startEarlyWorker(
   const running = new Map<string, Promise<void>>();
   const droppers = new Set<AbortController>();
   const turns = new Turns();
+  const standby = new Standby({
+    encoder,
+    logger,
+    signal: closing.signal,
+    frameOf: async (channel, { session, fromSeq }) => {
+      const [frame] = await readHotFrames(hotRedis, channel, session, fromSeq, fromSeq);
+      return frame?.kind === 'video' ? frame : undefined;
+    },
+  });
 
   const workOf = (task: EarlyTask): Worked => {
     const size = frameSizeOf(task.renditions);
@@ -110,6 +121,7 @@ export function startEarlyWorker(
       logger: logger.child({ channel: task.channel }),
       signal: closing.signal,
       turns,
+      standby,
       slate: async (wanted) => decodeSlate(await slate(), wanted, encoder, closing.signal),
     });
     const worked: Worked = { work, idle: undefined };
@@ -220,6 +232,10 @@ export function startEarlyWorker(
     if (clock.now() > task.deadline) {
       return;
     }
+    if (task.isStandby === true) {
+      standby.keep(task);
+      return;
+    }
     const { channel, broadcast, n, renditions } = task;
     // A new leader does not know what the one before has placed.
     const key = JSON.stringify([channel, broadcast, n, renditions.map(({ id }) => id)]);
@@ -290,6 +306,7 @@ export function startEarlyWorker(
       stopFollowing();
       clearInterval(pulse);
       closing.abort();
+      await standby.close();
       for (const { idle } of channels.values()) {
         clearTimeout(idle);
       }

@@ -5,7 +5,12 @@ import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
 import { frameIndex, type FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
-import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
+import {
+  PictureEncoder,
+  type PictureKind,
+  type RenditionFragment,
+  type SegmentPictures,
+} from './picture-encoder.ts';
 import type { RawFrame } from './raw-frame.ts';
 import type { SessionPictures } from './session-pictures.ts';
 import type { Turns } from './turns.ts';
@@ -19,6 +24,8 @@ import {
 /** What making them needs. */
 export interface SegmentPicturesDeps {
   readonly encoder: Encoder;
+  /** Encoders that were started before it was known for which segment, if there are such. */
+  readonly held?: ((kind: PictureKind) => readonly PictureEncoder[] | undefined) | undefined;
   readonly signal: AbortSignal;
   readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
@@ -32,10 +39,19 @@ export interface SegmentPicturesDeps {
 export class SegmentPicturesRun {
   readonly #ways: readonly EncoderWay[];
 
-  /** Starts it: its encoders wait for the first frame. */
+  /**
+   * Starts it: its encoders wait for the first frame.
+   * @throws PipelineError `ABORTED`
+   */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
-    const encoders = PictureEncoder.startAll(segment, deps);
+    if (deps.signal.aborted) {
+      throw new PipelineError('ABORTED', 'pictures were not begun');
+    }
+    const encoders = deps.held?.(segment) ?? PictureEncoder.startAll(segment, deps.encoder);
+    for (const encoder of encoders) {
+      encoder.begin(segment, deps);
+    }
     const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
     this.#ways = encoders.map((encoder, i) => {
       const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
