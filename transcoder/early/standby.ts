@@ -21,6 +21,8 @@ import type { RawFrame } from './raw-frame.ts';
 
 /** What is not asked for so long, real milliseconds, is held no longer. */
 const HELD_MS = 10_000;
+/** Segments for which encoders are held: the one that is taken over, and the next, which has begun by the time that one is caught up with. */
+const MOST_SETS = 2;
 
 /** What standing by needs. */
 export interface StandbyDeps {
@@ -41,10 +43,11 @@ interface Held {
   /** Of what it was started for. */
   readonly channel: string;
   readonly encodersKey: string;
-  encoders: readonly PictureEncoder[] | undefined;
+  /** The encoders of a segment each. */
+  sets: readonly (readonly PictureEncoder[])[];
   decoder: HeldDecoder | undefined;
   isDecoderSought: boolean;
-  expiry: NodeJS.Timeout;
+  readonly expiry: NodeJS.Timeout;
 }
 
 const encodersKeyOf = ({ grid, size, renditions }: Omit<PictureKind, 'profile'>): string =>
@@ -62,32 +65,31 @@ export class Standby implements Closable {
     this.#deps = deps;
   }
 
-  /** Holds ready what a segment of that kind needs, or goes on with it: the encoders first, the decoder when it is asked again. */
+  /** Holds ready what segments of that kind need. Each time one thing more is started: nothing of it is to be felt. */
   keep(task: EarlyTask): void {
     const kind = kindOf(task);
-    const key = encodersKeyOf(kind);
-    if (this.#held?.encoders === undefined) {
-      // What is left of what was taken is of no use alone.
-      this.#letGo();
+    const encodersKey = encodersKeyOf(kind);
+    const held = this.#held ?? this.#begin(task.channel, encodersKey);
+    if (held.channel !== task.channel || held.encodersKey !== encodersKey) {
+      return;
     }
-    const known = this.#held;
-    if (known === undefined) {
-      this.#hold(task, kind, key);
-    } else if (known.channel === task.channel && known.encodersKey === key) {
-      known.expiry.refresh();
-      this.#seekDecoder(known, task, kind.size);
+    held.expiry.refresh();
+    if (held.sets.length > 0 && held.decoder === undefined && task.decode !== null) {
+      this.#seekDecoder(held, task, kind.size);
+    } else if (held.sets.length < MOST_SETS) {
+      this.#startEncoders(held, kind);
     }
   }
 
-  /** The encoders for a kind of pictures, the caller's from now on, if they are held. */
+  /** The encoders for a segment of that kind, the caller's from now on, if they are held. */
   takeEncoders(kind: PictureKind): readonly PictureEncoder[] | undefined {
     const held = this.#held;
     if (held?.encodersKey !== encodersKeyOf(kind)) {
       return undefined;
     }
-    const { encoders } = held;
-    held.encoders = undefined;
-    return encoders;
+    const [first, ...others] = held.sets;
+    held.sets = others;
+    return first;
   }
 
   /** A decoder for these parameter sets that was fed nothing, the caller's from now on, if there is one. */
@@ -101,6 +103,7 @@ export class Standby implements Closable {
       return undefined;
     }
     this.#held.decoder = undefined;
+    this.#held.isDecoderSought = false;
     decoder.onPicture = onPicture;
     return decoder.decoder;
   }
@@ -110,25 +113,34 @@ export class Standby implements Closable {
     return Promise.resolve();
   }
 
-  #hold(task: EarlyTask, kind: PictureKind, encodersKey: string): void {
-    const { encoder, logger } = this.#deps;
-    const held: Held = {
-      channel: task.channel,
+  #begin(channel: string, encodersKey: string): Held {
+    const expiry = setTimeout(() => {
+      this.#letGo();
+    }, HELD_MS);
+    expiry.unref();
+    this.#held = {
+      channel,
       encodersKey,
-      encoders: PictureEncoder.startAll(kind, encoder),
+      sets: [],
       decoder: undefined,
       isDecoderSought: false,
-      expiry: setTimeout(() => {
-        this.#letGo();
-      }, HELD_MS),
+      expiry,
     };
-    held.expiry.unref();
-    this.#held = held;
-    for (const { done } of held.encoders ?? []) {
+    return this.#held;
+  }
+
+  #startEncoders(held: Held, kind: PictureKind): void {
+    const { encoder, logger } = this.#deps;
+    const set = PictureEncoder.startAll(kind, encoder);
+    held.sets = [...held.sets, set];
+    for (const { done } of set) {
       done.catch((error: unknown) => {
-        if (held.encoders !== undefined && this.#held === held) {
+        if (held.sets.includes(set)) {
+          held.sets = held.sets.filter((other) => other !== set);
+          for (const other of set) {
+            other.stop();
+          }
           logger.warn({ error: toPipelineError(error) }, 'encoder held ready has ended');
-          this.#letGo();
         }
       });
     }
@@ -195,7 +207,9 @@ export class Standby implements Closable {
       return;
     }
     clearTimeout(held.expiry);
-    for (const encoder of held.encoders ?? []) {
+    const encoders = held.sets.flat();
+    held.sets = [];
+    for (const encoder of encoders) {
       encoder.stop();
     }
     held.decoder?.decoder.stop();
