@@ -34,6 +34,7 @@ import {
 } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber, type SegmentNumber } from '#common/time';
+import { LATENCY } from './latency.ts';
 import { offeredOf, type Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
@@ -49,15 +50,6 @@ export const UPDATE_SECONDS = 2;
  */
 const PERIOD_LEAD = SAMPLE_RATE / 1000;
 
-/**
- * What a low-latency profile asks of players, seconds behind the grid's time: where they begin and hold themselves. Our own
- * engine goes as near as `min`, if fragments come so soon: in `low` what it has in hand is to last while a worker that
- * died is replaced.
- */
-const LATENCY = {
-  low: { target: 1.5, min: 1.4, max: 4 },
-  instant: { target: 0.9, min: 0.4, max: 3 },
-} as const;
 /** Annex K: how much slower and faster players may play to hold it. */
 const PLAYBACK_RATE = { min: 0.95, max: 1.05 } as const;
 

@@ -2,6 +2,7 @@
  * HLS playlists, written. draft-pantos-hls-rfc8216bis; section numbers below are its. Pure: what a playlist says is
  * a function of the records it is given.
  */
+import type { Profile } from '#common/contracts/channel';
 import { initFile, partFile, segmentFile } from '#common/contracts/delivery';
 import type { Published } from '#common/contracts/segment';
 import type { AudioRendition, Rendition, VideoRendition } from '#common/contracts/rendition';
@@ -10,6 +11,7 @@ import { AAC_FRAME_SAMPLES, SAMPLE_RATE, segmentSeconds, type Grid } from '#comm
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { segmentNumber, type SegmentNumber } from '#common/time';
 import { partSeconds } from './fragment.ts';
+import { partHoldBack } from './latency.ts';
 import { offeredOf, type Timeline } from './timeline.ts';
 import { expectedOf } from './verify.ts';
 
@@ -117,8 +119,6 @@ export interface MediaPlaylistOptions {
 
 /** §4.4.3.8: how far back what a delta update leaves out must lie, in target durations. */
 const SKIP_TARGETS = 6;
-/** §4.4.3.8 `PART-HOLD-BACK`: at least two part targets, three are recommended. */
-const HOLD_BACK_PARTS = 3;
 
 /** Another rendition's newest, §4.4.5.4. */
 export interface RenditionReport {
@@ -130,6 +130,7 @@ export interface RenditionReport {
 /** What a low-latency media playlist lists. */
 export interface GrowingPlaylistOptions {
   readonly grid: Grid;
+  readonly profile: Profile;
   readonly division: Division;
   readonly rendition: Rendition;
   /** Of the whole broadcast: sound's parts are up to one AAC frame longer than the picture's. */
@@ -164,14 +165,14 @@ export function partTarget(grid: Grid, division: Division, kind: Rendition['kind
 /** §4.4.3.1: the longest segment, rounded to the nearest whole number. */
 const targetDuration = (grid: Grid): number => Math.round(segmentSeconds(grid));
 
-function serverControl({ grid, division, renditions }: GrowingPlaylistOptions): string {
+function serverControl({ grid, profile, division, renditions }: GrowingPlaylistOptions): string {
   const targets = renditions.map(({ kind }) => partTarget(grid, division, kind));
   const target = targetDuration(grid);
   return `#EXT-X-SERVER-CONTROL:${attributes({
     'CAN-BLOCK-RELOAD': 'YES',
     'CAN-SKIP-UNTIL': seconds(SKIP_TARGETS * target),
     'HOLD-BACK': seconds(PLAYERS_BEHIND_SEGMENTS * target),
-    'PART-HOLD-BACK': seconds(HOLD_BACK_PARTS * Math.max(...targets)),
+    'PART-HOLD-BACK': seconds(partHoldBack(profile, Math.max(...targets))),
   })}`;
 }
 

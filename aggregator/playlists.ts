@@ -212,6 +212,7 @@ export class Playlists {
     }
     const text = growingPlaylist({
       grid,
+      profile: broadcast.profile,
       division: growing.division,
       rendition,
       renditions: broadcast.renditions,

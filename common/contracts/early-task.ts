@@ -103,6 +103,10 @@ export const earlyTaskSchema = z.strictObject({
   after: z.string(),
   /** A segment not finished by then is made elsewhere. */
   deadline: wallClockSchema,
+  /** Another worker has it: whoever gets it makes nothing of it, and holds ready what it would need to take it over. */
+  isStandby: z.literal(true).optional(),
+  /** Nobody goes on with it: viewers wait for what of it is missing. */
+  isTakenOver: z.literal(true).optional(),
 });
 /** See {@link earlyTaskSchema}. */
 export type EarlyTask = z.infer<typeof earlyTaskSchema>;

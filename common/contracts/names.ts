@@ -28,6 +28,8 @@ export const redisKeys = {
   earlyProgress: (channel: string): string => `early-progress:{${channel}}`,
   /** Stream: signs of life of workers that have early tasks, several a second; field `w`: the worker. */
   workerPulses: 'worker-pulses',
+  /** Pub/sub, for its subscriber's sake: a worker subscribes for as long as its process lives, and nobody publishes. */
+  workerPresence: (worker: string): string => `worker-presence:{${worker}}`,
   /** Stream: fragments that the origin has published, of segments that are not whole yet and the last few. */
   publishedFragments: (channel: string): string => `published-fragments:{${channel}}`,
   /** Stream: what the origin has published. */

@@ -25,6 +25,8 @@ export interface PlacingWishes {
   readonly mustFit: boolean;
   /** Only on a machine that does not make it yet: those that do are slow. */
   readonly onOtherMachine: boolean;
+  /** Whoever would take it over is told to hold ready what that needs. */
+  readonly withStandby: boolean;
 }
 
 /** See the head of this file. */
@@ -41,7 +43,7 @@ export interface EarlyTasks {
 export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
-    place: async (task, cores, { avoided, failed, mustFit, onOtherMachine }) => {
+    place: async (task, cores, { avoided, failed, mustFit, onOtherMachine, withStandby }) => {
       const { channel, broadcast, n, deadline } = task;
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
@@ -68,10 +70,23 @@ export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
         return undefined;
       }
       carried.push({ ...placing, worker, until: deadline });
-      const key = redisKeys.earlyTasks(worker);
       const pipeline = redis.pipeline();
-      pipeline.xadd(key, 'MAXLEN', '~', KEPT, '*', 'e', JSON.stringify(task));
-      pipeline.expire(key, EXPIRY_SECONDS);
+      const tell = (to: string, what: EarlyTask): void => {
+        const key = redisKeys.earlyTasks(to);
+        pipeline.xadd(key, 'MAXLEN', '~', KEPT, '*', 'e', JSON.stringify(what));
+        pipeline.expire(key, EXPIRY_SECONDS);
+      };
+      tell(worker, task);
+      const next = withStandby
+        ? placeEarlyTask(
+            placing,
+            workers.filter(({ id }) => isUsable(id)),
+            carried.filter((has) => isUsable(has.worker)),
+          )
+        : undefined;
+      if (next !== undefined) {
+        tell(next, { ...task, isStandby: true });
+      }
       await execute(pipeline);
       return worker;
     },

@@ -17,7 +17,7 @@ import {
   type DueEarlyTask,
 } from '../plan/early.ts';
 import { dangerLimit, type Lateness } from '../plan/danger.ts';
-import { PartWatch } from '../plan/part-watch.ts';
+import { PartWatch, type WorkerLives } from '../plan/part-watch.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
 import type { PlacingWishes } from './early-tasks.ts';
 
@@ -34,6 +34,8 @@ const HANGING_MS = 10_000;
  */
 const MOST_UNDER_WAY = 4;
 const MOST_PARTLY_UNDER_WAY = 8;
+/** A broadcast begins without anybody standing by: what that starts is not to take cores from its first segments. */
+const STANDBY_AFTER = 5;
 const BEFORE_ALL_ENTRIES = '0';
 
 /** What early work leads to. */
@@ -50,6 +52,13 @@ export interface EarlyEffects {
   early(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
   /** When a worker last gave a sign of life, by the clock. */
   lastHeard(worker: string): number | undefined;
+  /** Whether a worker's process has ended. */
+  isGone(worker: string): boolean;
+  /**
+   * Calls when a worker's process has ended.
+   * @returns stops calling
+   */
+  onWorkerGone(listener: () => void): () => void;
   /**
    * Follows how far workers are with a channel's segments.
    * @returns stops following
@@ -258,13 +267,18 @@ export class EarlyWork {
       ),
     );
     const before = first === -1 ? this.#told.at(-1) : this.#told[first - 1];
-    const placed = { ...task, after: before?.id ?? BEFORE_ALL_ENTRIES };
+    const placed: EarlyTask = {
+      ...task,
+      after: before?.id ?? BEFORE_ALL_ENTRIES,
+      ...(why === 'lost' || why === 'hung' ? { isTakenOver: true } : {}),
+    };
     const cores = coresOf(air, task.n);
     const wishes = {
       avoided: watch.silent(clock.now()),
       failed: watch.failed(task.n),
       mustFit: why === 'late' || why === 'hung',
       onOtherMachine: why === 'late',
+      withStandby: why === 'due' && task.n >= task.broadcast + STANDBY_AFTER,
     };
     effects.early(placed, cores, wishes).then(
       (worker) => {
@@ -288,9 +302,13 @@ export class EarlyWork {
     }
     this.stop();
     const { clock, effects, lateAfterParts, onChange } = this.#deps;
-    const lastHeard = (worker: string): number | undefined => effects.lastHeard(worker);
-    const watch = new PartWatch(gridOf(fps), profile, lastHeard, lateAfterParts);
-    const stopFollowing = effects.progress(this.#channel, (progress) => {
+    const lives: WorkerLives = {
+      lastHeard: (worker) => effects.lastHeard(worker),
+      isGone: (worker) => effects.isGone(worker),
+    };
+    const watch = new PartWatch(gridOf(fps), profile, lives, lateAfterParts);
+    const stopListening = effects.onWorkerGone(onChange);
+    const stopProgress = effects.progress(this.#channel, (progress) => {
       if (progress.broadcast !== broadcast) {
         return;
       }
@@ -306,6 +324,10 @@ export class EarlyWork {
         }
       }
     });
+    const stopFollowing = (): void => {
+      stopListening();
+      stopProgress();
+    };
     this.#onAir = { broadcast, watch, stopFollowing, placed: undefined };
     return this.#onAir;
   }

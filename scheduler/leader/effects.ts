@@ -53,7 +53,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
   const early = openEarlyTasks(redis, logger);
-  const pulses = followWorkerPulses(streams, clock);
+  const pulses = followWorkerPulses({ streams, redis, clock, logger });
 
   const tell = async (type: 'start' | 'end', broadcast: Broadcast): Promise<void> => {
     writer.write(broadcast);
@@ -118,6 +118,8 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     },
     early: (task, cores, wishes) => early.place(task, cores, wishes),
     lastHeard: (worker) => pulses.lastHeard(worker),
+    isGone: (worker) => pulses.presence(worker) === 'gone',
+    onWorkerGone: (listener) => pulses.onGone(listener),
     progress: (channel, onProgress) =>
       streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {
         for (const { fields } of entries) {

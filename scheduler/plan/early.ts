@@ -26,7 +26,7 @@ import { nextSegment, sessionOf, type AirState, type ChannelState } from './stat
 const FINISH_MS = 1_000;
 
 /** An early task that has no place in the `shown` stream yet. */
-export type DueEarlyTask = Omit<EarlyTask, 'after'>;
+export type DueEarlyTask = Omit<EarlyTask, 'after' | 'isTakenOver' | 'isStandby'>;
 
 /**
  * The early tasks that are due: of segments that are not closed, up to the one that begins within {@link EARLY_LEAD}, and

@@ -1,6 +1,6 @@
 /**
  * Parts of segments under way with workers: which segment another worker is to make too. Lost is one whose workers all are
- * silent (dead, or frozen) or have failed: it is given out again at once. Late is one of which nobody has made a part for
+ * gone, silent (dead, or frozen) or have failed: it is given out again at once. Late is one of which nobody has made a part for
  * half of its length after its places were closed, whatever the feed's own lateness: another helps, where there is room.
  * Pure; times are the clock's.
  */
@@ -69,14 +69,19 @@ export interface LateSegment {
   readonly isHung: boolean;
 }
 
-/** When a worker last gave a sign of life; undefined if it never did. */
-export type LastHeard = (worker: string) => number | undefined;
+/** What is known of workers' lives. */
+export interface WorkerLives {
+  /** When a worker last gave a sign of life; undefined if it never did. */
+  readonly lastHeard: (worker: string) => number | undefined;
+  /** Whether its process has ended: it is silent from then on. */
+  readonly isGone: (worker: string) => boolean;
+}
 
 /** See the head of this file. */
 export class PartWatch {
   readonly #grid: Grid;
   readonly #division: Division;
-  readonly #lastHeard: LastHeard;
+  readonly #lives: WorkerLives;
   readonly #patience: number;
   readonly #underWay = new Map<SegmentNumber, UnderWay>();
   /** Workers that were silent, and when that was seen. */
@@ -95,17 +100,18 @@ export class PartWatch {
   #takenOverAt: number | undefined;
 
   /** @param lateAfter how late a part may be, in parts */
-  constructor(grid: Grid, profile: Profile, lastHeard: LastHeard, lateAfter: number) {
+  constructor(grid: Grid, profile: Profile, lives: WorkerLives, lateAfter: number) {
     this.#grid = grid;
     this.#division = divisionOf(grid, profile);
-    this.#lastHeard = lastHeard;
+    this.#lives = lives;
     this.#patience = (lateAfter * segmentSeconds(grid) * 1000) / this.#division.parts;
   }
 
   /** Workers that were silent a while ago, and were not heard since: what they have counts for nothing. */
   silent(now: Milliseconds): ReadonlySet<string> {
     for (const [worker, since] of this.#silentSince) {
-      if (now >= since + LEFT_OUT_MS || (this.#lastHeard(worker) ?? 0) > since) {
+      const isHeard = !this.#lives.isGone(worker) && this.#heardAt(worker) > since;
+      if (now >= since + LEFT_OUT_MS || isHeard) {
         this.#silentSince.delete(worker);
       }
     }
@@ -245,7 +251,9 @@ export class PartWatch {
     const { workers, failed } = this.#underWay.get(n) ?? NOBODY;
     return [...workers].some(
       ([id, given]) =>
-        !failed.has(id) && now < Math.max(given + SILENCE_MS, (this.#lastHeard(id) ?? 0) + DEAD_MS),
+        !failed.has(id) &&
+        !this.#lives.isGone(id) &&
+        now < Math.max(given + SILENCE_MS, this.#heardAt(id) + DEAD_MS),
     );
   }
 
@@ -299,9 +307,16 @@ export class PartWatch {
 
   /** When a worker will have been silent for too long, unless it is heard before. */
   #silentAt(worker: string): number {
+    if (this.#lives.isGone(worker)) {
+      return 0;
+    }
     const given = [...this.#underWay.values()].map(({ workers }) => workers.get(worker));
     const first = Math.min(...given.flatMap((at) => at ?? []));
-    return Math.max(first, this.#lastHeard(worker) ?? 0) + SILENCE_MS;
+    return Math.max(first, this.#heardAt(worker)) + SILENCE_MS;
+  }
+
+  #heardAt(worker: string): number {
+    return this.#lives.lastHeard(worker) ?? 0;
   }
 
   #lostAt({ workers, failed, retryAt }: UnderWay): number {

@@ -27,13 +27,29 @@ export async function kill(pipeline: Pipeline, name: VictimName, at = 0): Promis
   return entry;
 }
 
-/** A worker in the middle of a task: one that has an encoder running. */
+/**
+ * A worker in the middle of a task: the one whose ffmpeg have taken the most CPU since they were first seen here. One that stands by has
+ * some too, which wait.
+ */
 export async function busyTranscoder(pipeline: Pipeline): Promise<ProcessEntry> {
+  const first = new Map<number, number>();
+  const takenSince = ({ pid, ownTicks }: ProcessEntry): number => {
+    const before = first.get(pid) ?? ownTicks;
+    first.set(pid, before);
+    return ownTicks - before;
+  };
   return eventually(
     'a worker in the middle of a task',
     () => {
-      const busy = victims(pipeline, 'transcoder').find(({ pid }) => processTree(pid).length > 1);
-      return Promise.resolve(busy);
+      const [busiest] = victims(pipeline, 'transcoder')
+        .map((entry) => {
+          const programs = processTree(entry.pid).filter(({ pid }) => pid !== entry.pid);
+          return { entry, taken: programs.map(takenSince).reduce((sum, ticks) => sum + ticks, 0) };
+        })
+        .toSorted((a, b) => b.taken - a.taken);
+      return Promise.resolve(
+        busiest !== undefined && busiest.taken > 0 ? busiest.entry : undefined,
+      );
     },
     { everyMs: 20 },
   );

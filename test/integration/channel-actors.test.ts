@@ -88,6 +88,8 @@ const quietEffects = (): Effects => ({
   lastShown: () => Promise.resolve([]),
   early: () => Promise.resolve(undefined),
   lastHeard: () => undefined,
+  isGone: () => false,
+  onWorkerGone: () => () => undefined,
   progress: () => done,
   giveAgain: done,
 });

@@ -26,6 +26,8 @@ import { lastingFrame, type RawFrame } from './raw-frame.ts';
 import { SegmentPicturesRun } from './segment-pictures.ts';
 import { SegmentSoundRun } from './segment-sound.ts';
 import { SessionFeed } from './session-feed.ts';
+import type { Standby } from './standby.ts';
+import { StartOrder } from './start-order.ts';
 import type { Turns } from './turns.ts';
 
 /** What a channel's work needs. */
@@ -36,6 +38,8 @@ export interface ChannelWorkDeps {
   readonly encoder: Encoder;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Of the worker: what it holds ready. */
+  readonly standby: Pick<Standby, 'takeEncoders' | 'takeDecoder'>;
   /** Of the worker: whose pictures go first. */
   readonly turns: Turns;
   /** The slate, decoded to that size. */
@@ -65,6 +69,13 @@ interface Run {
   readonly toldTo: Record<'pictures' | 'sound', number>;
 }
 
+/** A segment whose processes are started, and what it is to be told of what came before. */
+interface Begun {
+  readonly run: Run;
+  readonly stop: AbortController;
+  readonly told: readonly Kept[];
+}
+
 const isVideo = (rendition: EarlyTask['renditions'][number]): rendition is VideoRendition =>
   rendition.kind === 'video';
 const isAudio = (rendition: EarlyTask['renditions'][number]): rendition is AudioRendition =>
@@ -84,6 +95,11 @@ export class ChannelWork {
   #knownAfter: string;
   #stopFollowing: () => void;
   #slate: Decoded<RawFrame> | undefined;
+  readonly #order = new StartOrder((before) =>
+    [...this.#runs].some(
+      ({ first, pictures }) => first < before && pictures?.isCatchingUp === true,
+    ),
+  );
 
   /** @param first the first of its tasks, from which on the leader's word is followed */
   constructor(first: EarlyTask, size: FrameSize, deps: ChannelWorkDeps) {
@@ -110,6 +126,61 @@ export class ChannelWork {
     given: AbortSignal,
     onFragment: (fragment: RenditionFragment) => void,
   ): Promise<Buffer | undefined> {
+    const grid = gridOf(task.fps);
+    const first = firstFrame(grid, task.n);
+    const started = await this.#order.turn(
+      { first, isTakenOver: task.isTakenOver === true, mostTold: grid.segmentFrames / 2 },
+      AbortSignal.any([given, this.#deps.signal]),
+    );
+    let begun: Begun;
+    try {
+      given.throwIfAborted();
+      begun = this.#begin(task, given, onFragment);
+    } finally {
+      started();
+    }
+    const { run, stop, told } = begun;
+    const { pictures, sounds } = run;
+    try {
+      for (const { id, entry } of told) {
+        this.#tell(run, id, entry);
+      }
+      const [preview] = await Promise.all([
+        pictures?.finished(),
+        ...sounds.map((sound) => sound.finished()),
+      ]);
+      return preview;
+    } catch (error) {
+      stop.signal.throwIfAborted();
+      given.throwIfAborted();
+      throw error;
+    } finally {
+      stop.abort();
+      this.#runs.delete(run);
+      this.#forget();
+      this.#closeUnused();
+      this.#order.look();
+      await Promise.all([pictures?.ended(), ...sounds.map((sound) => sound.ended())]);
+    }
+  }
+
+  /** Nothing more is made of this channel here. */
+  async close(): Promise<void> {
+    this.#stopFollowing();
+    const feeds = [...this.#feeds.values()].flat();
+    this.#feeds.clear();
+    await Promise.all(feeds.map((feed) => feed.close()));
+  }
+
+  /**
+   * Starts the processes of a segment.
+   * @throws PipelineError `ABORTED`
+   */
+  #begin(
+    task: EarlyTask,
+    given: AbortSignal,
+    onFragment: (fragment: RenditionFragment) => void,
+  ): Begun {
     const grid = gridOf(task.fps);
     const { profile, n } = task;
     const first = firstFrame(grid, n);
@@ -146,6 +217,9 @@ export class ChannelWork {
                 this.#forget();
               },
               turns,
+              isTakenOver: task.isTakenOver === true,
+              held: (kind) =>
+                task.isTakenOver === true ? this.#deps.standby.takeEncoders(kind) : undefined,
             },
           );
     const sounds = task.renditions.filter(isAudio).map(
@@ -182,36 +256,11 @@ export class ChannelWork {
       this.#feed(run, opening.decode, undefined);
     }
     this.#runs.add(run);
-    try {
-      for (const { id, entry } of told) {
-        if (entry.t !== 'pictures' || entry.to > opening.picture.place) {
-          this.#tell(run, id, entry);
-        }
-      }
-      const [preview] = await Promise.all([
-        pictures?.finished(),
-        ...sounds.map((sound) => sound.finished()),
-      ]);
-      return preview;
-    } catch (error) {
-      stop.signal.throwIfAborted();
-      given.throwIfAborted();
-      throw error;
-    } finally {
-      stop.abort();
-      this.#runs.delete(run);
-      this.#forget();
-      this.#closeUnused();
-      await Promise.all([pictures?.ended(), ...sounds.map((sound) => sound.ended())]);
-    }
-  }
-
-  /** Nothing more is made of this channel here. */
-  async close(): Promise<void> {
-    this.#stopFollowing();
-    const feeds = [...this.#feeds.values()].flat();
-    this.#feeds.clear();
-    await Promise.all(feeds.map((feed) => feed.close()));
+    return {
+      run,
+      stop,
+      told: told.filter(({ entry }) => entry.t !== 'pictures' || entry.to > opening.picture.place),
+    };
   }
 
   #follow(after: string): () => void {
@@ -238,6 +287,9 @@ export class ChannelWork {
     }
     for (const run of [...this.#runs]) {
       this.#tell(run, id, entry);
+    }
+    if (entry.t === 'pictures') {
+      this.#order.told(entry.to);
     }
   }
 
@@ -304,6 +356,7 @@ export class ChannelWork {
       encoder: this.#deps.encoder,
       size: this.#size,
       signal: this.#deps.signal,
+      held: (...wanted) => this.#deps.standby.takeDecoder(...wanted),
       onChange: () => {
         this.#advance();
       },
@@ -343,6 +396,7 @@ export class ChannelWork {
       }
     }
     this.#forget();
+    this.#order.look();
   }
 
   /** Pictures that no segment under way wants are let go. */

@@ -11,6 +11,7 @@ import { divisionOf } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { gridOf } from '#common/grid';
 import { appendHotFragment } from '#common/hot-fragments';
+import { readHotFrames } from '#common/hot-frames';
 import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import { execute } from '#common/redis';
@@ -25,6 +26,7 @@ import { frameSizeOf, segmentOf } from './low-segment.ts';
 import { HandedOut } from './part-count.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 import { decodeSlate } from './slate-picture.ts';
+import { Standby } from './standby.ts';
 import { Turns } from './turns.ts';
 
 /** Segments whose fragments a rendition's stream keeps. */
@@ -38,6 +40,11 @@ const PULSE_MS = 100;
 const KEPT_PULSES = 256;
 /** A channel without a task for so long, real milliseconds, is not followed any more. */
 const IDLE_MS = 10_000;
+/**
+ * A worker that was silent for so long, real milliseconds, was frozen: others have what it had, and to catch up with that would only take
+ * cores from them. One that waits for a core is not silent for so long.
+ */
+const FROZEN_MS = 2_000;
 /** A task is dropped so long after its deadline, for its segment has long been made otherwise. */
 const GIVE_UP_MS = 12_000;
 
@@ -87,7 +94,17 @@ export function startEarlyWorker(
   });
   const channels = new Map<string, Worked>();
   const running = new Map<string, Promise<void>>();
+  const droppers = new Set<AbortController>();
   const turns = new Turns();
+  const standby = new Standby({
+    encoder,
+    logger,
+    signal: closing.signal,
+    frameOf: async (channel, { session, fromSeq }) => {
+      const [frame] = await readHotFrames(hotRedis, channel, session, fromSeq, fromSeq);
+      return frame?.kind === 'video' ? frame : undefined;
+    },
+  });
 
   const workOf = (task: EarlyTask): Worked => {
     const size = frameSizeOf(task.renditions);
@@ -104,11 +121,24 @@ export function startEarlyWorker(
       logger: logger.child({ channel: task.channel }),
       signal: closing.signal,
       turns,
+      standby,
       slate: async (wanted) => decodeSlate(await slate(), wanted, encoder, closing.signal),
     });
     const worked: Worked = { work, idle: undefined };
     channels.set(key, worked);
     return worked;
+  };
+
+  /** Others have had it since: the leader is told, for where there are no others. */
+  const dropAll = (): void => {
+    for (const dropper of droppers) {
+      dropper.abort(new PipelineError('TIMEOUT', 'this worker was frozen'));
+    }
+    for (const { work, idle } of channels.values()) {
+      clearTimeout(idle);
+      void work.close();
+    }
+    channels.clear();
   };
 
   const restWhenIdle = (worked: Worked): void => {
@@ -148,6 +178,7 @@ export function startEarlyWorker(
     const handedOut = new HandedOut(task.renditions, divisionOf(grid, profile));
     const worked = workOf(task);
     const late = new AbortController();
+    droppers.add(late);
     const timer = setTimeout(
       () => {
         late.abort(new PipelineError('TIMEOUT', 'not finished long after its deadline'));
@@ -187,6 +218,7 @@ export function startEarlyWorker(
       outcomes.inc({ outcome: 'done' });
     } finally {
       clearTimeout(timer);
+      droppers.delete(late);
       restWhenIdle(worked);
     }
   };
@@ -198,6 +230,10 @@ export function startEarlyWorker(
       return;
     }
     if (clock.now() > task.deadline) {
+      return;
+    }
+    if (task.isStandby === true) {
+      standby.keep(task);
       return;
     }
     const { channel, broadcast, n, renditions } = task;
@@ -228,7 +264,14 @@ export function startEarlyWorker(
   };
 
   let isPulsing = false;
+  let pulsedAt = performance.now();
   const pulse = setInterval(() => {
+    const since = pulsedAt;
+    pulsedAt = performance.now();
+    if (pulsedAt - since > FROZEN_MS) {
+      logger.warn({ ms: Math.round(pulsedAt - since) }, 'this worker was frozen, drops its tasks');
+      dropAll();
+    }
     if (channels.size > 0 && !isPulsing) {
       isPulsing = true;
       redis
@@ -243,6 +286,14 @@ export function startEarlyWorker(
   }, PULSE_MS / clock.rate);
   pulse.unref();
 
+  // A connection of its own, which ends with this process and is known to have ended at once.
+  context
+    .connect('presence')
+    .subscribe(redisKeys.workerPresence(context.id))
+    .catch((error: unknown) => {
+      logger.debug({ error }, 'presence not told');
+    });
+
   // What was placed with an earlier life of this worker has been placed elsewhere since.
   const stopFollowing = orders.follow(redisKeys.earlyTasks(context.id), '0', (entries) => {
     for (const entry of entries) {
@@ -255,6 +306,7 @@ export function startEarlyWorker(
       stopFollowing();
       clearInterval(pulse);
       closing.abort();
+      await standby.close();
       for (const { idle } of channels.values()) {
         clearTimeout(idle);
       }

@@ -39,41 +39,37 @@ export interface SegmentPictures {
   readonly size: FrameSize;
 }
 
-/** What an encoder works with. */
+/** What is encoded, whatever segment it is of. */
+export type PictureKind = Omit<SegmentPictures, 'n'>;
+
+/** What an encoder works for. */
 export interface PictureEncoderDeps {
-  readonly encoder: Encoder;
   readonly signal: AbortSignal;
   readonly onFragment: (fragment: RenditionFragment) => void;
 }
 
-/** See the head of this file. One ffmpeg that encodes some of the renditions. */
+/** See the head of this file. One ffmpeg that encodes some of the renditions; it may be started before it is known of which segment. */
 export class PictureEncoder {
   readonly #ffmpeg: FfmpegProcess;
   readonly #input: Writable;
   readonly #outputs: readonly RenditionOutput[];
   readonly #preview: Buffer[] = [];
+  readonly #wallMs: number | undefined;
 
-  /**
-   * Starts as many as a segment's renditions need, the one with the largest first, which makes the preview.
-   * @throws PipelineError `ABORTED`
-   */
-  static startAll(segment: SegmentPictures, deps: PictureEncoderDeps): readonly PictureEncoder[] {
-    const groups = encoderGroups(segment.grid, segment.renditions);
+  /** Starts as many as a segment's renditions need, the one with the largest first, which makes the preview. */
+  static startAll(kind: PictureKind, encoder: Encoder): readonly PictureEncoder[] {
+    const groups = encoderGroups(kind.grid, kind.renditions);
     return groups.map(
-      (renditions, i) => new PictureEncoder({ ...segment, renditions }, i === 0, deps),
+      (renditions, i) => new PictureEncoder({ ...kind, renditions }, i === 0, encoder),
     );
   }
 
   private constructor(
-    segment: SegmentPictures,
+    kind: PictureKind,
     hasPreview: boolean,
-    {
-      encoder: { program, arch, limits, isOnTime = false },
-      signal,
-      onFragment,
-    }: PictureEncoderDeps,
+    { program, arch, limits, isOnTime = false }: Encoder,
   ) {
-    const { grid, size, renditions } = segment;
+    const { grid, size, renditions } = kind;
     const command = encodeCommand(grid, size, renditions, { arch, hasPreview });
     this.#ffmpeg = startFfmpeg({
       isOnTime,
@@ -84,14 +80,14 @@ export class PictureEncoder {
         ...command.outputs.values(),
         ...(command.preview === undefined ? [] : [command.preview]),
       ],
-      limits,
-      signal,
+      limits: { ...limits, wallMs: undefined },
     });
+    this.#wallMs = limits.wallMs;
     // Who waits for it does so later.
     this.#ffmpeg.done.catch(() => undefined);
     this.#input = this.#ffmpeg.input(command.input);
     this.#outputs = renditions.map((rendition) => {
-      const output = new RenditionOutput(segment, rendition, onFragment);
+      const output = new RenditionOutput(grid, rendition);
       const descriptor = command.outputs.get(rendition.id) ?? -1;
       this.#ffmpeg.output(descriptor).on('data', (piece: Buffer) => {
         this.#take(output, rendition, piece);
@@ -106,6 +102,25 @@ export class PictureEncoder {
         this.#preview.push(piece);
       });
     }
+  }
+
+  /** From now on it encodes that segment, until it is told to stop. */
+  begin({ profile, n }: SegmentPictures, { signal, onFragment }: PictureEncoderDeps): void {
+    const stop = (): void => {
+      this.stop();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (this.#wallMs !== undefined) {
+      this.#ffmpeg.limitTime(this.#wallMs);
+    }
+    for (const output of this.#outputs) {
+      output.begin(profile, n, onFragment);
+    }
+  }
+
+  /** Nobody needs it. */
+  stop(): void {
+    this.#ffmpeg.stop(new PipelineError('ABORTED', 'ffmpeg was stopped'));
   }
 
   /** It is late, and stands back behind what is on time. */
@@ -163,19 +178,23 @@ class RenditionOutput {
   readonly #rendition: VideoRendition;
   readonly #grid: Grid;
   readonly #packets = new FlvPackets();
-  readonly #fragments: FragmentWriter;
-  readonly #onFragment: (fragment: RenditionFragment) => void;
+  #fragments: FragmentWriter | undefined;
+  #onFragment = (_fragment: RenditionFragment): void => undefined;
   #init: Buffer | undefined;
   #toLeaveOut = WARM_UP_PICTURES;
 
-  constructor(
-    { grid, profile, n }: SegmentPictures,
-    rendition: VideoRendition,
-    onFragment: (fragment: RenditionFragment) => void,
-  ) {
-    const { fragmentFrames, fragments } = divisionOf(grid, profile);
+  constructor(grid: Grid, rendition: VideoRendition) {
     this.#rendition = rendition;
     this.#grid = grid;
+  }
+
+  begin(
+    profile: Profile,
+    n: SegmentNumber,
+    onFragment: (fragment: RenditionFragment) => void,
+  ): void {
+    const grid = this.#grid;
+    const { fragmentFrames, fragments } = divisionOf(grid, profile);
     this.#onFragment = onFragment;
     this.#fragments = new FragmentWriter(
       firstFrame(grid, n) * grid.frameTicks,
@@ -190,7 +209,7 @@ class RenditionOutput {
   }
 
   checkWhole(): void {
-    if (!this.#fragments.isWhole) {
+    if (this.#fragments?.isWhole !== true) {
       throw new PipelineError('ENCODER_FAILED', `${this.#rendition.id}: fewer frames than given`);
     }
   }
@@ -207,7 +226,7 @@ class RenditionOutput {
       this.#toLeaveOut -= 1;
       return;
     }
-    const fragment = this.#fragments.push({
+    const fragment = this.#fragments?.push({
       duration: this.#grid.frameTicks,
       isSync: packet.isKey,
       compositionOffset: 0,

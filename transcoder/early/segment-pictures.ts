@@ -5,7 +5,12 @@ import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
 import { frameIndex, type FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
-import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
+import {
+  PictureEncoder,
+  type PictureKind,
+  type RenditionFragment,
+  type SegmentPictures,
+} from './picture-encoder.ts';
 import type { RawFrame } from './raw-frame.ts';
 import type { SessionPictures } from './session-pictures.ts';
 import type { Turns } from './turns.ts';
@@ -19,6 +24,8 @@ import {
 /** What making them needs. */
 export interface SegmentPicturesDeps {
   readonly encoder: Encoder;
+  /** Encoders that were started before it was known for which segment, if there are such. */
+  readonly held?: ((kind: PictureKind) => readonly PictureEncoder[] | undefined) | undefined;
   readonly signal: AbortSignal;
   readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
@@ -26,22 +33,38 @@ export interface SegmentPicturesDeps {
   readonly onTaken: () => void;
   /** Of the worker, for what is on time. */
   readonly turns?: Turns | undefined;
+  /** It begins in mid-segment, and viewers wait for all its pictures: until it has caught up none is held back for another. */
+  readonly isTakenOver?: boolean;
 }
 
 /** See the head of this file. Each of its encoders is given frames at its own pace: a slow one holds up no other. */
 export class SegmentPicturesRun {
   readonly #ways: readonly EncoderWay[];
 
-  /** Starts it: its encoders wait for the first frame. */
+  /**
+   * Starts it: its encoders wait for the first frame.
+   * @throws PipelineError `ABORTED`
+   */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
-    const encoders = PictureEncoder.startAll(segment, deps);
+    if (deps.signal.aborted) {
+      throw new PipelineError('ABORTED', 'pictures were not begun');
+    }
+    const encoders = deps.held?.(segment) ?? PictureEncoder.startAll(segment, deps.encoder);
+    for (const encoder of encoders) {
+      encoder.begin(segment, deps);
+    }
     const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
     this.#ways = encoders.map((encoder, i) => {
       const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
       const isFirst = i === encoders.length - 1;
       return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind });
     });
+  }
+
+  /** Whether it was taken over, and one of its encoders has not caught up with what is told. */
+  get isCatchingUp(): boolean {
+    return this.#ways.some((way) => way.isCatchingUp);
   }
 
   /** Of a session's pictures, the place that the first which is still wanted was meant for. */
@@ -81,7 +104,10 @@ export class SegmentPicturesRun {
 /** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
 const SLACK_PLACES = 4;
 
-interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal' | 'onTaken'> {
+interface WayOptions extends Pick<
+  SegmentPicturesDeps,
+  'turns' | 'signal' | 'onTaken' | 'isTakenOver'
+> {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
@@ -96,16 +122,22 @@ class EncoderWay {
   #isPumping = false;
   readonly #options: WayOptions;
   #standsBack = false;
+  #isCatchingUp: boolean;
   readonly #whole: Promise<void>;
   #resolveWhole = (): void => undefined;
 
   constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, options: WayOptions) {
     this.#options = options;
+    this.#isCatchingUp = options.isTakenOver === true;
     this.#line = line;
     this.#encoder = encoder;
     this.#whole = new Promise((resolve) => {
       this.#resolveWhole = resolve;
     });
+  }
+
+  get isCatchingUp(): boolean {
+    return this.#isCatchingUp;
   }
 
   wantedFrom(session: string, pictures: SessionPictures): FrameIndex {
@@ -149,7 +181,7 @@ class EncoderWay {
   }
 
   isBehind(): boolean {
-    return this.#line.behind > this.#options.mostBehind;
+    return !this.#isCatchingUp && this.#line.behind > this.#options.mostBehind;
   }
 
   async ended(): Promise<void> {
@@ -164,6 +196,7 @@ class EncoderWay {
     for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
       await this.#encoder.write(frame);
       onTaken();
+      this.#isCatchingUp &&= this.#line.behind > 0;
       if (isFirst) {
         turns?.took(this);
       } else {

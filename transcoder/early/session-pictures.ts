@@ -15,6 +15,7 @@ import {
 } from './picture-decoder.ts';
 import type { Decoded } from './picture-line.ts';
 import type { RawFrame } from './raw-frame.ts';
+import type { Standby } from './standby.ts';
 
 /** What decoding a session needs. */
 export interface SessionPicturesDeps {
@@ -23,6 +24,8 @@ export interface SessionPicturesDeps {
   readonly signal: AbortSignal;
   /** A picture has come, or is known never to. */
   readonly onChange: () => void;
+  /** A decoder that was started before it was known for whom, if there is one. */
+  readonly held?: Standby['takeDecoder'] | undefined;
 }
 
 /** A coded picture that was fed. */
@@ -160,21 +163,25 @@ export class SessionPictures {
     this.#decoder?.end();
     const parameters = { sps: Uint8Array.from(sps), pps: Uint8Array.from(pps) };
     const { program, arch, limits, isOnTime = false } = this.#deps.encoder;
-    const decoder = new PictureDecoder(
-      {
-        program,
-        arch,
-        limits,
-        isOnTime,
-        source: readSourcePicture(sps),
-        parameters,
-        size: this.#deps.size,
-        signal: this.#deps.signal,
-      },
-      (seq, picture) => {
-        this.#take(seq, picture);
-      },
-    );
+    const { size, signal, held } = this.#deps;
+    const take = (seq: number, picture: DecodedPicture): void => {
+      this.#take(seq, picture);
+    };
+    const decoder =
+      held?.(parameters, size, take) ??
+      new PictureDecoder(
+        {
+          program,
+          arch,
+          limits,
+          isOnTime,
+          source: readSourcePicture(sps),
+          parameters,
+          size,
+          signal,
+        },
+        take,
+      );
     this.#parameters = parameters;
     this.#decoder = decoder;
     const ended = decoder.done

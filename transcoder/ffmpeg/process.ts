@@ -46,6 +46,8 @@ export interface FfmpegProcess {
   readonly input: (descriptor: number) => Writable;
   /** What it writes to that descriptor; of one that is read into memory only whether it flows. */
   readonly output: (descriptor: number) => Readable;
+  /** From now on it has so many real milliseconds until it is killed; for one that was started without such a limit. */
+  readonly limitTime: (wallMs: number) => void;
   /** From now on it stands back behind all that is on time. */
   readonly standBack: () => void;
   /** Ends it; `done` rejects with this error, or the first one that it was given. */
@@ -117,12 +119,16 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
       socket.destroy();
     }
   };
-  const timer =
-    limits.wallMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          stop(new PipelineError('TIMEOUT', `ffmpeg took longer than ${limits.wallMs} ms`));
-        }, limits.wallMs);
+  let timer: NodeJS.Timeout | undefined;
+  const limitTime = (wallMs: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      stop(new PipelineError('TIMEOUT', `ffmpeg took longer than ${wallMs} ms`));
+    }, wallMs);
+  };
+  if (limits.wallMs !== undefined) {
+    limitTime(limits.wallMs);
+  }
   const onAbort = (): void => {
     stop(new PipelineError('ABORTED', 'ffmpeg was stopped'));
   };
@@ -165,6 +171,7 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
       }
       return pipe;
     },
+    limitTime,
     standBack: () => {
       lowerPriority(child, STANDS_BACK);
     },

@@ -31,6 +31,7 @@ function optionsAt(
   const first = greatest(broadcast, segmentNumber(next - 31));
   return {
     grid,
+    profile,
     division,
     rendition,
     renditions: RENDITIONS,

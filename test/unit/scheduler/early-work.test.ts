@@ -76,6 +76,8 @@ class Bench {
           return Promise.resolve(`w${this.#worker}`);
         },
         lastHeard: (worker) => (this.dead.has(worker) ? 0 : this.now),
+        isGone: () => false,
+        onWorkerGone: () => () => undefined,
         progress: (_channel, onProgress) => {
           this.#onProgress = onProgress;
           return () => undefined;
@@ -141,6 +143,16 @@ test('segments are given out before they begin, each to begin at an entry before
   expect(Number(bench.placed[1]?.task.after.split('-')[0])).toBeGreaterThan(0);
 });
 
+test('somebody stands by for what is due, once a broadcast has begun', async () => {
+  const bench = new Bench();
+  for (let n = N; n < N + 7; n = segmentNumber(n + 1)) {
+    await bench.until(BEGIN + (n - N) * 2_000 + 700);
+    bench.made(6, n);
+  }
+  const standby = bench.placed.filter(({ wishes }) => wishes.withStandby);
+  expect(standby.map(({ task }) => task.n - N)).toEqual([5, 6, 7]);
+});
+
 test('a segment whose worker is silent is given to another at once, and to no silent one', async () => {
   const bench = new Bench();
   await bench.until(BEGIN + 300);
@@ -153,7 +165,9 @@ test('a segment whose worker is silent is given to another at once, and to no si
     failed: new Set(),
     mustFit: false,
     onOtherMachine: false,
+    withStandby: false,
   });
+  expect(bench.placed.at(-1)?.task).toMatchObject({ isTakenOver: true });
 });
 
 test('nobody helps with what is late while all work is', async () => {

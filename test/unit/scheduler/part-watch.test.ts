@@ -20,8 +20,15 @@ function tell(watch: PartWatch, parts: number, now: number): void {
 }
 
 /** A watch of workers that are heard at all times, but for those that are said to have been heard last at some time. */
-function watching(lastHeard: Record<string, number> = {}): PartWatch {
-  return new PartWatch(grid, 'low', (worker) => lastHeard[worker] ?? Number.POSITIVE_INFINITY, 0.5);
+function watching(
+  lastHeard: Record<string, number> = {},
+  gone: ReadonlySet<string> = new Set(),
+): PartWatch {
+  const lives = {
+    lastHeard: (worker: string) => lastHeard[worker] ?? Number.POSITIVE_INFINITY,
+    isGone: (worker: string) => gone.has(worker),
+  };
+  return new PartWatch(grid, 'low', lives, 0.5);
 }
 
 describe('parts on their way through workers', () => {
@@ -82,6 +89,25 @@ describe('parts on their way through workers', () => {
     expect([...watch.silent(at(1_400))]).toEqual(['a']);
     heard.a = 1_500;
     expect([...watch.silent(at(1_500))]).toEqual([]);
+  });
+
+  test('are lost at once with a worker that has gone, although it was heard just now', () => {
+    const heard = { a: 1_000 };
+    const gone = new Set<string>();
+    const watch = watching(heard, gone);
+    watch.placed(N, 'a', at(900));
+    expect(watch.late(at(1_010))).toEqual([]);
+    expect(watch.isAlive(N, at(1_010))).toBe(true);
+    gone.add('a');
+    // Its last sign of life may come after the news of its end.
+    heard.a = 1_015;
+    expect(watch.dueAt).toBeLessThanOrEqual(1_020);
+    expect(watch.isAlive(N, at(1_020))).toBe(false);
+    expect(watch.late(at(1_020))).toMatchObject([{ n: N, isLost: true }]);
+    heard.a = 1_025;
+    expect([...watch.silent(at(1_030))]).toEqual(['a']);
+    gone.delete('a');
+    expect([...watch.silent(at(1_040))]).toEqual([]);
   });
 
   test('are lost at once also where they were late before, and nobody helped', () => {

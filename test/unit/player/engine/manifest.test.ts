@@ -45,7 +45,7 @@ describe("the origin's manifest", () => {
         },
       });
       expect(manifest.windowSeconds).toBeGreaterThanOrEqual(60);
-      expect(manifest.leastLatency).toBe({ standard: 0, low: 1.4, instant: 0.4 }[profile]);
+      expect(manifest.leastLatency).toBe({ standard: 0, low: 1.76, instant: 0.4 }[profile]);
       expect(manifest.pictures.map(({ id, width, height }) => [id, width, height])).toEqual([
         ['v720', 1280, 720],
         ['v360', 640, 360],
