@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
-import { renditionSchema } from './rendition.ts';
+import { pictureSizeSchema, renditionSchema } from './rendition.ts';
 import {
   frameIndexSchema,
   samplePositionSchema,
@@ -102,6 +102,8 @@ export const earlyTaskSchema = z.strictObject({
   profile: profileSchema,
   /** Those made here: the pictures, or the sound, or all of them. */
   renditions: z.array(renditionSchema).min(1),
+  /** As in `taskSchema`. */
+  decoded: pictureSizeSchema.optional(),
   /** What decoding may begin with now; null when nothing of a session is known to be shown. */
   decode: decodeFromSchema.nullable(),
   /** What is shown when the segment begins, if no entry says otherwise. */

@@ -15,6 +15,7 @@ import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import { execute } from '#common/redis';
 import type { ServiceContext } from '#common/service';
+import { greatest, type SegmentNumber } from '#common/time';
 import { openStreamFollower, type StreamEntry } from '#common/stream-follower';
 import type { TranscoderConfig } from '../config.ts';
 import type { MadeSegment } from '../made-segment.ts';
@@ -57,6 +58,10 @@ const madeOf = ({ rendition, init, data, frames, first, end }: MadeSegment): Mad
 
 interface Worked {
   readonly work: ChannelWork;
+  /** Of which channel and broadcast it is. */
+  readonly air: string;
+  /** The newest segment that it was given. */
+  newest: SegmentNumber;
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -89,12 +94,37 @@ export function startEarlyWorker(
   const running = new Map<string, Promise<void>>();
   const turns = new Turns();
 
+  const restWhenIdle = (worked: Worked): void => {
+    clearTimeout(worked.idle);
+    if (worked.work.underWay > 0) {
+      return;
+    }
+    // Where pictures of another size have taken its place it is not waited for: its decoder would run on beside theirs.
+    const isReplaced = [...channels.values()].some(
+      ({ air, newest }) => air === worked.air && newest > worked.newest,
+    );
+    worked.idle = setTimeout(
+      () => {
+        void worked.work.close();
+        for (const [key, one] of channels) {
+          if (one === worked) {
+            channels.delete(key);
+          }
+        }
+      },
+      isReplaced ? 0 : IDLE_MS,
+    );
+    worked.idle.unref();
+  };
+
   const workOf = (task: EarlyTask): Worked => {
-    const size = frameSizeOf(task.renditions);
-    const key = `${task.channel}/${task.broadcast}/${size.width}x${size.height}`;
+    const size = frameSizeOf(task);
+    const air = `${task.channel}/${task.broadcast}`;
+    const key = `${air}/${size.width}x${size.height}`;
     const known = channels.get(key);
     if (known !== undefined) {
       clearTimeout(known.idle);
+      known.newest = greatest(known.newest, task.n);
       return known;
     }
     const work = new ChannelWork(task, size, {
@@ -106,25 +136,13 @@ export function startEarlyWorker(
       turns,
       slate: async (wanted) => decodeSlate(await slate(), wanted, encoder, closing.signal),
     });
-    const worked: Worked = { work, idle: undefined };
+    const worked: Worked = { work, air, newest: task.n, idle: undefined };
+    const others = [...channels.values()];
     channels.set(key, worked);
-    return worked;
-  };
-
-  const restWhenIdle = (worked: Worked): void => {
-    clearTimeout(worked.idle);
-    if (worked.work.underWay > 0) {
-      return;
+    for (const other of others) {
+      restWhenIdle(other);
     }
-    worked.idle = setTimeout(() => {
-      void worked.work.close();
-      for (const [key, one] of channels) {
-        if (one === worked) {
-          channels.delete(key);
-        }
-      }
-    }, IDLE_MS);
-    worked.idle.unref();
+    return worked;
   };
 
   const tellProgress = async (

@@ -110,3 +110,20 @@ test('the number that a rendition is made of next is known once its return is de
   expect(nextMade(air, 'v480', plus(air, 7))).toBeUndefined();
   expect(nextMade(air, 'a128', plus(air, 7))).toBe(plus(air, 7));
 });
+
+test('pictures are decoded to the size of what was made until a while ago, whoever makes a segment, early or afterwards', () => {
+  const { log, air } = onAir();
+  const sizeAt = (k: number): unknown => earlyTaskOf('final', log.state, air, plus(air, k)).decoded;
+  expect(sizeAt(3)).toBeUndefined();
+  log.append(shed(air, plus(air, 1), ['v720']));
+  expect([0, 1, 8, 9].map(sizeAt)).toEqual([
+    undefined,
+    { width: 1280, height: 720 },
+    { width: 1280, height: 720 },
+    undefined,
+  ]);
+  const whole = planSegment('final', log.state, plus(air, 1));
+  expect(whole.decoded).toEqual({ width: 1280, height: 720 });
+  expect(planFiller(whole).decoded).toEqual(whole.decoded);
+  expect(planOwed('final', log.state, plus(air, 1))?.decoded).toBeUndefined();
+});
