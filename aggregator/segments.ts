@@ -152,6 +152,10 @@ export class Segments {
     const { channel, rendition, n, k } = wanted;
     const { broadcast, last } = live.timeline.broadcast;
     if (withheldAt(live.timeline.broadcast, n).has(rendition)) {
+      const part = this.#partLeft(live, wanted);
+      if (part !== undefined) {
+        return part;
+      }
       // Made afterwards, it is in the store; it is waited for by nobody.
       const record = recordOf(live.timeline, n);
       return k === undefined &&
@@ -179,7 +183,7 @@ export class Segments {
     const { n, k } = wanted;
     const growing = broadcast.get(wanted.rendition);
     if (growing === undefined || growing.isWithheld(n)) {
-      return undefined;
+      return this.#partLeft(live, wanted);
     }
     const { fragments, fragmentsOfPart } = broadcast.division;
     const from = k === undefined ? 0 : k * fragmentsOfPart;
@@ -206,6 +210,19 @@ export class Segments {
     }
     const whole = k === undefined ? growing.whole(n)?.data : undefined;
     return objectOf(wanted, whole ?? Buffer.concat(bytes));
+  }
+
+  /** A part that was published before its segment was left off. */
+  #partLeft({ growing }: LiveBroadcast, wanted: Wanted): MediaObject | undefined {
+    const { rendition, n, k } = wanted;
+    const { fragmentsOfPart = 1 } = growing?.division ?? {};
+    const bytes =
+      k === undefined
+        ? []
+        : (growing?.get(rendition)?.fragmentsOf(n) ?? [])
+            .slice(k * fragmentsOfPart, (k + 1) * fragmentsOfPart)
+            .flatMap(({ data }) => (data === undefined ? [] : [data]));
+    return bytes.length === fragmentsOfPart ? objectOf(wanted, Buffer.concat(bytes)) : undefined;
   }
 
   /**

@@ -83,6 +83,14 @@ export const shownEntrySchema = z.discriminatedUnion('t', [
     to: samplePositionSchema,
     spans: z.array(shownSoundSchema),
   }),
+  /** From segment `from` on these are not made any more, whatever tasks of it say: who makes them leaves off, also in the middle of it. */
+  z.strictObject({
+    t: z.literal('withheld'),
+    broadcast: segmentNumberSchema,
+    from: segmentNumberSchema,
+    /** Ids. */
+    withheld: z.array(z.string()),
+  }),
   /** The broadcast's last segment is `last`: early tasks beyond it are dropped. */
   z.strictObject({
     t: z.literal('end'),
@@ -92,6 +100,12 @@ export const shownEntrySchema = z.discriminatedUnion('t', [
 ]);
 /** See {@link shownEntrySchema}. */
 export type ShownEntry = z.infer<typeof shownEntrySchema>;
+
+/** One that tells places. */
+export type PlacesEntry = Extract<ShownEntry, { readonly t: 'pictures' | 'sound' }>;
+/** Whether an entry tells what is shown, or heard, from one place to another. */
+export const tellsPlaces = (entry: ShownEntry): entry is PlacesEntry =>
+  entry.t === 'pictures' || entry.t === 'sound';
 
 /** See the head of this file. */
 export const earlyTaskSchema = z.strictObject({

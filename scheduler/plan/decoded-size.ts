@@ -5,11 +5,13 @@
  */
 import type { PictureSize, Rendition } from '#common/contracts/rendition';
 import { madeAt } from '#common/contracts/shed';
+import { gridOf, timeOfSegment } from '#common/grid';
 import { greatest, segmentNumber, type SegmentNumber } from '#common/time';
+import { EARLY_LEAD } from './early-lead.ts';
 import type { AirState } from './state.ts';
 
-/** Segments for which the size stays: by then what was late is made, or given up, and there is room for another decoder. */
-const STAYS = 8;
+/** Segments for which the size stays: longer than it takes until a return is tried, so that this finds its decoder running. */
+const STAYS = 45;
 
 const pixels = ({ width, height }: PictureSize): number => width * height;
 
@@ -26,7 +28,7 @@ const largest = (sizes: readonly PictureSize[]): PictureSize | undefined =>
  * @returns undefined where it is that of the largest of them
  */
 export function decodedSize(
-  air: Pick<AirState, 'broadcast' | 'profile' | 'renditions' | 'sheds'>,
+  air: Pick<AirState, 'broadcast' | 'fps' | 'profile' | 'renditions' | 'sheds'>,
   n: SegmentNumber,
   renditions: readonly Rendition[],
 ): PictureSize | undefined {
@@ -37,7 +39,10 @@ export function decodedSize(
   const sizes: PictureSize[] = [];
   const first = greatest(air.broadcast, segmentNumber(Math.max(0, n - STAYS)));
   for (let at = first; at <= n; at = segmentNumber(at + 1)) {
-    sizes.push(...sizesOf(madeAt(air, at)));
+    // What was given up since a segment was given out was decoded for it all the same.
+    const given = timeOfSegment(gridOf(air.fps), at) - EARLY_LEAD;
+    const known = air.sheds.filter((shed) => shed.at <= given);
+    sizes.push(...sizesOf(madeAt(air, at)), ...sizesOf(madeAt({ ...air, sheds: known }, at)));
   }
   const size = largest(sizes);
   return own !== undefined && size !== undefined && pixels(size) > pixels(own) ? size : undefined;

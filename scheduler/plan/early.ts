@@ -78,6 +78,9 @@ export function isOfSegment(grid: Grid, n: SegmentNumber, entry: ShownEntry): bo
       return entry.to > firstFrame(grid, n);
     case 'sound':
       return entry.to > encodedSamplesOf(grid, n).from;
+    case 'withheld':
+      // Tasks that are written after it say so themselves.
+      return false;
     case 'end':
       return true;
   }

@@ -10,7 +10,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { decodedSize } from './decoded-size.ts';
 import { planSound } from './plan-sound.ts';
 import { planVideo } from './plan-video.ts';
-import type { ChannelState } from './state.ts';
+import type { AirState, ChannelState } from './state.ts';
 
 /**
  * The task of segment `n`, from the state right after the mark that closed it.
@@ -47,6 +47,29 @@ export function planOwed(channel: string, state: ChannelState, n: SegmentNumber)
         planVideo(state, air, n),
         planSound(state, air, n),
       );
+}
+
+/** A closed segment's task where some of its renditions are given up: what is left of it, and what is owed of it. */
+export interface SplitTask {
+  readonly made: Task;
+  readonly owed: Task;
+}
+
+/** Splits a task by what is withheld of its segment now; undefined where it has nothing of that, or nothing else. */
+export function splitTask(task: Task, air: AirState): SplitTask | undefined {
+  const withheld = withheldAt(air, task.n);
+  const of = (isWithheld: boolean): Task['renditions'] =>
+    task.renditions.filter(({ id }) => withheld.has(id) === isWithheld);
+  const [left, gone] = [of(false), of(true)];
+  if (left.length === 0 || gone.length === 0) {
+    return undefined;
+  }
+  const { channel, n, video, sound } = task;
+  const taskWith = (renditions: Task['renditions']): Task => {
+    const decoded = decodedSize(air, n, renditions);
+    return taskOf(channel, { ...task, renditions, decoded }, n, video, sound);
+  };
+  return { made: taskWith(left), owed: taskWith(gone) };
 }
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */

@@ -56,6 +56,8 @@ const madeOf = ({ rendition, init, data, frames, first, end }: MadeSegment): Mad
   hotId: '',
 });
 
+type Progress = Pick<EarlyProgress, 'parts' | 'leastParts'>;
+
 interface Worked {
   readonly work: ChannelWork;
   /** Of which channel and broadcast it is. */
@@ -163,7 +165,13 @@ export function startEarlyWorker(
     const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
     const made: RenditionFragment[] = [];
     const sent: Promise<unknown>[] = [];
+    const withheld: string[] = [];
     const handedOut = new HandedOut(task.renditions, divisionOf(grid, profile));
+    const tellIfFurther = async (progress: Progress | undefined): Promise<void> => {
+      if (progress !== undefined) {
+        await tellProgress(task, progress);
+      }
+    };
     const worked = workOf(task);
     const late = new AbortController();
     const timer = setTimeout(
@@ -173,22 +181,32 @@ export function startEarlyWorker(
       (task.deadline - clock.now()) / clock.rate + GIVE_UP_MS,
     );
     try {
-      const preview = await worked.work.make(task, late.signal, (fragment) => {
-        made.push(fragment);
-        const { k, bytes, init, rendition } = fragment;
-        const hot = { n, k, bytes, init, fingerprint, worker: context.id };
-        sent.push(
-          appendHotFragment(hotRedis, { channel, rendition }, hot, kept)
-            .then(() => {
-              const progress = handedOut.add(rendition, k);
-              return progress === undefined ? undefined : tellProgress(task, progress);
-            })
-            .catch((error: unknown) => {
-              logger.warn({ channel, n, k, error }, 'fragment not handed out');
+      const preview = await worked.work.make(task, late.signal, {
+        onFragment: (fragment) => {
+          made.push(fragment);
+          const { k, bytes, init, rendition } = fragment;
+          const hot = { n, k, bytes, init, fingerprint, worker: context.id };
+          sent.push(
+            appendHotFragment(hotRedis, { channel, rendition }, hot, kept)
+              .then(() => tellIfFurther(handedOut.add(rendition, k)))
+              .catch((error: unknown) => {
+                logger.warn({ channel, n, k, error }, 'fragment not handed out');
+              }),
+          );
+        },
+        onLeftOff: (renditions) => {
+          logger.info({ channel, n, renditions }, 'left off: withheld');
+          withheld.push(...renditions);
+          sent.push(
+            tellIfFurther(handedOut.leaveOff(renditions)).catch((error: unknown) => {
+              logger.warn({ channel, n, error }, 'progress not told');
             }),
-        );
+          );
+        },
       });
-      const segments = task.renditions.map((rendition) => segmentOf(grid, n, rendition, made));
+      const segments = task.renditions
+        .filter(({ id }) => !withheld.includes(id))
+        .map((rendition) => segmentOf(grid, n, rendition, made));
       const result: Result = {
         channel,
         broadcast,

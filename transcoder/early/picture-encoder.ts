@@ -46,6 +46,13 @@ export interface PictureEncoderDeps {
   readonly onFragment: (fragment: RenditionFragment) => void;
 }
 
+/** An encoder that is not started yet. */
+export interface EncoderStart {
+  /** Ids of those that it makes. */
+  readonly renditions: readonly string[];
+  readonly start: () => PictureEncoder;
+}
+
 /** See the head of this file. One ffmpeg that encodes some of the renditions. */
 export class PictureEncoder {
   readonly #ffmpeg: FfmpegProcess;
@@ -54,14 +61,15 @@ export class PictureEncoder {
   readonly #preview: Buffer[] = [];
 
   /**
-   * Starts as many as a segment's renditions need, the one with the largest first, which makes the preview.
-   * @throws PipelineError `ABORTED`
+   * As many as a segment's renditions need, the one with the largest first, which makes the preview: what starts each.
+   * It throws PipelineError `ABORTED`.
    */
-  static startAll(segment: SegmentPictures, deps: PictureEncoderDeps): readonly PictureEncoder[] {
+  static all(segment: SegmentPictures, deps: PictureEncoderDeps): readonly EncoderStart[] {
     const groups = encoderGroups(segment.grid, segment.renditions);
-    return groups.map(
-      (renditions, i) => new PictureEncoder({ ...segment, renditions }, i === 0, deps),
-    );
+    return groups.map((renditions, i) => ({
+      renditions: renditions.map(({ id }) => id),
+      start: () => new PictureEncoder({ ...segment, renditions }, i === 0, deps),
+    }));
   }
 
   private constructor(
@@ -138,6 +146,11 @@ export class PictureEncoder {
       output.checkWhole();
     }
     return Buffer.concat(this.#preview);
+  }
+
+  /** Ends it at once: what it makes is not wanted any more. */
+  stop(): void {
+    this.#ffmpeg.stop(new PipelineError('ABORTED', 'what it makes is withheld'));
   }
 
   /** Rejects when it ends before its time; resolves with its end. */

@@ -5,7 +5,12 @@ import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame } from '#common/grid';
 import { frameIndex, type FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
-import { PictureEncoder, type RenditionFragment, type SegmentPictures } from './picture-encoder.ts';
+import {
+  PictureEncoder,
+  type EncoderStart,
+  type RenditionFragment,
+  type SegmentPictures,
+} from './picture-encoder.ts';
 import type { RawFrame } from './raw-frame.ts';
 import type { SessionPictures } from './session-pictures.ts';
 import type { Turns } from './turns.ts';
@@ -24,20 +29,26 @@ export interface SegmentPicturesDeps {
   readonly onFragment: (fragment: RenditionFragment) => void;
   /** Of the worker, for what is on time. */
   readonly turns?: Turns | undefined;
+  /** Whether no earlier segment's largest pictures are late: those are finished first. */
+  readonly isNextOfLarge?: () => boolean;
 }
 
 /** See the head of this file. Each of its encoders is given frames at its own pace: a slow one holds up no other. */
 export class SegmentPicturesRun {
-  readonly #ways: readonly EncoderWay[];
+  /** Those that are gone on with, the one with the largest pictures first. */
+  #ways: readonly EncoderWay[];
+  /** Those that were left off, until they have ended. */
+  readonly #left = new Set<EncoderWay>();
 
-  /** Starts it: its encoders wait for the first frame. */
+  /** Starts it: its encoders wait for the first frame, or are started once nobody goes before them. */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
-    const encoders = PictureEncoder.startAll(segment, deps);
-    const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
+    const encoders = PictureEncoder.all(segment, deps);
+    const { fragmentFrames } = divisionOf(grid, segment.profile);
     this.#ways = encoders.map((encoder, i) => {
       const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
       const isFirst = i === encoders.length - 1;
+      const mostBehind = fragmentFrames + (isFirst ? FIRST_SLACK_PLACES : SLACK_PLACES);
       return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind });
     });
   }
@@ -47,11 +58,26 @@ export class SegmentPicturesRun {
     return frameIndex(Math.min(...this.#ways.map((way) => way.wantedFrom(session, pictures))));
   }
 
+  /** Whether its largest pictures are late, and neither left off nor hanging. */
+  get isLargestLate(): boolean {
+    return this.#ways.some((way) => way.holdsUpLater);
+  }
+
   /** Takes what is shown. */
   tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
     for (const way of this.#ways) {
       way.tell(entry);
     }
+  }
+
+  /** Nothing more is made of these renditions: an encoder that makes no others ends at once. */
+  leaveOff(renditions: readonly string[]): void {
+    const leaves = (way: EncoderWay): boolean => way.makesOnly(renditions);
+    for (const way of this.#ways.filter((one) => leaves(one))) {
+      this.#left.add(way);
+      way.leaveOff();
+    }
+    this.#ways = this.#ways.filter((one) => !leaves(one));
   }
 
   /** Pictures have come: goes on as far as that allows. */
@@ -62,24 +88,33 @@ export class SegmentPicturesRun {
   }
 
   /**
-   * Resolves when all fragments are out.
-   * @returns JPEG of the first picture
+   * Resolves when all fragments are out, but for what was left off.
+   * @returns JPEG of the first picture; undefined where what makes it was left off
    * @throws PipelineError as an encoder that failed does
    */
-  async finished(): Promise<Buffer> {
-    return Buffer.concat(await Promise.all(this.#ways.map((way) => way.finished())));
+  async finished(): Promise<Buffer | undefined> {
+    const previews = await Promise.all(this.#ways.map((way) => way.finished()));
+    return this.#left.size > 0
+      ? undefined
+      : Buffer.concat(previews.flatMap((preview) => preview ?? []));
   }
 
   /** Resolves when its processes have ended, well or not; afterwards it needs no picture any more. */
   async ended(): Promise<void> {
-    await Promise.all(this.#ways.map((way) => way.ended()));
+    await Promise.all([...this.#ways, ...this.#left].map((way) => way.ended()));
   }
 }
 
-/** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
+/**
+ * Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. While one of the smallest
+ * pictures lacks more than hardly any, no other is given frames.
+ */
 const SLACK_PLACES = 4;
+const FIRST_SLACK_PLACES = 1;
+/** One whose turn it was and that took no frame for so long, milliseconds, hangs. */
+const HANGS_MS = 1_000;
 
-interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal'> {
+interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal' | 'isNextOfLarge'> {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
@@ -89,25 +124,55 @@ interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal'> {
 /** One encoder, and the frames on their way into it. */
 class EncoderWay {
   readonly #line: PictureLine<RawFrame>;
-  readonly #encoder: PictureEncoder;
+  readonly #renditions: readonly string[];
+  readonly #options: WayOptions;
+  readonly #leaving = new AbortController();
+  /** Nobody waits for its turn any more. */
+  readonly #over: AbortSignal;
+  /** Undefined where it is left off before it is started. */
+  readonly #starting: Promise<PictureEncoder | undefined>;
+  #encoder: PictureEncoder | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isPumping = false;
-  readonly #options: WayOptions;
+  #isWaiting = false;
+  #tookAt = performance.now();
   #standsBack = false;
   readonly #whole: Promise<void>;
   #resolveWhole = (): void => undefined;
 
-  constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, options: WayOptions) {
+  constructor(
+    line: PictureLine<RawFrame>,
+    { renditions, start }: EncoderStart,
+    options: WayOptions,
+  ) {
     this.#options = options;
+    this.#over = AbortSignal.any([options.signal, this.#leaving.signal]);
     this.#line = line;
-    this.#encoder = encoder;
+    this.#renditions = renditions;
     this.#whole = new Promise((resolve) => {
       this.#resolveWhole = resolve;
     });
+    this.#starting = this.#start(start);
+    // Who waits for it does so later.
+    this.#starting.catch(() => undefined);
   }
 
   wantedFrom(session: string, pictures: SessionPictures): FrameIndex {
     return pictures.firstOf(this.#line.wantedOf(session), this.#line.next);
+  }
+
+  /** Whether all that it makes is among these. */
+  makesOnly(renditions: readonly string[]): boolean {
+    return this.#renditions.every((id) => renditions.includes(id));
+  }
+
+  /** It ends, and {@link finished} resolves without a picture. */
+  leaveOff(): void {
+    this.#leaving.abort();
+    this.#resolveWhole();
+    this.#encoder?.stop();
+    this.#options.turns?.leave(this);
+    this.#line.close();
   }
 
   tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
@@ -118,7 +183,7 @@ class EncoderWay {
     this.#line.tell(entry);
     if (!isFirst && !this.#standsBack && this.isBehind()) {
       this.#standsBack = true;
-      this.#encoder.standBack();
+      this.#encoder?.standBack();
     }
     turns?.look();
     this.advance();
@@ -131,8 +196,65 @@ class EncoderWay {
     }
   }
 
-  async finished(): Promise<Buffer> {
-    const early = this.#encoder.done.then(
+  /** @returns JPEG of the first picture, empty of one that makes none; undefined where it was left off */
+  async finished(): Promise<Buffer | undefined> {
+    try {
+      return await this.#finished();
+    } catch (error) {
+      if (this.#leaving.signal.aborted) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  isBehind(): boolean {
+    return this.#line.behind > this.#options.mostBehind;
+  }
+
+  /** Whether those of later segments wait for it. */
+  get holdsUpLater(): boolean {
+    const isHanging = !this.#isWaiting && performance.now() - this.#tookAt > HANGS_MS;
+    return !this.#options.isFirst && this.isBehind() && !isHanging;
+  }
+
+  async ended(): Promise<void> {
+    await Promise.allSettled([this.#starting.then((encoder) => encoder?.done)]);
+    this.#options.turns?.leave(this);
+    await this.#writing;
+    this.#line.close();
+  }
+
+  async #start(start: () => PictureEncoder): Promise<PictureEncoder | undefined> {
+    const { isFirst, turns, isNextOfLarge } = this.#options;
+    if (!isFirst && turns?.isFree(isNextOfLarge) === false) {
+      // Its start takes as much as several frames.
+      await this.#turn();
+    }
+    if (this.#leaving.signal.aborted) {
+      return undefined;
+    }
+    this.#encoder = start();
+    if (this.#standsBack) {
+      this.#encoder.standBack();
+    }
+    return this.#encoder;
+  }
+
+  async #turn(): Promise<void> {
+    const { turns, isNextOfLarge } = this.#options;
+    this.#isWaiting = true;
+    await turns?.turn(this.#over, isNextOfLarge);
+    this.#isWaiting = false;
+    this.#tookAt = performance.now();
+  }
+
+  async #finished(): Promise<Buffer | undefined> {
+    const encoder = await this.#starting;
+    if (encoder === undefined) {
+      return undefined;
+    }
+    const early = encoder.done.then(
       () => {
         throw new PipelineError('ENCODER_FAILED', 'the encoder ended before its input');
       },
@@ -143,28 +265,23 @@ class EncoderWay {
     await Promise.race([this.#whole, early]);
     early.catch(() => undefined);
     await this.#writing;
-    return this.#encoder.finish();
-  }
-
-  isBehind(): boolean {
-    return this.#line.behind > this.#options.mostBehind;
-  }
-
-  async ended(): Promise<void> {
-    await Promise.allSettled([this.#encoder.done]);
-    this.#options.turns?.leave(this);
-    await this.#writing;
-    this.#line.close();
+    return encoder.finish();
   }
 
   async #pump(): Promise<void> {
-    const { turns, isFirst, signal } = this.#options;
-    for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
-      await this.#encoder.write(frame);
+    const { turns, isFirst } = this.#options;
+    const encoder = this.#encoder ?? (await this.#starting.catch(() => undefined));
+    for (
+      let frame = encoder && this.#line.take();
+      encoder !== undefined && frame !== undefined;
+      frame = this.#line.take()
+    ) {
+      await encoder.write(frame);
+      this.#tookAt = performance.now();
       if (isFirst) {
         turns?.took(this);
       } else {
-        await turns?.turn(signal);
+        await this.#turn();
       }
     }
     this.#isPumping = false;

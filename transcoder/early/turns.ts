@@ -44,9 +44,17 @@ export class Turns {
     }
   }
 
-  /** Resolves when none of those that go first is behind, or nobody waits for it any more. */
-  async turn(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#isAnyBehind()) {
+  /** Whether {@link turn} would resolve at once. */
+  isFree(mayGo: () => boolean = () => true): boolean {
+    return !this.#isAnyBehind() && mayGo();
+  }
+
+  /**
+   * Resolves when none of those that go first is behind, or nobody waits for it any more.
+   * @param mayGo whether nobody else is to go before; asked again whenever somebody looks
+   */
+  async turn(signal: AbortSignal, mayGo: () => boolean = () => true): Promise<void> {
+    while (!signal.aborted && !this.isFree(mayGo)) {
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(wake);
