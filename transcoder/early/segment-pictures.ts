@@ -110,7 +110,7 @@ export class SegmentPicturesRun {
  * pictures lacks more than hardly any, no other is given frames.
  */
 const SLACK_PLACES = 4;
-const FIRST_SLACK_PLACES = 1;
+const FIRST_SLACK_PLACES = 2;
 /** One whose turn it was and that took no frame for so long, milliseconds, hangs. */
 const HANGS_MS = 1_000;
 
