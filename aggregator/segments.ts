@@ -13,6 +13,7 @@ import {
   answerObject,
   type Exchange,
   type MediaObject,
+  answerStatus,
 } from './answer.ts';
 import type { Channels } from './channels.ts';
 import type { Committer } from './committer.ts';
@@ -28,6 +29,8 @@ import { hasRendition, recordOf } from './timeline.ts';
 
 /** Numbers ahead of the newest for which requests are held. */
 const AHEAD = 2;
+/** RFC 9110 §15.5.11 */
+const GONE = 410;
 /** After that players have played a broadcast's last segment, and know of its end. */
 const PLAYED_OUT = milliseconds(30_000);
 
@@ -143,7 +146,16 @@ export class Segments {
       answerLater(exchange);
       return;
     }
-    await this.#give(exchange, found === 'gave-up' ? undefined : found);
+    const object = found === 'gave-up' ? undefined : found;
+    if (object === undefined && exchange.request.headers['if-range'] !== undefined) {
+      const isLeftOff = withheldAt(live.timeline.broadcast, n).has(rendition);
+      if (isLeftOff) {
+        // Whoever goes on with what it has begun does not wait for the rest.
+        answerStatus(exchange, GONE, 'left off');
+        return;
+      }
+    }
+    await this.#give(exchange, object);
   }
 
   /** A segment of a broadcast in hand: there, about to be, or never. */

@@ -175,6 +175,7 @@ describe.each(['low', 'standard'] as const)('the origin in %s', (profile) => {
       await grow(begun, n + 1, 0, 2);
       const growing = await fetch(`${url}${path}/${n + 1}.m4s`);
       expect(growing.status).toBe(200);
+      const etag = growing.headers.get('etag') ?? '';
       const file = `${url}${path}/${n}.m3u8`;
       const known = await (await fetch(`${file}?_HLS_msn=${n + 1}&_HLS_part=1`)).text();
       const part = await (await fetch(`${url}${path}/${n + 1}.1.m4s`)).arrayBuffer();
@@ -201,6 +202,9 @@ describe.each(['low', 'standard'] as const)('the origin in %s', (profile) => {
         );
         expect(problemsOf(gap, 2)).toEqual([]);
         expect((await fetch(`${url}${path}/${n + 1}.m4s`)).status).toBe(404);
+        const headers = { range: 'bytes=100-', 'if-range': etag };
+        const goneOn = await fetch(`${url}${path}/${n + 1}.m4s`, { headers });
+        expect(goneOn.status).toBe(410);
         expect((await fetch(`${url}${path}/${n + 1}.2.m4s`)).status).toBe(404);
         url = restarts === 0 ? await harness.start() : url;
       }

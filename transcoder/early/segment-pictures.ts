@@ -40,16 +40,16 @@ export class SegmentPicturesRun {
   /** Those that were left off, until they have ended. */
   readonly #left = new Set<EncoderWay>();
 
-  /** Starts it: its encoders wait for the first frame, or are started once nobody goes before them. */
+  /** Starts it: its encoders wait for the first frame, or are started once that of an earlier segment does. */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
     const encoders = PictureEncoder.all(segment, deps);
-    const { fragmentFrames } = divisionOf(grid, segment.profile);
+    const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
+    const holdsUpFrom = HOLDS_UP * grid.segmentFrames;
     this.#ways = encoders.map((encoder, i) => {
       const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
       const isFirst = i === encoders.length - 1;
-      const mostBehind = fragmentFrames + (isFirst ? FIRST_SLACK_PLACES : SLACK_PLACES);
-      return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind });
+      return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind, holdsUpFrom });
     });
   }
 
@@ -105,12 +105,10 @@ export class SegmentPicturesRun {
   }
 }
 
-/**
- * Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. While one of the smallest
- * pictures lacks more than hardly any, no other is given frames.
- */
+/** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
 const SLACK_PLACES = 4;
-const FIRST_SLACK_PLACES = 2;
+/** One of large pictures that is behind by so much of a segment holds up those of later segments. */
+const HOLDS_UP = 0.5;
 /** One whose turn it was and that took no frame for so long, milliseconds, hangs. */
 const HANGS_MS = 1_000;
 
@@ -119,6 +117,8 @@ interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal' | 'isN
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
   readonly mostBehind: number;
+  /** And from which on it holds up those of later segments. */
+  readonly holdsUpFrom: number;
 }
 
 /** One encoder, and the frames on their way into it. */
@@ -215,7 +215,8 @@ class EncoderWay {
   /** Whether those of later segments wait for it. */
   get holdsUpLater(): boolean {
     const isHanging = !this.#isWaiting && performance.now() - this.#tookAt > HANGS_MS;
-    return !this.#options.isFirst && this.isBehind() && !isHanging;
+    const { isFirst, holdsUpFrom } = this.#options;
+    return !isFirst && this.#line.behind >= holdsUpFrom && !isHanging;
   }
 
   async ended(): Promise<void> {
@@ -226,9 +227,9 @@ class EncoderWay {
   }
 
   async #start(start: () => PictureEncoder): Promise<PictureEncoder | undefined> {
-    const { isFirst, turns, isNextOfLarge } = this.#options;
-    if (!isFirst && turns?.isFree(isNextOfLarge) === false) {
-      // Its start takes as much as several frames.
+    const { isFirst, isNextOfLarge } = this.#options;
+    if (!isFirst && isNextOfLarge?.() === false) {
+      // Its start takes as much as ten frames.
       await this.#turn();
     }
     if (this.#leaving.signal.aborted) {
