@@ -40,11 +40,20 @@ export function answerGrowing({ request, response }: Exchange, run: GrowingRun):
       response.destroy();
     }
   };
-  const stop = growing.follow((fragment) => {
-    if (fragment.n === n && fragment.k === next) {
-      send(fragment);
-    }
-  });
+  const stop = growing.follow(
+    (fragment) => {
+      if (fragment.n === n && fragment.k === next) {
+        send(fragment);
+      }
+    },
+    (leftOff) => {
+      // Cut off, it cannot be taken for one that is whole.
+      if (leftOff === n) {
+        stop();
+        response.destroy();
+      }
+    },
+  );
   response.once('close', stop);
   for (const fragment of have) {
     send(fragment);

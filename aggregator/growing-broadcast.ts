@@ -127,7 +127,9 @@ export class GrowingBroadcast {
     }
     const pictures = this.all().filter(({ rendition: { kind } }) => kind === 'video');
     const furthest = Math.max(
-      ...pictures.map((one) => (one.isInGap ? one.wholeTo * parts : placeOf(one))),
+      ...[own, ...pictures].map((one) =>
+        one.isInGap ? Math.floor(one.reached / fragmentsOfPart) : placeOf(one),
+      ),
     );
     const place = own.isWithheld(own.growing) ? furthest : Math.min(placeOf(own), furthest);
     return { next: segmentNumber(Math.floor(place / parts)), parts: place % parts };
@@ -216,6 +218,16 @@ export class GrowingBroadcast {
         `the result differs from published fragments of ${differing.join(', ')}`,
       );
     }
+  }
+
+  /** Renditions of a whole segment of which other fragments were published before they were left off. */
+  differingOf(n: SegmentNumber, objects: SegmentObjects): readonly string[] {
+    return [...objects].flatMap(([id, { data }]) => {
+      const known = this.#renditions.get(id)?.knows(n) ?? [];
+      const fragments = known.length === 0 ? [] : cutFragments(data, this.division.fragments);
+      const isSame = known.every((hash, k) => hash === sha256(fragments[k] ?? Buffer.alloc(0)));
+      return isSame ? [] : [id];
+    });
   }
 
   /** The renditions that are made of a segment, once each is whole and its bytes are here. */

@@ -53,6 +53,8 @@ interface Init {
 
 /** Is told of every fragment that is published. */
 export type Follower = (fragment: PlacedFragment & { readonly data: Buffer }) => void;
+/** Is told of a segment of which no more will come. */
+export type LeftOff = (n: SegmentNumber) => void;
 
 /** What one is made of. */
 export interface GrowingOptions {
@@ -79,7 +81,7 @@ export class GrowingRendition {
   readonly #segments = new Map<SegmentNumber, PlacedFragment[]>();
   readonly #wholes = new Map<SegmentNumber, Buffer>();
   readonly #waiting = new Map<number, PlacedFragment>();
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new Map<Follower, LeftOff>();
   #taken: PlacedFragment[] = [];
   /** Places, counted over all segments: the next to be taken, and the next to be published. */
   #next: number;
@@ -87,6 +89,8 @@ export class GrowingRendition {
   #committed: SegmentNumber;
   /** The number after the newest whole segment. */
   #wholeTo: SegmentNumber;
+  /** The place after the last that was published. */
+  #reached: number;
   #sheds: readonly Shed[];
   #last = segmentNumber(Number.POSITIVE_INFINITY);
   #init: Init | undefined;
@@ -107,6 +111,7 @@ export class GrowingRendition {
     this.#first = first;
     this.#committed = segmentNumber(uncommitted - 1);
     this.#wholeTo = uncommitted;
+    this.#reached = uncommitted * division.fragments;
     this.#sheds = sheds;
     this.#published = this.#made(uncommitted * division.fragments);
     const hash = initSha256 ?? noted[0]?.initSha256;
@@ -135,6 +140,11 @@ export class GrowingRendition {
     return this.#wholeTo;
   }
 
+  /** The place after the last that was published, counted over all segments: a playlist never goes back behind it. */
+  get reached(): number {
+    return this.#reached;
+  }
+
   /** Whether nothing was published since it was withheld: what was made last lies before numbers that are passed over. */
   get isInGap(): boolean {
     const { growing } = this;
@@ -146,8 +156,12 @@ export class GrowingRendition {
     return withheldAt({ sheds: this.#sheds }, n).has(this.rendition.id);
   }
 
-  /** What is withheld is known anew; of numbers that are published it says the same as before. */
+  /**
+   * What is withheld is known anew; of numbers that are published whole it says the same as before. One that is being made may be left off: what
+   * of it is published stays, and the rest is passed over.
+   */
   withhold(sheds: readonly Shed[]): void {
+    const { growing } = this;
     this.#sheds = sheds;
     for (const [place, { n }] of this.#waiting) {
       if (this.isWithheld(n)) {
@@ -157,6 +171,11 @@ export class GrowingRendition {
     this.#next = this.#made(this.#next);
     if (this.#taken.length === 0) {
       this.#published = this.#next;
+    }
+    if (this.isWithheld(growing)) {
+      for (const leftOff of [...this.#followers.values()]) {
+        leftOff(growing);
+      }
     }
   }
 
@@ -225,7 +244,7 @@ export class GrowingRendition {
     this.#append(fragment);
     const { data } = fragment;
     if (data !== undefined) {
-      for (const follower of this.#followers) {
+      for (const follower of [...this.#followers.keys()]) {
         follower({ ...fragment, data });
       }
     }
@@ -233,9 +252,9 @@ export class GrowingRendition {
     return fragment;
   }
 
-  /** Tells of every fragment published from now on, until the returned function is called. */
-  follow(follower: Follower): () => void {
-    this.#followers.add(follower);
+  /** Tells of every fragment published from now on, and of what is left off, until the returned function is called. */
+  follow(follower: Follower, leftOff: LeftOff): () => void {
+    this.#followers.set(follower, leftOff);
     return () => {
       this.#followers.delete(follower);
     };
@@ -312,8 +331,10 @@ export class GrowingRendition {
     const oldest = greatest(this.#first, segmentNumber(this.growing - KEPT));
     for (let n = oldest; n < this.growing; n = segmentNumber(n + 1)) {
       const run = Array.from({ length: fragments }, (_, k) => byPlace.get(n * fragments + k));
-      if (run.every((fragment) => fragment !== undefined)) {
-        this.#segments.set(n, run.map(placed));
+      const here = run.slice(0, [...run, undefined].indexOf(undefined)).flatMap((one) => one ?? []);
+      if (here.length === fragments || (here.length > 0 && this.isWithheld(n))) {
+        this.#segments.set(n, here.map(placed));
+        this.#reached = Math.max(this.#reached, n * fragments + here.length);
       }
     }
     for (
@@ -337,17 +358,22 @@ export class GrowingRendition {
     if (end % fragments === 0) {
       this.#wholeTo = segmentNumber(end / fragments);
     }
+    this.#reached = end;
     this.#published = this.#made(end);
   }
 
-  /** The place itself, or where a segment begins there that is withheld, the next that is not; itself while none is decided. */
+  /**
+   * The place itself, or where its segment is withheld, the next that is not; while none is decided the first of a segment that is, the same or, from
+   * the middle of one on, the one after it.
+   */
   #made(place: number): number {
     const { fragments } = this.#division;
-    if (place % fragments !== 0) {
+    const n = segmentNumber(Math.floor(place / fragments));
+    if (!this.isWithheld(n)) {
       return place;
     }
-    const n = segmentNumber(place / fragments);
-    return (nextMade({ sheds: this.#sheds }, this.rendition.id, n) ?? n) * fragments;
+    const first = segmentNumber(Math.ceil(place / fragments));
+    return (nextMade({ sheds: this.#sheds }, this.rendition.id, first) ?? first) * fragments;
   }
 
   /** One for a place that is taken: the same bytes fill in what a restart has lost. */
@@ -386,7 +412,8 @@ export class GrowingRendition {
   #letGo(n: SegmentNumber): void {
     this.#wholes.delete(n);
     const fragments = this.#segments.get(n);
-    if (fragments !== undefined) {
+    // Of what was left off there is nothing elsewhere.
+    if (fragments?.length === this.#division.fragments) {
       this.#segments.set(
         n,
         fragments.map((fragment) => ({ ...fragment, data: undefined })),

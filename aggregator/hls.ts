@@ -144,8 +144,10 @@ export interface GrowingPlaylistOptions {
   readonly partsFrom: SegmentNumber;
   /** Published parts of `next`. */
   readonly parts: number;
-  /** Whether nothing was made of this rendition there: §4.4.4.7. */
+  /** Whether this rendition is not whole there, and will not be: §4.4.4.7. */
   readonly isGap: (n: SegmentNumber) => boolean;
+  /** Parts of such a segment that were made before it was left off. */
+  readonly partsOfGap: (n: SegmentNumber) => number;
   readonly isEnded: boolean;
   readonly reports: readonly RenditionReport[];
   /** §6.2.5.1: what lies before the skip boundary is left out. */
@@ -178,7 +180,7 @@ function serverControl({ grid, profile, division, renditions }: GrowingPlaylistO
 
 /** §4.4.4.9: sound's frames each stand alone, a picture's first part begins with an IDR. What was not made is listed as the gap that it is. */
 function partLine(
-  { grid, division, rendition, isGap }: GrowingPlaylistOptions,
+  { grid, division, rendition, isGap, partsOfGap }: GrowingPlaylistOptions,
   n: SegmentNumber,
   k: number,
 ): string {
@@ -186,7 +188,7 @@ function partLine(
     DURATION: seconds(partSeconds(grid, division, rendition.kind, n, k)),
     URI: quoted(partFile(n, k)),
     INDEPENDENT: k === 0 || rendition.kind === 'audio' ? 'YES' : undefined,
-    GAP: isGap(n) ? 'YES' : undefined,
+    GAP: isGap(n) && k >= partsOfGap(n) ? 'YES' : undefined,
   })}`;
 }
 

@@ -248,6 +248,11 @@ export class LiveBroadcast {
       logger.error({ channel, n, worker, code, reason: message }, 'completion is unfit');
       return;
     }
+    const differing = this.#growing?.differingOf(n, objects) ?? [];
+    if (differing.length > 0) {
+      metrics.rejected.inc({ reason: 'differs' });
+      logger.error({ channel, n, worker, differing }, 'completion differs from what was left off');
+    }
     const completion = publishedOf(result, clock.now());
     await onCompleted(completion, objects);
     const known = recordOf(this.#timeline, n);

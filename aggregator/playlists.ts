@@ -222,6 +222,8 @@ export class Playlists {
       partsFrom,
       parts,
       isGap,
+      partsOfGap: (n) =>
+        Math.floor((track?.fragmentsOf(n).length ?? 0) / growing.division.fragmentsOfPart),
       isEnded,
       reports: broadcast.renditions
         .filter(({ id }) => id !== rendition.id)

@@ -13,6 +13,7 @@ import {
   answerObject,
   type Exchange,
   type MediaObject,
+  answerStatus,
 } from './answer.ts';
 import type { Channels } from './channels.ts';
 import type { Committer } from './committer.ts';
@@ -28,6 +29,8 @@ import { hasRendition, recordOf } from './timeline.ts';
 
 /** Numbers ahead of the newest for which requests are held. */
 const AHEAD = 2;
+/** RFC 9110 §15.5.11 */
+const GONE = 410;
 /** After that players have played a broadcast's last segment, and know of its end. */
 const PLAYED_OUT = milliseconds(30_000);
 
@@ -143,7 +146,16 @@ export class Segments {
       answerLater(exchange);
       return;
     }
-    await this.#give(exchange, found === 'gave-up' ? undefined : found);
+    const object = found === 'gave-up' ? undefined : found;
+    if (object === undefined && exchange.request.headers['if-range'] !== undefined) {
+      const isLeftOff = withheldAt(live.timeline.broadcast, n).has(rendition);
+      if (isLeftOff) {
+        // Whoever goes on with what it has begun does not wait for the rest.
+        answerStatus(exchange, GONE, 'left off');
+        return;
+      }
+    }
+    await this.#give(exchange, object);
   }
 
   /** A segment of a broadcast in hand: there, about to be, or never. */
@@ -152,6 +164,10 @@ export class Segments {
     const { channel, rendition, n, k } = wanted;
     const { broadcast, last } = live.timeline.broadcast;
     if (withheldAt(live.timeline.broadcast, n).has(rendition)) {
+      const part = this.#partLeft(live, wanted);
+      if (part !== undefined) {
+        return part;
+      }
       // Made afterwards, it is in the store; it is waited for by nobody.
       const record = recordOf(live.timeline, n);
       return k === undefined &&
@@ -179,7 +195,7 @@ export class Segments {
     const { n, k } = wanted;
     const growing = broadcast.get(wanted.rendition);
     if (growing === undefined || growing.isWithheld(n)) {
-      return undefined;
+      return this.#partLeft(live, wanted);
     }
     const { fragments, fragmentsOfPart } = broadcast.division;
     const from = k === undefined ? 0 : k * fragmentsOfPart;
@@ -206,6 +222,19 @@ export class Segments {
     }
     const whole = k === undefined ? growing.whole(n)?.data : undefined;
     return objectOf(wanted, whole ?? Buffer.concat(bytes));
+  }
+
+  /** A part that was published before its segment was left off. */
+  #partLeft({ growing }: LiveBroadcast, wanted: Wanted): MediaObject | undefined {
+    const { rendition, n, k } = wanted;
+    const { fragmentsOfPart = 1 } = growing?.division ?? {};
+    const bytes =
+      k === undefined
+        ? []
+        : (growing?.get(rendition)?.fragmentsOf(n) ?? [])
+            .slice(k * fragmentsOfPart, (k + 1) * fragmentsOfPart)
+            .flatMap(({ data }) => (data === undefined ? [] : [data]));
+    return bytes.length === fragmentsOfPart ? objectOf(wanted, Buffer.concat(bytes)) : undefined;
   }
 
   /**

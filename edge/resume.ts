@@ -12,6 +12,9 @@ const TRY_FOR_MS = 8_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 800;
 
+/** What was begun and is withheld now is told so (RFC 9110 §15.5.11): nobody goes on with it, and who reads it is to know. */
+const GONE = 410;
+
 /** What is wrong with the bytes themselves does not get better by asking again. */
 const isFault = (error: unknown): boolean => {
   const { code } = toPipelineError(error, 'UNAVAILABLE');
@@ -68,7 +71,7 @@ function placeOf({ head }: UpstreamAnswer, object: CachedObject): BodySink | 'wh
 
 /**
  * Reads a body to its end, however often the upstream breaks off.
- * @throws PipelineError `BAD_MEDIA`, `TOO_LARGE`, or `UNAVAILABLE` when nothing is to be had for {@link TRY_FOR_MS};
+ * @throws PipelineError `BAD_MEDIA`, `TOO_LARGE`, or `UNAVAILABLE` when it was left off, or nothing is to be had for {@link TRY_FOR_MS};
  * AbortError when the upstream is closed meanwhile
  */
 export async function readWhole(
@@ -111,6 +114,10 @@ export async function readWhole(
     if (answer === undefined) {
       await rest();
       continue;
+    }
+    if (answer.head.status === GONE) {
+      await answer.discard().catch(() => undefined);
+      throw new PipelineError('UNAVAILABLE', `left off after ${object.received} bytes`);
     }
     const place = placeOf(answer, object);
     if (typeof place === 'object') {

@@ -89,7 +89,7 @@ export interface FragmentsOptions {
  * @throws PipelineError as {@link transcode} does
  */
 export async function transcodeFragments(
-  task: Pick<Task, 'n' | 'fps' | 'profile' | 'renditions'>,
+  task: Pick<Task, 'n' | 'fps' | 'profile' | 'renditions' | 'decoded'>,
   input: TaskInput,
   encoder: Encoder,
   { slate, signal }: FragmentsOptions,
@@ -109,7 +109,7 @@ export async function transcodeFragments(
     }
   }
   const renditions = task.renditions.filter((rendition) => rendition.kind === 'video');
-  const size = frameSizeOf(task.renditions);
+  const size = frameSizeOf(task);
   const fragments: RenditionFragment[] = [];
   const [preview, sound] = await Promise.all([
     makeWholePictures({ grid, profile: task.profile, n, renditions, size }, input.pictures, {

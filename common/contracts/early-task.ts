@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
-import { renditionSchema } from './rendition.ts';
+import { pictureSizeSchema, renditionSchema } from './rendition.ts';
 import {
   frameIndexSchema,
   samplePositionSchema,
@@ -76,6 +76,14 @@ export const shownEntrySchema = z.discriminatedUnion('t', [
     to: samplePositionSchema,
     spans: z.array(shownSoundSchema),
   }),
+  /** From segment `from` on these are not made any more, whatever tasks of it say: who makes them leaves off, also in the middle of it. */
+  z.strictObject({
+    t: z.literal('withheld'),
+    broadcast: segmentNumberSchema,
+    from: segmentNumberSchema,
+    /** Ids. */
+    withheld: z.array(z.string()),
+  }),
   /** The broadcast's last segment is `last`: early tasks beyond it are dropped. */
   z.strictObject({
     t: z.literal('end'),
@@ -86,6 +94,12 @@ export const shownEntrySchema = z.discriminatedUnion('t', [
 /** See {@link shownEntrySchema}. */
 export type ShownEntry = z.infer<typeof shownEntrySchema>;
 
+/** One that tells places. */
+export type PlacesEntry = Extract<ShownEntry, { readonly t: 'pictures' | 'sound' }>;
+/** Whether an entry tells what is shown, or heard, from one place to another. */
+export const tellsPlaces = (entry: ShownEntry): entry is PlacesEntry =>
+  entry.t === 'pictures' || entry.t === 'sound';
+
 /** See the head of this file. */
 export const earlyTaskSchema = z.strictObject({
   channel: channelIdSchema,
@@ -95,6 +109,8 @@ export const earlyTaskSchema = z.strictObject({
   profile: profileSchema,
   /** Those made here: the pictures, or the sound, or all of them. */
   renditions: z.array(renditionSchema).min(1),
+  /** As in `taskSchema`. */
+  decoded: pictureSizeSchema.optional(),
   /** What decoding may begin with now; null when nothing of a session is known to be shown. */
   decode: decodeFromSchema.nullable(),
   /** What is shown when the segment begins, if no entry says otherwise. */

@@ -33,3 +33,11 @@ export const renditionSchema = z.discriminatedUnion('kind', [
 ]);
 /** See {@link renditionSchema}. */
 export type Rendition = z.infer<typeof renditionSchema>;
+
+/** Width and height of pictures. */
+export const pictureSizeSchema = z.strictObject({
+  width: z.int().min(2).max(8192).multipleOf(2),
+  height: z.int().min(2).max(8192).multipleOf(2),
+});
+/** See {@link pictureSizeSchema}. */
+export type PictureSize = z.infer<typeof pictureSizeSchema>;

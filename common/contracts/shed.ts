@@ -4,7 +4,8 @@ import type { SegmentNumber } from '../time.ts';
 import { segmentNumberSchema, wallClockSchema } from './units.ts';
 
 /**
- * From segment `from` on exactly these renditions are withheld, until another says otherwise; none: all are made again.
+ * From segment `from` on exactly these renditions are withheld, until one that was decided later says otherwise; none: all are made
+ * again. One that gives up what is too late may be of numbers that others were of already, also of one that is being made.
  * Part of the shed mark and of a broadcast's record.
  */
 export const shedSchema = z.strictObject({
@@ -23,7 +24,7 @@ export const shedSchema = z.strictObject({
 /** See {@link shedSchema}. */
 export type Shed = z.infer<typeof shedSchema>;
 
-/** A broadcast, as far as it says what of it is made. `sheds` are in the order of their numbers. */
+/** A broadcast, as far as it says what of it is made. `sheds` are in the order in which they were decided: of a number the last holds. */
 export interface Shedding<R extends { readonly id: string } = { readonly id: string }> {
   readonly renditions: readonly R[];
   readonly sheds: readonly Shed[];
@@ -64,5 +65,8 @@ export function nextMade(
   if (!withheldAt({ sheds }, n).has(rendition)) {
     return n;
   }
-  return sheds.find(({ from, withheld }) => from > n && !withheld.includes(rendition))?.from;
+  const holding = sheds.filter(({ from }, i) =>
+    sheds.slice(i + 1).every((later) => later.from > from),
+  );
+  return holding.find(({ from, withheld }) => from > n && !withheld.includes(rendition))?.from;
 }

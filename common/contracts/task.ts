@@ -1,7 +1,7 @@
 /** A task: make segment `n` of every rendition. No bytes, no secrets. Job id `<channel>-<n>`. */
 import { z } from 'zod';
 import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
-import { renditionSchema } from './rendition.ts';
+import { pictureSizeSchema, renditionSchema } from './rendition.ts';
 import {
   frameIndexSchema,
   samplePositionSchema,
@@ -66,9 +66,11 @@ export const taskSchema = z.strictObject({
   /** Decides how the segment is divided, and how its pictures are coded. */
   profile: profileSchema.default('standard'),
   renditions: z.array(renditionSchema).min(1),
+  /** What pictures are decoded to where that is larger than all renditions, as it is for a while after a larger one was made. Decides bytes. */
+  decoded: pictureSizeSchema.optional(),
   video: z.array(videoSpanSchema).min(1),
   sound: z.array(soundSpanSchema),
-  /** SHA-256 of the canonical JSON of fps, n, profile, renditions, video and sound: what decides the bytes. */
+  /** SHA-256 of the canonical JSON of fps, n, profile, renditions, decoded, video and sound: what decides the bytes. */
   hash: z.string(),
   /** Published later than this, players notice. */
   deadline: wallClockSchema,

@@ -220,6 +220,10 @@ export class TrackReader {
           edges.failed(opened.url);
         } else if (response.status === NOT_FOUND) {
           onMissing(n, rendition);
+          if (before > 0) {
+            // It was left off in the middle: another is read from the segment's beginning, where it has a start point.
+            this.#cutter = new FragmentCutter();
+          }
         }
       } catch (error) {
         reason = error instanceof Error ? error.message : reason;

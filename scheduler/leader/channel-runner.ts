@@ -228,6 +228,7 @@ export class ChannelRunner {
       sheds: air.sheds,
       coresWithout: (withheld) => coresWithout(this.#state, air, new Set(withheld)),
       lateMs: danger.lateMs,
+      unfinished: air.profile === 'standard' ? undefined : this.#early.unfinished,
       speed: danger.speed,
       isLeastOnTime: danger.isLeastOnTime,
       isInDanger: danger.isInDanger(now),
@@ -339,7 +340,14 @@ export class ChannelRunner {
               { from, withheld, reason, lateMs: Math.round(lateMs), lateChannel },
               'renditions withheld are others',
             );
-            this.#effects.push(() => this.#deps.effects.shed(record));
+            for (const task of this.#early.withhold(this.#state.air)) {
+              this.#deps.effects.owe(task);
+            }
+            this.#effects.push(async () => {
+              // The origin knows first: it takes no segment that lacks something for no reason.
+              await this.#deps.effects.shed(record);
+              this.#early.tell([{ t: 'withheld', broadcast: record.broadcast, from, withheld }]);
+            });
           }
           break;
         case 'off-air':
@@ -454,7 +462,7 @@ export class ChannelRunner {
       t: 'shed',
       epoch: lease.epoch,
       broadcast: air.broadcast,
-      from: shedFrom(gridOf(air.fps), now, air.sheds, this.#early.given, lead),
+      from: order.from ?? shedFrom(gridOf(air.fps), now, air.sheds, this.#early.given, lead),
       withheld,
       at: now,
       reason,

@@ -3,11 +3,22 @@
  * and the task of each from raw chunks is kept until it must be finished.
  */
 import type { Clock } from '#common/clock';
-import type { EarlyProgress, EarlyTask, ShownEntry } from '#common/contracts/early-task';
+import {
+  tellsPlaces,
+  type EarlyProgress,
+  type EarlyTask,
+  type ShownEntry,
+} from '#common/contracts/early-task';
 import type { Task } from '#common/contracts/task';
 import { gridOf } from '#common/grid';
 import type { Logger } from '#common/logger';
-import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
+import {
+  greatest,
+  milliseconds,
+  segmentNumber,
+  type Milliseconds,
+  type SegmentNumber,
+} from '#common/time';
 import {
   deadlineOf,
   dueEarlyTasks,
@@ -18,6 +29,7 @@ import {
 } from '../plan/early.ts';
 import { dangerLimit, type Lateness } from '../plan/danger.ts';
 import { PartWatch, type WorkerLives } from '../plan/part-watch.ts';
+import { splitTask } from '../plan/plan.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
 import type { PlacingWishes } from './early-tasks.ts';
 
@@ -111,6 +123,8 @@ export class EarlyWork {
   #onAir: OnAir | undefined;
   /** Tasks of closed segments, in order. */
   #cold: Cold[] = [];
+  /** The last of them that was given away. */
+  #overdueTo = segmentNumber(0);
 
   constructor(channel: string, deps: EarlyWorkDeps) {
     this.#channel = channel;
@@ -124,7 +138,7 @@ export class EarlyWork {
       if (this.#toldBefore?.broadcast !== entry.broadcast) {
         this.#toldBefore = { broadcast: entry.broadcast, pictures: 0, sound: 0 };
       }
-      if (entry.t !== 'end') {
+      if (tellsPlaces(entry)) {
         this.#toldBefore[entry.t] = Math.max(this.#toldBefore[entry.t], entry.to);
       }
     }
@@ -184,6 +198,20 @@ export class EarlyWork {
     this.#cold.push({ task, deadline: deadlineOf(profile, gridOf(task.fps), task.n) });
   }
 
+  /** What is withheld was decided anew: of closed segments that are not made yet the tasks of what is owed. */
+  withhold(air: AirState): readonly Task[] {
+    const owed: Task[] = [];
+    this.#cold = this.#cold.map((cold) => {
+      const split = splitTask(cold.task, air);
+      if (split === undefined) {
+        return cold;
+      }
+      owed.push(split.owed);
+      return { ...cold, task: split.made };
+    });
+    return owed;
+  }
+
   /**
    * Tasks whose segments had to be finished by now, and that nobody goes on with: they are the caller's. Where workers are
    * slow, making the same again would make all of them slower.
@@ -193,6 +221,7 @@ export class EarlyWork {
     const due = this.#cold.filter((cold) => this.#dueAt(cold) <= now);
     this.#cold = this.#cold.filter((cold) => !due.includes(cold));
     for (const { task } of due) {
+      this.#overdueTo = greatest(this.#overdueTo, task.n);
       this.#onAir?.watch.forget(task.n);
     }
     return due.map(({ task }) => task);
@@ -212,6 +241,12 @@ export class EarlyWork {
   /** How late the broadcast's work is; undefined before it has any. */
   get lateness(): Lateness | undefined {
     return this.#onAir?.watch.lateness(this.#deps.clock.now());
+  }
+
+  /** The first segment that workers have and that can still be made without some of its renditions. */
+  get unfinished(): SegmentNumber | undefined {
+    const unfinished = this.#onAir?.watch.unfinished;
+    return unfinished && greatest(unfinished, segmentNumber(this.#overdueTo + 1));
   }
 
   /** The last segment that was given out. */
@@ -248,7 +283,7 @@ export class EarlyWork {
   #wasTold(entry: ShownEntry): boolean {
     const before = this.#toldBefore;
     return (
-      before?.broadcast === entry.broadcast && entry.t !== 'end' && entry.to <= before[entry.t]
+      before?.broadcast === entry.broadcast && tellsPlaces(entry) && entry.to <= before[entry.t]
     );
   }
 
@@ -287,6 +322,9 @@ export class EarlyWork {
             logger.warn({ n: task.n, why, worker }, 'made by another worker too');
           }
           watch.placed(task.n, worker, clock.now());
+          if (task.n === air.broadcast && why === 'due') {
+            watch.begins(clock.now());
+          }
           onChange();
         }
       },

@@ -84,11 +84,11 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
       await tell('start', broadcast);
     },
     shed: async (broadcast) => {
-      const { channel, sheds } = broadcast;
+      const { channel, broadcast: first, sheds } = broadcast;
       await redis.hset(redisKeys.air, channel, JSON.stringify(broadcast));
       writer.write(broadcast);
       const job: SegmentJob = { type: 'shed', broadcast };
-      await segments.add('shed', job, { jobId: `shed-${channel}-${sheds.at(-1)?.from ?? 0}` });
+      await segments.add('shed', job, { jobId: `shed-${channel}-${first}-${sheds.length}` });
     },
     segment: (task) => transcode.add(task),
     owe: (task) => {

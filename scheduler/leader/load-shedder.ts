@@ -56,7 +56,9 @@ export function startShedding(deps: ShedderDeps): Closable {
     isShort = decided.some(([, { sheds }]) => (sheds.at(-1)?.withheld.length ?? 0) > 0);
     const free = freeCores(workers, deps.takenCores());
     const orders = nextShed(
-      decided.map(([, load]) => (deps.mayShed ? load : { ...load, isInDanger: false })),
+      decided.map(([, load]) =>
+        deps.mayShed ? load : { ...load, isInDanger: false, unfinished: undefined },
+      ),
       free,
       clock.now(),
     );

@@ -16,6 +16,7 @@ import {
 } from '#common/time';
 import { freeCores } from './capacity.ts';
 import { picturesClosedTo } from './closings.ts';
+import { decodedSize } from './decoded-size.ts';
 import { EARLY_LEAD } from './early-lead.ts';
 import { earlierStart, pictureAt, pictureUp, shownPicture, type Picture } from './shown.ts';
 import { currentPicture } from './sources.ts';
@@ -77,6 +78,9 @@ export function isOfSegment(grid: Grid, n: SegmentNumber, entry: ShownEntry): bo
       return entry.to > firstFrame(grid, n);
     case 'sound':
       return entry.to > encodedSamplesOf(grid, n).from;
+    case 'withheld':
+      // Tasks that are written after it say so themselves.
+      return false;
     case 'end':
       return true;
   }
@@ -92,13 +96,16 @@ export function earlyTaskOf(
   const { broadcast, fps, profile } = air;
   const grid = gridOf(fps);
   const { picture, decode } = openingOf(state, air, n);
+  const renditions = [...madeAt(air, n)];
+  const decoded = decodedSize(air, n, renditions);
   return {
     channel,
     broadcast,
     n,
     fps,
     profile,
-    renditions: [...madeAt(air, n)],
+    renditions,
+    ...(decoded === undefined ? {} : { decoded }),
     decode,
     opening: shownPicture(picture, openingPlace(picture, firstFrame(grid, n))),
     deadline: deadlineOf(profile, grid, n),

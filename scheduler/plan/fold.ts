@@ -272,12 +272,13 @@ function dropBefore(
   sound.splice(0, heard === -1 ? sound.length : heard);
 }
 
-/** One of a number that another already spoke of says nothing new: what was given out by it stays. */
+/** One that was decided no later than what is known says nothing new, unless it is of later numbers. */
 function foldShed(
   air: AirState,
   { from, withheld, at, reason, lateMs, lateChannel }: EntryOf<'shed'>,
 ): void {
-  if (from > (air.sheds.at(-1)?.from ?? -1)) {
+  const last = air.sheds.at(-1);
+  if (last === undefined || from > last.from || at > last.at) {
     air.sheds.push({ from, withheld, at, reason, lateMs, lateChannel });
   }
 }

@@ -5,7 +5,7 @@
  * Pure; times are the clock's.
  */
 import type { Profile } from '#common/contracts/channel';
-import type { ShownEntry } from '#common/contracts/early-task';
+import { tellsPlaces, type ShownEntry } from '#common/contracts/early-task';
 import { divisionOf, fragmentStart, type Division } from '#common/division';
 import { segmentSeconds, type Grid } from '#common/grid';
 import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
@@ -129,6 +129,11 @@ export class PartWatch {
     return [...this.#underWay.values()].filter(({ leastParts }) => leastParts < parts).length;
   }
 
+  /** The first segment with workers that is not whole. */
+  get unfinished(): SegmentNumber | undefined {
+    return [...this.#underWay.keys()].toSorted((a, b) => a - b)[0];
+  }
+
   /** Workers that could not make a segment. */
   failed(n: SegmentNumber): ReadonlySet<string> {
     return this.#underWay.get(n)?.failed ?? new Set();
@@ -159,9 +164,14 @@ export class PartWatch {
     this.#wentOnAt ??= now;
   }
 
+  /** A broadcast begins: its first segment is given out when it has begun, and caught up with like one that is taken over. */
+  begins(now: Milliseconds): void {
+    this.#takenOverAt = now;
+  }
+
   /** Workers were told what is shown, or heard, up to somewhere. */
   told(entry: ShownEntry, now: Milliseconds): void {
-    if (entry.t !== 'end') {
+    if (tellsPlaces(entry)) {
       const told = [...this.#told[entry.t], { to: entry.to, at: now }];
       this.#told[entry.t] = told.slice(-MOST_TOLD);
     }
@@ -277,13 +287,17 @@ export class PartWatch {
   }
 
   /**
-   * How late work is: the part made last, while there are such; where nobody goes on, the oldest that is waited for. One segment
-   * that hangs while others come is not what this tells of.
+   * How late work is: the part made last, or one that is waited for where only its smallest picture and its sound are there; where nobody
+   * goes on, the oldest that is waited for. One segment that hangs while others come is not what this tells of.
    */
   lateness(now: Milliseconds): Lateness {
     const isGoingOn = this.isGoingOn(now);
-    const waited = [...this.#underWay].map(([n, { parts }]) => now - this.#toldAt(n, parts + 1));
-    const lateMs = isGoingOn ? this.#lastLate : Math.max(0, ...waited);
+    const waitedIn = (segments: readonly (readonly [SegmentNumber, UnderWay])[]): number =>
+      Math.max(0, ...segments.map(([n, { parts }]) => now - this.#toldAt(n, parts + 1)));
+    const all = [...this.#underWay];
+    const lateMs = isGoingOn
+      ? Math.max(this.#lastLate, waitedIn(all.filter(([, work]) => work.leastParts > work.parts)))
+      : waitedIn(all);
     const leastLateMs = isGoingOn ? this.#lastLeastLate : lateMs;
     return { lateMs, leastLateMs, takenOverAt: this.#takenOverAt };
   }

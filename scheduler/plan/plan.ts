@@ -1,14 +1,16 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
+import type { PictureSize } from '#common/contracts/rendition';
 import { madeAt, withheldAt } from '#common/contracts/shed';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
 import { PLAYERS_BEHIND_SEGMENTS } from '#common/lateness';
 import { fromSeconds, milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import { canonicalJson } from './canonical-json.ts';
+import { decodedSize } from './decoded-size.ts';
 import { planSound } from './plan-sound.ts';
 import { planVideo } from './plan-video.ts';
-import type { ChannelState } from './state.ts';
+import type { AirState, ChannelState } from './state.ts';
 
 /**
  * The task of segment `n`, from the state right after the mark that closed it.
@@ -19,7 +21,8 @@ export function planSegment(channel: string, state: ChannelState, n: SegmentNumb
   if (air === null) {
     throw new RangeError(`segment ${n} of ${channel} belongs to no broadcast`);
   }
-  const made = { ...air, renditions: [...madeAt(air, n)] };
+  const renditions = [...madeAt(air, n)];
+  const made = { ...air, renditions, decoded: decodedSize(air, n, renditions) };
   return taskOf(channel, made, n, planVideo(state, air, n), planSound(state, air, n));
 }
 
@@ -39,11 +42,34 @@ export function planOwed(channel: string, state: ChannelState, n: SegmentNumber)
     ? undefined
     : taskOf(
         channel,
-        { ...air, renditions },
+        { ...air, renditions, decoded: decodedSize(air, n, renditions) },
         n,
         planVideo(state, air, n),
         planSound(state, air, n),
       );
+}
+
+/** A closed segment's task where some of its renditions are given up: what is left of it, and what is owed of it. */
+export interface SplitTask {
+  readonly made: Task;
+  readonly owed: Task;
+}
+
+/** Splits a task by what is withheld of its segment now; undefined where it has nothing of that, or nothing else. */
+export function splitTask(task: Task, air: AirState): SplitTask | undefined {
+  const withheld = withheldAt(air, task.n);
+  const of = (isWithheld: boolean): Task['renditions'] =>
+    task.renditions.filter(({ id }) => withheld.has(id) === isWithheld);
+  const [left, gone] = [of(false), of(true)];
+  if (left.length === 0 || gone.length === 0) {
+    return undefined;
+  }
+  const { channel, n, video, sound } = task;
+  const taskWith = (renditions: Task['renditions']): Task => {
+    const decoded = decodedSize(air, n, renditions);
+    return taskOf(channel, { ...task, renditions, decoded }, n, video, sound);
+  };
+  return { made: taskWith(left), owed: taskWith(gone) };
 }
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */
@@ -52,24 +78,27 @@ export function planFiller(task: Task): Task {
   return taskOf(task.channel, task, task.n, [{ kind: 'slate', from }], []);
 }
 
+interface MadeFor extends Pick<Task, 'broadcast' | 'fps' | 'profile' | 'renditions'> {
+  readonly decoded?: PictureSize | undefined;
+}
+
 function taskOf(
   channel: string,
-  {
-    broadcast,
-    fps,
-    profile,
-    renditions,
-  }: Pick<Task, 'broadcast' | 'fps' | 'profile' | 'renditions'>,
+  { broadcast, fps, profile, renditions, decoded }: MadeFor,
   n: SegmentNumber,
   video: VideoSpan[],
   sound: SoundSpan[],
 ): Task {
   const grid = gridOf(fps);
   const hash = createHash('sha256')
-    .update(canonicalJson({ fps, n, profile, renditions, video, sound }))
+    .update(canonicalJson({ fps, n, profile, renditions, decoded, video, sound }))
     .digest('hex');
   const end = timeOfSegment(grid, segmentNumber(n + 1));
   const behind = fromSeconds(PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid));
   const deadline = milliseconds(end + behind);
-  return { channel, broadcast, n, fps, profile, renditions, video, sound, hash, deadline };
+  return {
+    ...{ channel, broadcast, n, fps, profile, renditions },
+    ...(decoded === undefined ? {} : { decoded }),
+    ...{ video, sound, hash, deadline },
+  };
 }

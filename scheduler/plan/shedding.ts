@@ -29,6 +29,11 @@ const SETTLE_MS = 3_000;
 const RETURN_SETTLE_MS = 10_000;
 /** What is made again must fit so many times: its cost is known from tables, and sport is not all alike. */
 const ROOM_MARGIN = 1.3;
+/**
+ * A picture that goes is made until its first number that is withheld, with what is left over. Where that becomes so late, milliseconds, that with
+ * a part and a look at the playlist it would be 4 s, the rest of it is given up at once: nobody can play it as it comes, and it takes what others need.
+ */
+const GIVEN_UP_MS = 2_500;
 /** Of what workers have shown to carry, so much is used. */
 const USED_SHARE = 0.85;
 /** Marks of one broadcast: its record and its checkpoint have all of them. Beyond that nothing is made again. */
@@ -46,6 +51,8 @@ export interface LoadedChannel {
   /** Cores that it takes without these, in those of `common/transcode-cost.ts`. */
   readonly coresWithout: (withheld: readonly string[]) => number;
   readonly lateMs: number;
+  /** The first segment under way of which something is not made; undefined where there is none, or it is not known. */
+  readonly unfinished: SegmentNumber | undefined;
   /** The share of its late work that is made as it comes. */
   readonly speed: number;
   /** Its late work is that of its largest picture, which has an encoder of its own. */
@@ -58,6 +65,8 @@ export interface LoadedChannel {
 /** What is to be withheld of a channel from now on, and why. */
 export interface ShedOrder extends Pick<Shed, 'withheld' | 'reason' | 'lateMs' | 'lateChannel'> {
   readonly channel: string;
+  /** The segment that it is of first, begun or not; undefined: as soon as viewers can be told before. */
+  readonly from?: SegmentNumber;
 }
 
 const withheldOf = ({ sheds }: LoadedChannel): readonly string[] => sheds.at(-1)?.withheld ?? [];
@@ -74,7 +83,9 @@ const picturesOf = ({ renditions }: LoadedChannel): readonly Picture[] =>
 /** When a channel's last decision begins to count. */
 const countsFrom = ({ grid, sheds }: LoadedChannel): number => {
   const last = sheds.at(-1);
-  return last === undefined ? Number.NEGATIVE_INFINITY : timeOfSegment(grid, last.from);
+  return last === undefined
+    ? Number.NEGATIVE_INFINITY
+    : Math.max(last.at, timeOfSegment(grid, last.from));
 };
 
 /** The least important first; of equals the one that takes the most. */
@@ -95,6 +106,10 @@ export function nextShed(
   freeCores: number | null,
   now: Milliseconds,
 ): readonly ShedOrder[] {
+  const givenUp = channels.flatMap((channel) => giveUp(channel) ?? []);
+  if (givenUp.length > 0) {
+    return givenUp;
+  }
   const lastCounts = Math.max(...channels.map(countsFrom));
   if (now < lastCounts + SETTLE_MS) {
     return [];
@@ -108,6 +123,21 @@ export function nextShed(
   const again =
     now < lastCounts + RETURN_SETTLE_MS ? undefined : makeAgain(channels, freeCores, now);
   return again === undefined ? [] : [again];
+}
+
+/** What is withheld of a channel from some number on, of those before it that are too late. */
+function giveUp(channel: LoadedChannel): ShedOrder | undefined {
+  const { sheds, unfinished, lateMs } = channel;
+  const last = sheds.at(-1);
+  return last?.reason !== 'late' ||
+    lateMs < GIVEN_UP_MS ||
+    unfinished === undefined ||
+    unfinished >= last.from
+    ? undefined
+    : {
+        ...{ channel: channel.channel, withheld: last.withheld, from: unfinished },
+        ...{ reason: 'late', lateMs, lateChannel: last.lateChannel },
+      };
 }
 
 function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): readonly ShedOrder[] {

@@ -5,7 +5,7 @@ import { appendHotFragment } from '#common/hot-fragments';
 import { readFragment, boxes } from '#common/mp4/read';
 import { mediaFragment } from '#common/mp4/write';
 import type { Redis } from '#common/redis';
-import { milliseconds, segmentNumber } from '#common/time';
+import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import type { Broadcast, Result } from '#common/contracts/segment';
 import { withheldAt } from '#common/contracts/shed';
 import type { SegmentBytes } from '../../aggregator/verify.ts';
@@ -28,6 +28,8 @@ export interface GrowingFeed {
    * @returns its number
    */
   readonly shed: (withheld: readonly string[]) => Promise<number>;
+  /** From the segment on that is being made exactly these are withheld: as when the leader gives up what is too late. */
+  readonly giveUp: (withheld: readonly string[]) => Promise<void>;
   /**
    * The longest way of a picture to the origin since this was last asked, from its place on the clock until its fragment was
    * there, seconds: a player nearer to the clock than that had to wait for it.
@@ -174,17 +176,21 @@ export async function startGrowingFeed(
       }
     }
   })();
+  const shedAt = async (from: SegmentNumber, withheld: readonly string[]): Promise<void> => {
+    const shed = { from, withheld: [...withheld], at: milliseconds(Date.now()), lateMs: 900 };
+    broadcast = await origin.shed(broadcast, [
+      ...broadcast.sheds,
+      { ...shed, reason: withheld.length === 0 ? 'room' : 'late', lateChannel: channel },
+    ]);
+  };
   return {
     broadcast,
     shed: async (withheld) => {
       const from = shedFrom(GRID, milliseconds(Date.now()), broadcast.sheds, segmentNumber(n));
-      const shed = { from, withheld: [...withheld], at: milliseconds(Date.now()), lateMs: 900 };
-      broadcast = await origin.shed(broadcast, [
-        ...broadcast.sheds,
-        { ...shed, reason: withheld.length === 0 ? 'room' : 'late', lateChannel: channel },
-      ]);
+      await shedAt(from, withheld);
       return from;
     },
+    giveUp: (withheld) => shedAt(segmentNumber(n), withheld),
     setLateness: (ms) => {
       latenessMs = ms;
     },

@@ -105,3 +105,19 @@ test('hls.js and dash.js in low go on', async () => {
   // dash.js stands still when its Representation leaves the MPD, and the page starts it again: ADR 19.
   expect(hls?.lastError).toBeUndefined();
 }, 120_000);
+
+test('every player goes on with the small picture when the large one is given up in the middle of a segment', async () => {
+  await goOnAir('given-up');
+  pages = await Promise.all(['engine', 'hls', 'dash'].map((player) => open('given-up', player)));
+  await feed.giveUp(['v360']);
+  await Promise.all(
+    pages.map(async (page) => {
+      const small = await until(page, 'the small picture', ({ height }) => height === 180);
+      await until(
+        page,
+        'it to play on',
+        (seen) => seen.frames > small.frames + 90 && !hasLarge(seen),
+      );
+    }),
+  );
+}, 120_000);

@@ -152,8 +152,10 @@ export function problemsOf(text: string, otherRenditions: number): string[] {
       unless(k > 0 || part.isIndependent, `§4.4.4.9 part ${n}.0 is not INDEPENDENT`);
     });
     unless(
-      duration === undefined || parts.every(({ isGap }) => isGap === segment.isGap),
-      `§4.4.4.7 segment ${n} and its parts are not gaps alike`,
+      duration === undefined ||
+        parts.length === 0 ||
+        parts.some(({ isGap }) => isGap) === segment.isGap,
+      `§4.4.4.7 segment ${n} is a gap, or a part of it is, and not both`,
     );
     if (duration !== undefined && parts.length > 0) {
       const together = sum(parts.map((part) => part.duration));

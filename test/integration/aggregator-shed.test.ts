@@ -30,11 +30,10 @@ const shedOf = (from: number, withheld: string[]): Shed => ({
   lateChannel: 'final',
 });
 
-/** What a worker does that was given what is made of the segment: its fragments, then its result. */
-async function makeGrowing(broadcast: Broadcast, n: number): Promise<void> {
+/** Fragments `[from, to)` of a segment come from a worker, of all that is made of it. */
+async function grow(broadcast: Broadcast, n: number, from: number, to: number): Promise<void> {
   const part = { ...broadcast, renditions: [...madeAt(broadcast, segmentNumber(n))] };
-  const { fragments } = divisionOf(gridOf(broadcast.fps), broadcast.profile);
-  for (let k = 0; k < fragments; k += 1) {
+  for (let k = from; k < to; k += 1) {
     for (const rendition of part.renditions) {
       const made = fragmentsOf(part, rendition, n);
       const bytes = made.fragments[k] ?? Buffer.alloc(0);
@@ -48,6 +47,12 @@ async function makeGrowing(broadcast: Broadcast, n: number): Promise<void> {
       );
     }
   }
+}
+
+/** What a worker does that was given what is made of the segment: its fragments, then its result. */
+async function makeGrowing(broadcast: Broadcast, n: number): Promise<void> {
+  const part = { ...broadcast, renditions: [...madeAt(broadcast, segmentNumber(n))] };
+  await grow(broadcast, n, 0, divisionOf(gridOf(broadcast.fps), broadcast.profile).fragments);
   await harness.make(part, n, fragmentedObjectsOf(part, n));
 }
 
@@ -158,6 +163,64 @@ describe.each(['low', 'standard'] as const)('the origin in %s', (profile) => {
   });
 
   if (profile === 'low') {
+    test('leaves off in the middle of a segment: what was published of it stays, the rest is a gap, and nobody takes it for whole', async () => {
+      let url = await harness.start();
+      const begun = harness.newBroadcast({ profile });
+      const n = begun.broadcast;
+      const path = `/live/${begun.channel}/v720`;
+      const { fragments } = divisionOf(gridOf(begun.fps), profile);
+      await harness.begin(begun);
+      await make(begun, n);
+      await listed(url, begun, n);
+      await grow(begun, n + 1, 0, 2);
+      const growing = await fetch(`${url}${path}/${n + 1}.m4s`);
+      expect(growing.status).toBe(200);
+      const etag = growing.headers.get('etag') ?? '';
+      const file = `${url}${path}/${n}.m3u8`;
+      const known = await (await fetch(`${file}?_HLS_msn=${n + 1}&_HLS_part=1`)).text();
+      const part = await (await fetch(`${url}${path}/${n + 1}.1.m4s`)).arrayBuffer();
+
+      const away = await harness.shed(begun, [shedOf(n + 1, ['v720'])]);
+      await expect(growing.arrayBuffer()).rejects.toThrow();
+      await grow(away, n + 1, 2, fragments);
+      await harness.make(
+        { ...away, renditions: [...madeAt(away, segmentNumber(n + 1))] },
+        n + 1,
+        fragmentedObjectsOf(
+          { ...away, renditions: [...madeAt(away, segmentNumber(n + 1))] },
+          n + 1,
+        ),
+      );
+      await listed(url, away, n + 1, 'v360');
+      await make(away, n + 2);
+      for (let restarts = 0; restarts < 2; restarts += 1) {
+        const gap = await listed(url, away, n + 2);
+        expect(gap).toContain(`#EXT-X-GAP\n#EXTINF:2.000000,\n${n + 1}.m4s`);
+        const parts = [...gap.matchAll(new RegExp(`URI="${n + 1}\\.(\\d+)\\.m4s".*`, 'g'))];
+        expect(parts.map(([line]) => line.includes('GAP'))).toEqual(
+          Array.from({ length: fragments }, (_, k) => k >= 2),
+        );
+        expect(problemsOf(gap, 2)).toEqual([]);
+        expect((await fetch(`${url}${path}/${n + 1}.m4s`)).status).toBe(404);
+        const headers = { range: 'bytes=100-', 'if-range': etag };
+        const goneOn = await fetch(`${url}${path}/${n + 1}.m4s`, { headers });
+        expect(goneOn.status).toBe(410);
+        expect((await fetch(`${url}${path}/${n + 1}.2.m4s`)).status).toBe(404);
+        url = restarts === 0 ? await harness.start() : url;
+      }
+      for (const line of known.split('\n').filter((text) => text.includes(`"${n + 1}.`))) {
+        expect(line).not.toContain('GAP');
+      }
+      expect(part.byteLength).toBeGreaterThan(100);
+      const owed = { ...away, renditions: away.renditions.filter(({ id }) => id === 'v720') };
+      await harness.make(owed, n + 1, fragmentedObjectsOf(owed, n + 1));
+      const whole = await eventually('what was left off', async () => {
+        const answer = await fetch(`${url}${path}/${n + 1}.m4s`);
+        return answer.status === 200 ? answer.arrayBuffer() : undefined;
+      });
+      expect(whole.byteLength).toBeGreaterThan(part.byteLength);
+    });
+
     test('lists gaps part by part, in step with the others, and answers who waits for one', async () => {
       const url = await harness.start();
       const begun = harness.newBroadcast({ profile });

@@ -94,8 +94,12 @@ class Bench {
 
   /** Resolves when a rendition has given out all its fragments. */
   async isWhole(id: string): Promise<void> {
-    const { fragments } = divisionOf(GRID, 'low');
-    while (this.fragments.filter(({ rendition }) => rendition === id).length < fragments) {
+    await this.has(id, divisionOf(GRID, 'low').fragments);
+  }
+
+  /** Resolves when a rendition has given out so many fragments. */
+  async has(id: string, count: number): Promise<void> {
+    while (this.fragments.filter(({ rendition }) => rendition === id).length < count) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -111,7 +115,7 @@ class Bench {
   async finish(): Promise<Buffer> {
     const preview = await this.run.finished();
     await this.pictures.close();
-    return preview;
+    return preview ?? Buffer.alloc(0);
   }
 
   /** A rendition's segment. */
@@ -231,6 +235,39 @@ describe('the pictures of a segment made on time', () => {
     for (const { id } of ladder.renditions) {
       expect(placesOf(GRID, bench.segment(id))).toEqual(numbers(FIRST, GRID.segmentFrames));
     }
+  });
+
+  test('go on without the largest when that is left off in the middle, with the same bytes as with it', async () => {
+    const file = await makeVideo(110, 'keyint=250:bframes=0');
+    const frames = codedVideo(file, FIRST - 40);
+    const [small] = LADDER.toReversed();
+    if (small === undefined) {
+      throw new Error('no rendition');
+    }
+    const large = { ...small, id: 'v720', width: 1280, height: 720, preset: 'medium' } as const;
+    const ladder = { size: { width: 1280, height: 720 }, renditions: [large, small] };
+    const [whole, left] = [1, 2].map(() => new Bench('low', openingOf(frames), ladder));
+    if (whole === undefined || left === undefined) {
+      throw new Error('no benches');
+    }
+    for (const frame of frames) {
+      whole.pictures.feed(frame);
+      left.pictures.feed(frame);
+    }
+    const opens = frames[0]?.index ?? 0;
+    const middle = FIRST + GRID.segmentFrames / 2;
+    left.run.tell(told(frames, opens, middle));
+    await left.has(large.id, 3);
+    left.run.leaveOff([large.id]);
+    left.run.tell(told(frames, middle, FIRST + GRID.segmentFrames));
+    whole.run.tell(told(frames, opens, FIRST + GRID.segmentFrames));
+    expect(await left.run.finished()).toBeUndefined();
+    await left.run.ended();
+    await Promise.all([left.pictures.close(), whole.finish()]);
+    expect(left.segment(small.id).equals(whole.segment(small.id))).toBe(true);
+    const rest = left.segment(large.id);
+    expect(rest.byteLength).toBeLessThan(whole.segment(large.id).byteLength);
+    expect(whole.segment(large.id).subarray(0, rest.byteLength).equals(rest)).toBe(true);
   });
 
   test('repeat the last one in a hole, before the segment too', async () => {

@@ -279,6 +279,41 @@ describe('an early task', () => {
     expect(bytesOf(cold)).toEqual(bytesOf(early));
   });
 
+  test('is made without what is given up in its middle; the rest is the same bytes, then and by the task that the log leads to', async () => {
+    const [channel, cold] = ['given-up', 'given-up-cold'];
+    await putHot(redis, channel, frames);
+    await putHot(redis, cold, frames);
+    const { renditions } = taskOf(channel);
+    const [largest] = renditions;
+    if (largest?.kind !== 'video') {
+      throw new Error('the largest comes first');
+    }
+    const withheld = [largest.id];
+    const early = await withWorker('w-given-up', async () => {
+      await place('w-given-up', taskOf(channel));
+      await tell(channel, sound(channel));
+      await tell(channel, pictures(FIRST - 10, FIRST + 20));
+      await fragments(channel, largest.id, 1);
+      await tell(channel, { t: 'withheld', broadcast: N, from: N, withheld });
+      await tell(channel, pictures(FIRST + 20, FIRST + GRID.segmentFrames));
+      return resultOf(channel);
+    });
+    const { made } = await resultOf('on-time');
+    expect(early.made).toEqual(made.filter(({ rendition }) => rendition !== largest.id));
+    const tasks = openQueue(QUEUES.transcode, redis, logger);
+    await tasks.add('task', {
+      ...codedTask(cold, frames),
+      profile: PROFILE,
+      renditions: renditions.filter(({ id }) => id !== largest.id),
+      decoded: { width: largest.width, height: largest.height },
+    });
+    const afterwards = await withWorker('w-given-up-cold', () => resultOf(cold));
+    await tasks.close();
+    expect(afterwards.made.map(({ sha256: hash }) => hash)).toEqual(
+      early.made.map(({ sha256: hash }) => hash),
+    );
+  });
+
   test('is the same bytes again by a worker that has let its pictures go', async () => {
     const channel = 'again';
     await putHot(redis, channel, frames);

@@ -125,7 +125,7 @@ async function waitForStep(watch: LagWatch): Promise<void> {
     return looks >= IN_STEP.looks;
   });
   if (looks < IN_STEP.looks) {
-    problems.push(`not in step within ${IN_STEP.seconds} s, before anything was taken away`);
+    throw new Error(`not in step within ${IN_STEP.seconds} s, before anything was taken away`);
   }
 }
 

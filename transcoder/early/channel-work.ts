@@ -5,6 +5,7 @@
 import { isBefore } from '#common/channel-log';
 import {
   shownEntrySchema,
+  tellsPlaces,
   type DecodeFrom,
   type EarlyTask,
   type ShownEntry,
@@ -46,6 +47,13 @@ export interface ChannelWorkDeps {
   readonly slate: (size: FrameSize) => Promise<Buffer>;
 }
 
+/** What who has a segment made is told. */
+export interface MakingTold {
+  readonly onFragment: (fragment: RenditionFragment) => void;
+  /** Of these renditions nothing more is made: what of them is not out never comes. */
+  readonly onLeftOff: (renditions: readonly string[]) => void;
+}
+
 /** Entries kept for tasks that are yet to come: between ten and twenty seconds of them. */
 const MOST_KEPT = 2_000;
 
@@ -63,6 +71,8 @@ interface Run {
   readonly pictures: SegmentPicturesRun | undefined;
   readonly sounds: readonly SegmentSoundRun[];
   readonly stop: (error: PipelineError) => void;
+  /** Of these renditions nothing more is made. */
+  readonly leaveOff: (renditions: readonly string[]) => void;
   /** Id of the last entry that it was told. */
   told: string;
   /** How far it was told of each kind, without a gap. */
@@ -119,13 +129,10 @@ export class ChannelWork {
   /**
    * Makes a segment; resolves with its preview when all its fragments are out.
    * @param given drops it
+   * @param told of fragments, and of renditions of which no more are made
    * @throws PipelineError as ffmpeg's failures do; `ABORTED` when the broadcast ends before the segment
    */
-  async make(
-    task: EarlyTask,
-    given: AbortSignal,
-    onFragment: (fragment: RenditionFragment) => void,
-  ): Promise<Buffer | undefined> {
+  async make(task: EarlyTask, given: AbortSignal, making: MakingTold): Promise<Buffer | undefined> {
     const grid = gridOf(task.fps);
     const first = firstFrame(grid, task.n);
     const started = await this.#order.turn(
@@ -135,7 +142,7 @@ export class ChannelWork {
     let begun: Begun;
     try {
       given.throwIfAborted();
-      begun = this.#begin(task, given, onFragment);
+      begun = this.#begin(task, given, making);
     } finally {
       started();
     }
@@ -176,11 +183,7 @@ export class ChannelWork {
    * Starts the processes of a segment.
    * @throws PipelineError `ABORTED`
    */
-  #begin(
-    task: EarlyTask,
-    given: AbortSignal,
-    onFragment: (fragment: RenditionFragment) => void,
-  ): Begun {
+  #begin(task: EarlyTask, given: AbortSignal, { onFragment, onLeftOff }: MakingTold): Begun {
     const grid = gridOf(task.fps);
     const { profile, n } = task;
     const first = firstFrame(grid, n);
@@ -209,17 +212,16 @@ export class ChannelWork {
             { grid, profile, n, renditions, size: this.#size },
             opening.picture,
             {
-              encoder,
-              signal,
+              ...{ encoder, signal, onFragment, turns },
               find: (source) => this.#find(feeds, source),
-              onFragment,
               onTaken: () => {
                 this.#forget();
               },
-              turns,
               isTakenOver: task.isTakenOver === true,
               held: (kind) =>
                 task.isTakenOver === true ? this.#deps.standby.takeEncoders(kind) : undefined,
+              isNextOfLarge: () =>
+                ![...this.#runs].some((run) => run.n < n && run.pictures?.isLargestLate === true),
             },
           );
     const sounds = task.renditions.filter(isAudio).map(
@@ -242,6 +244,10 @@ export class ChannelWork {
       sounds,
       stop: (error) => {
         stop.abort(error);
+      },
+      leaveOff: (withheld) => {
+        pictures?.leaveOff(withheld);
+        onLeftOff(withheld);
       },
       told: task.after,
       toldTo: {
@@ -298,7 +304,7 @@ export class ChannelWork {
       return;
     }
     run.told = id;
-    if (entry.t !== 'end') {
+    if (tellsPlaces(entry)) {
       if (entry.from > run.toldTo[entry.t]) {
         run.stop(new PipelineError('INPUT_MISSING', `${entry.t}: not told what is before this`));
         return;
@@ -323,6 +329,11 @@ export class ChannelWork {
         }
         for (const sound of run.sounds) {
           sound.tell(entry);
+        }
+        break;
+      case 'withheld':
+        if (run.n >= entry.from) {
+          run.leaveOff(entry.withheld);
         }
         break;
       case 'end':

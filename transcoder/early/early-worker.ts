@@ -16,6 +16,7 @@ import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
 import { execute } from '#common/redis';
 import type { ServiceContext } from '#common/service';
+import { greatest, type SegmentNumber } from '#common/time';
 import { openStreamFollower, type StreamEntry } from '#common/stream-follower';
 import type { TranscoderConfig } from '../config.ts';
 import type { MadeSegment } from '../made-segment.ts';
@@ -62,8 +63,14 @@ const madeOf = ({ rendition, init, data, frames, first, end }: MadeSegment): Mad
   hotId: '',
 });
 
+type Progress = Pick<EarlyProgress, 'parts' | 'leastParts'>;
+
 interface Worked {
   readonly work: ChannelWork;
+  /** Of which channel and broadcast it is. */
+  readonly air: string;
+  /** The newest segment that it was given. */
+  newest: SegmentNumber;
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -106,12 +113,37 @@ export function startEarlyWorker(
     },
   });
 
+  const restWhenIdle = (worked: Worked): void => {
+    clearTimeout(worked.idle);
+    if (worked.work.underWay > 0) {
+      return;
+    }
+    // Where pictures of another size have taken its place it is not waited for: its decoder would run on beside theirs.
+    const isReplaced = [...channels.values()].some(
+      ({ air, newest }) => air === worked.air && newest > worked.newest,
+    );
+    worked.idle = setTimeout(
+      () => {
+        void worked.work.close();
+        for (const [key, one] of channels) {
+          if (one === worked) {
+            channels.delete(key);
+          }
+        }
+      },
+      isReplaced ? 0 : IDLE_MS,
+    );
+    worked.idle.unref();
+  };
+
   const workOf = (task: EarlyTask): Worked => {
-    const size = frameSizeOf(task.renditions);
-    const key = `${task.channel}/${task.broadcast}/${size.width}x${size.height}`;
+    const size = frameSizeOf(task);
+    const air = `${task.channel}/${task.broadcast}`;
+    const key = `${air}/${size.width}x${size.height}`;
     const known = channels.get(key);
     if (known !== undefined) {
       clearTimeout(known.idle);
+      known.newest = greatest(known.newest, task.n);
       return known;
     }
     const work = new ChannelWork(task, size, {
@@ -124,8 +156,12 @@ export function startEarlyWorker(
       standby,
       slate: async (wanted) => decodeSlate(await slate(), wanted, encoder, closing.signal),
     });
-    const worked: Worked = { work, idle: undefined };
+    const worked: Worked = { work, air, newest: task.n, idle: undefined };
+    const others = [...channels.values()];
     channels.set(key, worked);
+    for (const other of others) {
+      restWhenIdle(other);
+    }
     return worked;
   };
 
@@ -139,22 +175,6 @@ export function startEarlyWorker(
       void work.close();
     }
     channels.clear();
-  };
-
-  const restWhenIdle = (worked: Worked): void => {
-    clearTimeout(worked.idle);
-    if (worked.work.underWay > 0) {
-      return;
-    }
-    worked.idle = setTimeout(() => {
-      void worked.work.close();
-      for (const [key, one] of channels) {
-        if (one === worked) {
-          channels.delete(key);
-        }
-      }
-    }, IDLE_MS);
-    worked.idle.unref();
   };
 
   const tellProgress = async (
@@ -175,7 +195,13 @@ export function startEarlyWorker(
     const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
     const made: RenditionFragment[] = [];
     const sent: Promise<unknown>[] = [];
+    const withheld: string[] = [];
     const handedOut = new HandedOut(task.renditions, divisionOf(grid, profile));
+    const tellIfFurther = async (progress: Progress | undefined): Promise<void> => {
+      if (progress !== undefined) {
+        await tellProgress(task, progress);
+      }
+    };
     const worked = workOf(task);
     const late = new AbortController();
     droppers.add(late);
@@ -186,22 +212,32 @@ export function startEarlyWorker(
       (task.deadline - clock.now()) / clock.rate + GIVE_UP_MS,
     );
     try {
-      const preview = await worked.work.make(task, late.signal, (fragment) => {
-        made.push(fragment);
-        const { k, bytes, init, rendition } = fragment;
-        const hot = { n, k, bytes, init, fingerprint, worker: context.id };
-        sent.push(
-          appendHotFragment(hotRedis, { channel, rendition }, hot, kept)
-            .then(() => {
-              const progress = handedOut.add(rendition, k);
-              return progress === undefined ? undefined : tellProgress(task, progress);
-            })
-            .catch((error: unknown) => {
-              logger.warn({ channel, n, k, error }, 'fragment not handed out');
+      const preview = await worked.work.make(task, late.signal, {
+        onFragment: (fragment) => {
+          made.push(fragment);
+          const { k, bytes, init, rendition } = fragment;
+          const hot = { n, k, bytes, init, fingerprint, worker: context.id };
+          sent.push(
+            appendHotFragment(hotRedis, { channel, rendition }, hot, kept)
+              .then(() => tellIfFurther(handedOut.add(rendition, k)))
+              .catch((error: unknown) => {
+                logger.warn({ channel, n, k, error }, 'fragment not handed out');
+              }),
+          );
+        },
+        onLeftOff: (renditions) => {
+          logger.info({ channel, n, renditions }, 'left off: withheld');
+          withheld.push(...renditions);
+          sent.push(
+            tellIfFurther(handedOut.leaveOff(renditions)).catch((error: unknown) => {
+              logger.warn({ channel, n, error }, 'progress not told');
             }),
-        );
+          );
+        },
       });
-      const segments = task.renditions.map((rendition) => segmentOf(grid, n, rendition, made));
+      const segments = task.renditions
+        .filter(({ id }) => !withheld.includes(id))
+        .map((rendition) => segmentOf(grid, n, rendition, made));
       const result: Result = {
         channel,
         broadcast,

@@ -1,5 +1,6 @@
 /** A segment of a low-latency profile: what size its pictures are decoded to, and its fragments as a whole. */
 import type { Rendition, VideoRendition } from '#common/contracts/rendition';
+import type { Task } from '#common/contracts/task';
 import { PipelineError } from '#common/errors';
 import { AAC_FRAME_SAMPLES, aacFramesOf, firstFrame, type Grid } from '#common/grid';
 import type { SegmentNumber } from '#common/time';
@@ -8,17 +9,20 @@ import type { FrameSize } from './picture-commands.ts';
 import type { RenditionFragment } from './picture-encoder.ts';
 
 /**
- * Size of the largest rendition: what pictures are decoded to.
+ * What a task's pictures are decoded to: the size of its largest rendition, unless it says another.
  * @throws PipelineError `BAD_REQUEST` when none is of pictures
  */
-export function frameSizeOf(renditions: readonly Rendition[]): FrameSize {
+export function frameSizeOf({
+  renditions,
+  decoded,
+}: Pick<Task, 'renditions' | 'decoded'>): FrameSize {
   const [largest] = renditions
     .filter((rendition): rendition is VideoRendition => rendition.kind === 'video')
     .toSorted((a, b) => b.height - a.height);
   if (largest === undefined) {
     throw new PipelineError('BAD_REQUEST', 'a low-latency task without pictures');
   }
-  return { width: largest.width, height: largest.height };
+  return decoded ?? { width: largest.width, height: largest.height };
 }
 
 /** A rendition's fragments as its whole segment. */

@@ -32,9 +32,13 @@ export class PartCount {
 
 /** How far a segment is handed out: all of it, and what of it is never withheld. */
 export class HandedOut {
+  readonly #division: Division;
+  #renditions: ReadonlySet<string>;
   readonly #least: ReadonlySet<string>;
-  readonly #allCount: PartCount;
+  #allCount: PartCount;
   readonly #leastCount: PartCount;
+  /** All fragments that are out. */
+  readonly #out: { readonly rendition: string; readonly k: number }[] = [];
   #parts = 0;
   #leastParts = 0;
 
@@ -43,6 +47,8 @@ export class HandedOut {
       .flatMap((rendition) => (rendition.kind === 'video' ? [rendition] : []))
       .toSorted((a, b) => a.height - b.height);
     const least = renditions.filter(({ id, kind }) => kind === 'audio' || id === smallest?.id);
+    this.#division = division;
+    this.#renditions = new Set(renditions.map(({ id }) => id));
     this.#least = new Set(least.map(({ id }) => id));
     this.#allCount = new PartCount(renditions.length, division);
     this.#leastCount = new PartCount(least.length, division);
@@ -53,8 +59,30 @@ export class HandedOut {
    * @returns how far it is, if that is further than before
    */
   add(rendition: string, k: number): Pick<EarlyProgress, 'parts' | 'leastParts'> | undefined {
-    const parts = this.#allCount.add(k);
+    this.#out.push({ rendition, k });
+    const parts = this.#renditions.has(rendition) ? this.#allCount.add(k) : undefined;
     const leastParts = this.#least.has(rendition) ? this.#leastCount.add(k) : undefined;
+    return this.#tell(parts, leastParts);
+  }
+
+  /**
+   * Of these nothing more is made: from now on it is all without them.
+   * @returns how far it is, if that is further than before
+   */
+  leaveOff(withheld: readonly string[]): Pick<EarlyProgress, 'parts' | 'leastParts'> | undefined {
+    this.#renditions = new Set([...this.#renditions].filter((id) => !withheld.includes(id)));
+    this.#allCount = new PartCount(this.#renditions.size, this.#division);
+    let parts: number | undefined;
+    for (const { rendition, k } of this.#out) {
+      parts = (this.#renditions.has(rendition) ? this.#allCount.add(k) : undefined) ?? parts;
+    }
+    return this.#tell(parts !== undefined && parts > this.#parts ? parts : undefined, undefined);
+  }
+
+  #tell(
+    parts: number | undefined,
+    leastParts: number | undefined,
+  ): Pick<EarlyProgress, 'parts' | 'leastParts'> | undefined {
     this.#parts = parts ?? this.#parts;
     this.#leastParts = leastParts ?? this.#leastParts;
     return parts === undefined && leastParts === undefined

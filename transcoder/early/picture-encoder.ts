@@ -48,6 +48,15 @@ export interface PictureEncoderDeps {
   readonly onFragment: (fragment: RenditionFragment) => void;
 }
 
+/** An encoder that may not be started yet. */
+export interface EncoderStart {
+  /** Ids of those that it makes. */
+  readonly renditions: readonly string[];
+  /** It was held ready: nothing is to be started. */
+  readonly isStarted: boolean;
+  readonly start: () => PictureEncoder;
+}
+
 /** See the head of this file. One ffmpeg that encodes some of the renditions; it may be started before it is known of which segment. */
 export class PictureEncoder {
   readonly #ffmpeg: FfmpegProcess;
@@ -56,12 +65,14 @@ export class PictureEncoder {
   readonly #preview: Buffer[] = [];
   readonly #wallMs: number | undefined;
 
-  /** Starts as many as a segment's renditions need, the one with the largest first, which makes the preview. */
-  static startAll(kind: PictureKind, encoder: Encoder): readonly PictureEncoder[] {
+  /** As many as a segment's renditions need, the one with the largest first, which makes the preview: what starts each. */
+  static all(kind: PictureKind, encoder: Encoder): readonly EncoderStart[] {
     const groups = encoderGroups(kind.grid, kind.renditions);
-    return groups.map(
-      (renditions, i) => new PictureEncoder({ ...kind, renditions }, i === 0, encoder),
-    );
+    return groups.map((renditions, i) => ({
+      renditions: renditions.map(({ id }) => id),
+      isStarted: false,
+      start: () => new PictureEncoder({ ...kind, renditions }, i === 0, encoder),
+    }));
   }
 
   private constructor(

@@ -7,6 +7,7 @@ import { frameIndex, type FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import {
   PictureEncoder,
+  type EncoderStart,
   type PictureKind,
   type RenditionFragment,
   type SegmentPictures,
@@ -24,8 +25,6 @@ import {
 /** What making them needs. */
 export interface SegmentPicturesDeps {
   readonly encoder: Encoder;
-  /** Encoders that were started before it was known for which segment, if there are such. */
-  readonly held?: ((kind: PictureKind) => readonly PictureEncoder[] | undefined) | undefined;
   readonly signal: AbortSignal;
   readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
@@ -35,14 +34,21 @@ export interface SegmentPicturesDeps {
   readonly turns?: Turns | undefined;
   /** It begins in mid-segment, and viewers wait for all its pictures: until it has caught up none is held back for another. */
   readonly isTakenOver?: boolean;
+  /** Encoders of that kind that are held ready, if there are any. */
+  readonly held?: (kind: PictureKind) => readonly PictureEncoder[] | undefined;
+  /** Whether no earlier segment's largest pictures are late: those are finished first. */
+  readonly isNextOfLarge?: () => boolean;
 }
 
 /** See the head of this file. Each of its encoders is given frames at its own pace: a slow one holds up no other. */
 export class SegmentPicturesRun {
-  readonly #ways: readonly EncoderWay[];
+  /** Those that are gone on with, the one with the largest pictures first. */
+  #ways: readonly EncoderWay[];
+  /** Those that were left off, until they have ended. */
+  readonly #left = new Set<EncoderWay>();
 
   /**
-   * Starts it: its encoders wait for the first frame.
+   * Starts it: its encoders wait for the first frame, or are started once that of an earlier segment does.
    * @throws PipelineError `ABORTED`
    */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
@@ -50,15 +56,13 @@ export class SegmentPicturesRun {
     if (deps.signal.aborted) {
       throw new PipelineError('ABORTED', 'pictures were not begun');
     }
-    const encoders = deps.held?.(segment) ?? PictureEncoder.startAll(segment, deps.encoder);
-    for (const encoder of encoders) {
-      encoder.begin(segment, deps);
-    }
+    const encoders = startsOf(segment, deps);
     const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
+    const holdsUpFrom = HOLDS_UP * grid.segmentFrames;
     this.#ways = encoders.map((encoder, i) => {
       const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
       const isFirst = i === encoders.length - 1;
-      return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind });
+      return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind, holdsUpFrom });
     });
   }
 
@@ -72,11 +76,26 @@ export class SegmentPicturesRun {
     return frameIndex(Math.min(...this.#ways.map((way) => way.wantedFrom(session, pictures))));
   }
 
+  /** Whether its largest pictures are late, and neither left off nor hanging. */
+  get isLargestLate(): boolean {
+    return this.#ways.some((way) => way.holdsUpLater);
+  }
+
   /** Takes what is shown. */
   tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
     for (const way of this.#ways) {
       way.tell(entry);
     }
+  }
+
+  /** Nothing more is made of these renditions: an encoder that makes no others ends at once. */
+  leaveOff(renditions: readonly string[]): void {
+    const leaves = (way: EncoderWay): boolean => way.makesOnly(renditions);
+    for (const way of this.#ways.filter((one) => leaves(one))) {
+      this.#left.add(way);
+      way.leaveOff();
+    }
+    this.#ways = this.#ways.filter((one) => !leaves(one));
   }
 
   /** Pictures have come: goes on as far as that allows. */
@@ -87,53 +106,91 @@ export class SegmentPicturesRun {
   }
 
   /**
-   * Resolves when all fragments are out.
-   * @returns JPEG of the first picture
+   * Resolves when all fragments are out, but for what was left off.
+   * @returns JPEG of the first picture; undefined where what makes it was left off
    * @throws PipelineError as an encoder that failed does
    */
-  async finished(): Promise<Buffer> {
-    return Buffer.concat(await Promise.all(this.#ways.map((way) => way.finished())));
+  async finished(): Promise<Buffer | undefined> {
+    const previews = await Promise.all(this.#ways.map((way) => way.finished()));
+    return this.#left.size > 0
+      ? undefined
+      : Buffer.concat(previews.flatMap((preview) => preview ?? []));
   }
 
   /** Resolves when its processes have ended, well or not; afterwards it needs no picture any more. */
   async ended(): Promise<void> {
-    await Promise.all(this.#ways.map((way) => way.ended()));
+    await Promise.all([...this.#ways, ...this.#left].map((way) => way.ended()));
   }
+}
+
+/** What brings each of a segment's encoders: those that were held ready, or what starts them. */
+function startsOf(segment: SegmentPictures, deps: SegmentPicturesDeps): readonly EncoderStart[] {
+  const held = deps.held?.(segment);
+  return PictureEncoder.all(segment, deps.encoder).map(({ renditions, start }, i) => ({
+    renditions,
+    isStarted: held?.[i] !== undefined,
+    start: () => {
+      if (deps.signal.aborted) {
+        throw new PipelineError('ABORTED', 'pictures were not begun');
+      }
+      const encoder = held?.[i] ?? start();
+      encoder.begin(segment, deps);
+      return encoder;
+    },
+  }));
 }
 
 /** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
 const SLACK_PLACES = 4;
+/** One of large pictures that is behind by so much of a segment holds up those of later segments. */
+const HOLDS_UP = 0.5;
+/** One whose turn it was and that took no frame for so long, milliseconds, hangs. */
+const HANGS_MS = 1_000;
 
 interface WayOptions extends Pick<
   SegmentPicturesDeps,
-  'turns' | 'signal' | 'onTaken' | 'isTakenOver'
+  'turns' | 'signal' | 'onTaken' | 'isTakenOver' | 'isNextOfLarge'
 > {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
   readonly mostBehind: number;
+  /** And from which on it holds up those of later segments. */
+  readonly holdsUpFrom: number;
 }
 
 /** One encoder, and the frames on their way into it. */
 class EncoderWay {
   readonly #line: PictureLine<RawFrame>;
-  readonly #encoder: PictureEncoder;
+  readonly #renditions: readonly string[];
+  readonly #options: WayOptions;
+  readonly #leaving = new AbortController();
+  /** Nobody waits for its turn any more. */
+  readonly #over: AbortSignal;
+  /** Undefined where it is left off before it is started. */
+  readonly #starting: Promise<PictureEncoder | undefined>;
+  #encoder: PictureEncoder | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isPumping = false;
-  readonly #options: WayOptions;
+  #isWaiting = false;
+  #tookAt = performance.now();
   #standsBack = false;
   #isCatchingUp: boolean;
   readonly #whole: Promise<void>;
   #resolveWhole = (): void => undefined;
 
-  constructor(line: PictureLine<RawFrame>, encoder: PictureEncoder, options: WayOptions) {
+  constructor(line: PictureLine<RawFrame>, encoder: EncoderStart, options: WayOptions) {
     this.#options = options;
     this.#isCatchingUp = options.isTakenOver === true;
+    this.#over = AbortSignal.any([options.signal, this.#leaving.signal]);
     this.#line = line;
-    this.#encoder = encoder;
+    this.#renditions = encoder.renditions;
     this.#whole = new Promise((resolve) => {
       this.#resolveWhole = resolve;
     });
+    this.#starting = this.#start(encoder);
+    // Who waits for it does so later.
+    this.#starting.catch(() => undefined);
   }
 
   get isCatchingUp(): boolean {
@@ -144,6 +201,20 @@ class EncoderWay {
     return pictures.firstOf(this.#line.wantedOf(session), this.#line.next);
   }
 
+  /** Whether all that it makes is among these. */
+  makesOnly(renditions: readonly string[]): boolean {
+    return this.#renditions.every((id) => renditions.includes(id));
+  }
+
+  /** It ends, and {@link finished} resolves without a picture. */
+  leaveOff(): void {
+    this.#leaving.abort();
+    this.#resolveWhole();
+    this.#encoder?.stop();
+    this.#options.turns?.leave(this);
+    this.#line.close();
+  }
+
   tell(entry: Extract<ShownEntry, { t: 'pictures' }>): void {
     const { isFirst, turns } = this.#options;
     if (isFirst && !this.isBehind()) {
@@ -152,7 +223,7 @@ class EncoderWay {
     this.#line.tell(entry);
     if (!isFirst && !this.#standsBack && this.isBehind()) {
       this.#standsBack = true;
-      this.#encoder.standBack();
+      this.#encoder?.standBack();
     }
     turns?.look();
     this.advance();
@@ -165,8 +236,66 @@ class EncoderWay {
     }
   }
 
-  async finished(): Promise<Buffer> {
-    const early = this.#encoder.done.then(
+  /** @returns JPEG of the first picture, empty of one that makes none; undefined where it was left off */
+  async finished(): Promise<Buffer | undefined> {
+    try {
+      return await this.#finished();
+    } catch (error) {
+      if (this.#leaving.signal.aborted) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  isBehind(): boolean {
+    return !this.#isCatchingUp && this.#line.behind > this.#options.mostBehind;
+  }
+
+  /** Whether those of later segments wait for it. */
+  get holdsUpLater(): boolean {
+    const isHanging = !this.#isWaiting && performance.now() - this.#tookAt > HANGS_MS;
+    const { isFirst, holdsUpFrom } = this.#options;
+    return !isFirst && this.#line.behind >= holdsUpFrom && !isHanging;
+  }
+
+  async ended(): Promise<void> {
+    await Promise.allSettled([this.#starting.then((encoder) => encoder?.done)]);
+    this.#options.turns?.leave(this);
+    await this.#writing;
+    this.#line.close();
+  }
+
+  async #start({ isStarted, start }: EncoderStart): Promise<PictureEncoder | undefined> {
+    const { isFirst, isNextOfLarge } = this.#options;
+    if (!isStarted && !isFirst && isNextOfLarge?.() === false) {
+      // Its start takes as much as ten frames.
+      await this.#turn();
+    }
+    if (this.#leaving.signal.aborted) {
+      return undefined;
+    }
+    this.#encoder = start();
+    if (this.#standsBack) {
+      this.#encoder.standBack();
+    }
+    return this.#encoder;
+  }
+
+  async #turn(): Promise<void> {
+    const { turns, isNextOfLarge } = this.#options;
+    this.#isWaiting = true;
+    await turns?.turn(this.#over, isNextOfLarge);
+    this.#isWaiting = false;
+    this.#tookAt = performance.now();
+  }
+
+  async #finished(): Promise<Buffer | undefined> {
+    const encoder = await this.#starting;
+    if (encoder === undefined) {
+      return undefined;
+    }
+    const early = encoder.done.then(
       () => {
         throw new PipelineError('ENCODER_FAILED', 'the encoder ended before its input');
       },
@@ -177,30 +306,25 @@ class EncoderWay {
     await Promise.race([this.#whole, early]);
     early.catch(() => undefined);
     await this.#writing;
-    return this.#encoder.finish();
-  }
-
-  isBehind(): boolean {
-    return !this.#isCatchingUp && this.#line.behind > this.#options.mostBehind;
-  }
-
-  async ended(): Promise<void> {
-    await Promise.allSettled([this.#encoder.done]);
-    this.#options.turns?.leave(this);
-    await this.#writing;
-    this.#line.close();
+    return encoder.finish();
   }
 
   async #pump(): Promise<void> {
-    const { turns, isFirst, signal, onTaken } = this.#options;
-    for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
-      await this.#encoder.write(frame);
+    const { turns, isFirst, onTaken } = this.#options;
+    const encoder = this.#encoder ?? (await this.#starting.catch(() => undefined));
+    for (
+      let frame = encoder && this.#line.take();
+      encoder !== undefined && frame !== undefined;
+      frame = this.#line.take()
+    ) {
+      await encoder.write(frame);
       onTaken();
       this.#isCatchingUp &&= this.#line.behind > 0;
+      this.#tookAt = performance.now();
       if (isFirst) {
         turns?.took(this);
       } else {
-        await turns?.turn(signal);
+        await this.#turn();
       }
     }
     this.#isPumping = false;

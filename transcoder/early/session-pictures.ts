@@ -39,9 +39,9 @@ interface Fed {
 
 /**
  * Frames kept decoded at a time: beyond, the decoder waits for those who need them. On time, an encoder that is late keeps all
- * since its place, and is to hold up no other, as far as so many bytes go.
+ * since its place, and is to hold up no other, as far as so many bytes go: until it is given up (`scheduler/plan/shedding.ts`).
  */
-const KEPT = { least: 90, most: 240, bytes: 256e6 } as const;
+const KEPT = { least: 90, most: 240, bytes: 160e6 } as const;
 /** Places that a picture may come after its own, for it to be kept while something else is on show. */
 const MOST_LATE = 30;
 

@@ -135,7 +135,7 @@ export class Standby implements Closable {
 
   #startEncoders(held: Held, kind: PictureKind): void {
     const { encoder, logger } = this.#deps;
-    const set = PictureEncoder.startAll(kind, encoder);
+    const set = PictureEncoder.all(kind, encoder).map(({ start }) => start());
     held.sets = [...held.sets, set];
     for (const { done } of set) {
       done.catch((error: unknown) => {
@@ -220,11 +220,11 @@ export class Standby implements Closable {
   }
 }
 
-function kindOf({ fps, profile, renditions }: EarlyTask): PictureKind {
+function kindOf(task: EarlyTask): PictureKind {
   return {
-    grid: gridOf(fps),
-    profile,
-    renditions: renditions.filter((rendition) => rendition.kind === 'video'),
-    size: frameSizeOf(renditions),
+    grid: gridOf(task.fps),
+    profile: task.profile,
+    renditions: task.renditions.filter((rendition) => rendition.kind === 'video'),
+    size: frameSizeOf(task),
   };
 }

@@ -44,9 +44,12 @@ export class Turns {
     }
   }
 
-  /** Resolves when none of those that go first is behind, or nobody waits for it any more. */
-  async turn(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#isAnyBehind()) {
+  /**
+   * Resolves when none of those that go first is behind, or nobody waits for it any more.
+   * @param mayGo whether nobody else is to go before; asked again whenever somebody looks
+   */
+  async turn(signal: AbortSignal, mayGo: () => boolean = () => true): Promise<void> {
+    while (!signal.aborted && (this.#isAnyBehind() || !mayGo())) {
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(wake);

@@ -84,7 +84,7 @@ export async function makeWholePictures(
   segment: SegmentPictures,
   sources: readonly PictureSource[],
   { encoder, signal, slate, onFragment }: WholePicturesDeps,
-): Promise<Buffer> {
+): Promise<Buffer | undefined> {
   const entries = shownOf(segment, sources);
   const [opening] = entries.flatMap(({ shown, decode }) =>
     shown.map((picture) => placedPicture(picture, decode)),

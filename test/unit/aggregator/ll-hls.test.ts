@@ -41,6 +41,7 @@ function optionsAt(
     partsFrom: greatest(first, segmentNumber(next - 12)),
     parts: total % division.parts,
     isGap: () => false,
+    partsOfGap: () => 0,
     isEnded: false,
     reports: RENDITIONS.filter((other) => other.id !== id).map((other) => ({
       uri: `../${other.id}/${broadcast}.m3u8`,

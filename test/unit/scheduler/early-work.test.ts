@@ -314,3 +314,30 @@ test('what the leader before has told is not told again', async () => {
   const latest = told.findLast(({ t }) => t === 'pictures');
   expect(earliest).toMatchObject({ from: latest !== undefined && 'to' in latest && latest.to });
 });
+
+test('what is given up of a closed segment is owed, and left out of its task', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 2_900);
+  const { air } = bench.state;
+  if (air === null) {
+    throw new Error('the feed is not on air');
+  }
+  bench.made(1, N, 4);
+  expect(bench.work.unfinished).toBe(N);
+  air.sheds.push({
+    ...{ from: N, withheld: ['v720'], at: milliseconds(bench.now), reason: 'late' },
+    ...{ lateMs: 2_600, lateChannel: 'final' },
+  });
+  const owed = bench.work.withhold(air);
+  expect(owed.map(({ n, renditions }) => [n, renditions.map(({ id }) => id)])).toEqual([
+    [N, ['v720']],
+  ]);
+  expect(bench.work.withhold(air)).toEqual([]);
+  bench.dead.add('w1').add('w2');
+  bench.now = BEGIN + 20_000;
+  const [task] = bench.work.overdue();
+  expect(task?.n).toBe(N);
+  expect(task?.renditions.map(({ id }) => id)).not.toContain('v720');
+  // As it was begun with, so that its bytes are the same.
+  expect(task?.decoded).toEqual({ width: 1280, height: 720 });
+});

@@ -272,8 +272,25 @@ describe('how late work is', () => {
     expect(watch.leastUnderWay).toBe(1);
     watch.made(N, 1, at(1_900), 6);
     watch.made(N, 2, at(2_500), 6);
-    expect(watch.lateness(at(2_600))).toMatchObject({ lateMs: 1_500, leastLateMs: 900 });
+    expect(watch.lateness(at(2_500))).toMatchObject({ lateMs: 1_500, leastLateMs: 900 });
     expect([watch.leastUnderWay, watch.underWay]).toEqual([0, 1]);
+  });
+
+  test('is told of a broadcast that begins as of one whose segment was taken over', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(300));
+    watch.begins(at(300));
+    expect(watch.lateness(at(500)).takenOverAt).toBe(at(300));
+  });
+
+  test('counts a larger picture that is waited for while the smallest goes on, before any part of it has come', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(-1_000));
+    tell(watch, 6, 1_000);
+    watch.made(N, 0, at(1_100), 1);
+    watch.made(N, 0, at(3_400), 4);
+    expect(watch.lateness(at(3_500))).toMatchObject({ lateMs: 2_500, leastLateMs: 2_400 });
+    expect(watch.unfinished).toBe(N);
   });
 
   test('is told by what is waited for where nobody goes on', () => {

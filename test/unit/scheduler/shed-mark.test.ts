@@ -110,3 +110,38 @@ test('the number that a rendition is made of next is known once its return is de
   expect(nextMade(air, 'v480', plus(air, 7))).toBeUndefined();
   expect(nextMade(air, 'a128', plus(air, 7))).toBe(plus(air, 7));
 });
+
+test('pictures are decoded to the size of what was made until a while ago, whoever makes a segment, early or afterwards', () => {
+  const { log, air } = onAir();
+  const sizeAt = (k: number): unknown => earlyTaskOf('final', log.state, air, plus(air, k)).decoded;
+  expect(sizeAt(3)).toBeUndefined();
+  log.append(shed(air, plus(air, 1), ['v720']));
+  expect([0, 1, 45, 60].map(sizeAt)).toEqual([
+    undefined,
+    { width: 1280, height: 720 },
+    { width: 1280, height: 720 },
+    undefined,
+  ]);
+  const whole = planSegment('final', log.state, plus(air, 1));
+  expect(whole.decoded).toEqual({ width: 1280, height: 720 });
+  expect(planFiller(whole).decoded).toEqual(whole.decoded);
+  expect(planOwed('final', log.state, plus(air, 1))?.decoded).toBeUndefined();
+});
+
+test('a later decision holds from its number on, also before the number of another', () => {
+  const { log, air } = onAir();
+  const later = { ...shed(air, plus(air, 3), ['v720']), at: milliseconds(EPOCH + 7_000) };
+  log.append(shed(air, plus(air, 6), ['v720']), later);
+  expect([2, 3, 6].map((k) => idsOf(madeAt(air, plus(air, k))).includes('v720'))).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  const back = { ...shed(air, plus(air, 9), []), at: milliseconds(EPOCH + 8_000) };
+  const again = { ...shed(air, plus(air, 8), ['v720']), at: milliseconds(EPOCH + 9_000) };
+  log.append(back);
+  expect(nextMade(air, 'v720', plus(air, 4))).toBe(plus(air, 9));
+  log.append(again);
+  expect(nextMade(air, 'v720', plus(air, 4))).toBeUndefined();
+  expect(idsOf(madeAt(air, plus(air, 9)))).not.toContain('v720');
+});

@@ -87,6 +87,7 @@ class World {
         sheds,
         coresWithout: cores,
         lateMs,
+        unfinished: undefined,
         speed: danger.speed,
         isLeastOnTime: danger.isLeastOnTime,
         isInDanger: danger.isInDanger(milliseconds(this.now)),
@@ -261,6 +262,15 @@ describe('shedding', () => {
   });
 });
 
+const AWAY: Shed = {
+  from: segmentNumber(1),
+  withheld: ['v1080'],
+  at: milliseconds(0),
+  reason: 'late',
+  lateMs: 900,
+  lateChannel: 'c0',
+};
+
 test('what is owed is made with nothing on air, or beside live work that is whole, on time and leaves a core', () => {
   const now = milliseconds(EPOCH);
   const well: LoadedChannel = {
@@ -271,18 +281,11 @@ test('what is owed is made with nothing on air, or beside live work that is whol
     sheds: [],
     coresWithout: cores,
     lateMs: 0,
+    unfinished: undefined,
     speed: 1,
     isLeastOnTime: true,
     isInDanger: false,
     calmSince: EPOCH - 10_000,
-  };
-  const away: Shed = {
-    from: segmentNumber(1),
-    withheld: ['v1080'],
-    at: milliseconds(0),
-    reason: 'late',
-    lateMs: 900,
-    lateChannel: 'c0',
   };
   expect(roomForOwed([], 0.2, now)).toBe(4);
   expect(roomForOwed([undefined], 0.2, now)).toBe(4);
@@ -293,7 +296,7 @@ test('what is owed is made with nothing on air, or beside live work that is whol
   expect(roomForOwed([well, 'undecided'], 1, now)).toBe(0);
   expect(roomForOwed([{ ...well, calmSince: EPOCH - 9_000 }], 1, now)).toBe(0);
   expect(roomForOwed([{ ...well, calmSince: undefined }], 1, now)).toBe(0);
-  expect(roomForOwed([{ ...well, sheds: [away] }], 1, now)).toBe(0);
+  expect(roomForOwed([{ ...well, sheds: [AWAY] }], 1, now)).toBe(0);
 });
 
 test('where only the largest picture is late, only that goes, however slowly it is made', () => {
@@ -306,6 +309,7 @@ test('where only the largest picture is late, only that goes, however slowly it 
     sheds: [],
     coresWithout: cores,
     lateMs: 1_000,
+    unfinished: undefined,
     speed: 0.1,
     isLeastOnTime: true,
     isInDanger: true,
@@ -314,6 +318,38 @@ test('where only the largest picture is late, only that goes, however slowly it 
   expect(nextShed([late], 0, now).map(({ withheld }) => withheld)).toEqual([['v1080']]);
   const all = nextShed([{ ...late, isLeastOnTime: false }], 0, now);
   expect(all.map(({ withheld }) => withheld)).toEqual([['v1080', 'v720', 'v480']]);
+});
+
+test('what goes and is too late by then is given up at once, from the first number of it that is not made', () => {
+  const now = milliseconds(EPOCH);
+  const from = segmentNumber(Math.ceil(EPOCH / 2_000) + 1);
+  const going: LoadedChannel = {
+    channel: 'c0',
+    priority: 50,
+    grid: GRID,
+    renditions: LADDER,
+    sheds: [{ ...AWAY, from, at: milliseconds(EPOCH - 1_000) }],
+    coresWithout: cores,
+    lateMs: 2_400,
+    unfinished: segmentNumber(from - 2),
+    speed: 0.5,
+    isLeastOnTime: true,
+    isInDanger: true,
+    calmSince: undefined,
+  };
+  expect(nextShed([going], 0, now)).toEqual([]);
+  const late = { ...going, lateMs: 2_600 };
+  expect(nextShed([late], 0, now)).toMatchObject([
+    { channel: 'c0', withheld: ['v1080'], from: from - 2, reason: 'late' },
+  ]);
+  const sheds: Shed[] = [
+    ...going.sheds,
+    { ...AWAY, from: segmentNumber(from - 2), at: milliseconds(EPOCH) },
+  ];
+  expect(nextShed([{ ...late, sheds }], 0, now)).toEqual([]);
+  // It is seen whether that helped before anything else goes.
+  expect(nextShed([{ ...late, sheds }], 0, milliseconds(now + 2_900))).toEqual([]);
+  expect(nextShed([{ ...late, unfinished: from }], 0, now)).toEqual([]);
 });
 
 test('whoever plays what goes comes to where it goes four seconds later: the later it is, the sooner', () => {

@@ -25,3 +25,17 @@ test('a part counts when all have it; of what is never withheld, when the smalle
   expect(handedOut.add('v720', 1)).toBeUndefined();
   expect(handedOut.add('v720', 0)).toEqual({ parts: 2, leastParts: 2 });
 });
+
+test('of what is left off nothing is waited for any more, whatever of it was out', () => {
+  const handedOut = new HandedOut([video(720), video(240), SOUND], divisionOf(gridOf('30'), 'low'));
+  for (const k of [0, 1, 2]) {
+    handedOut.add('v240', k);
+    handedOut.add('a96', k);
+  }
+  expect(handedOut.add('v720', 0)).toEqual({ parts: 1, leastParts: 3 });
+  expect(handedOut.leaveOff(['v720'])).toEqual({ parts: 3, leastParts: 3 });
+  expect(handedOut.add('v720', 1)).toBeUndefined();
+  handedOut.add('a96', 3);
+  expect(handedOut.add('v240', 3)).toEqual({ parts: 4, leastParts: 4 });
+  expect(handedOut.leaveOff(['v720'])).toBeUndefined();
+});

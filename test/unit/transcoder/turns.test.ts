@@ -60,3 +60,21 @@ test('who hangs, is gone, or is waited for by nobody holds up nobody', async () 
   await bench.settle();
   expect(bench.had).toBe(3);
 });
+
+test('who makes large pictures waits as well until somebody else has gone before, asked again when one looks', async () => {
+  const { turns, stop } = new Bench();
+  let mayGo = false;
+  let had = 0;
+  void turns
+    .turn(stop.signal, () => mayGo)
+    .then(() => {
+      had += 1;
+    });
+  turns.look();
+  await new Promise(setImmediate);
+  expect(had).toBe(0);
+  mayGo = true;
+  turns.look();
+  await new Promise(setImmediate);
+  expect(had).toBe(1);
+});

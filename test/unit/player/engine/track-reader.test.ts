@@ -281,6 +281,20 @@ describe('a track that grows', () => {
     reader.stop();
   });
 
+  test('is read from its beginning again, of another rendition, when the one that has begun is left off', async () => {
+    const { reader, world, got, missing, ask } = open();
+    reader.start(7);
+    await (await ask(7)).send(fragment(7, 0), fragment(7, 1));
+    await (await ask(7)).breakOff();
+    world.rendition = 'v360';
+    await (await ask(7)).answer(404);
+    expect(missing).toEqual([7]);
+    expect((await ask(7)).url).toBe('http://a/v360/7.m4s');
+    await (await ask(7)).send(...segment(7));
+    expect(got).toEqual(['v720 7.0', 'v720 7.1', ...all(7, 'v360')]);
+    reader.stop();
+  });
+
   test('tells what came whole after silence from what was there already', async () => {
     const { reader, world, arrived, ask } = open();
     reader.start(7);
