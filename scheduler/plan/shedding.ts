@@ -252,6 +252,8 @@ export function roomForOwed(
     (channel) =>
       channel !== 'undecided' &&
       withheldOf(channel).length === 0 &&
+      // What comes back has shown that there is room for it before anything else is made.
+      now - countsFrom(channel) >= OWED_CALM_MS &&
       channel.calmSince !== undefined &&
       now - channel.calmSince >= OWED_CALM_MS,
   );

@@ -149,16 +149,14 @@ function lagRows(watch: LagWatch): Row[] {
   );
 }
 
-/** A picture that goes is late until it does, which is told by the table; of those that stay none may be. */
-function judgeLags(watch: LagWatch, records: readonly Broadcast[]): void {
-  for (const { channel: id, sheds } of records) {
-    const went = new Set(sheds.flatMap(({ withheld }) => withheld));
+/** One picture is always within its deadline, and none is further behind than what players bear, also one that goes. */
+function judgeLags(watch: LagWatch): void {
+  for (const { id } of channels) {
     for (const phase of ['overload', 'room again']) {
       const looks = (watch.looks.get(phase) ?? []).filter(({ channel }) => channel === id);
       const best = summaryOf(bestLags(looks), DEADLINE);
-      const staying = looks.filter(({ rendition }) => !went.has(rendition));
       const all = summaryOf(
-        staying.flatMap(({ lag }) => lag ?? []),
+        looks.flatMap(({ lag }) => lag ?? []),
         MOST_BEHIND,
       );
       if (best.inTime < 1) {
@@ -250,7 +248,7 @@ try {
     record.sheds.map((shed) => shedRow(record.channel, record.fps, shed, began)),
   );
   remember('recorded');
-  judgeLags(watch, records);
+  judgeLags(watch);
   problems.push(...unjustOf(records, PICTURES.length));
   judgeMemory();
   tables.push(lagRows(watch), sheds, recordings, memoryRows(memory));

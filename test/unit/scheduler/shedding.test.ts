@@ -297,6 +297,12 @@ test('what is owed is made with nothing on air, or beside live work that is whol
   expect(roomForOwed([{ ...well, calmSince: EPOCH - 9_000 }], 1, now)).toBe(0);
   expect(roomForOwed([{ ...well, calmSince: undefined }], 1, now)).toBe(0);
   expect(roomForOwed([{ ...well, sheds: [AWAY] }], 1, now)).toBe(0);
+  const from = segmentNumber(Math.ceil(EPOCH / 2_000));
+  const back: Shed = { ...AWAY, from, withheld: [], reason: 'room' };
+  const returned = { ...well, sheds: [AWAY, back] };
+  expect(roomForOwed([returned], 1, now)).toBe(0);
+  expect(roomForOwed([returned], 1, milliseconds(now + 9_000))).toBe(0);
+  expect(roomForOwed([returned], 1, milliseconds(now + 12_000))).toBe(1);
 });
 
 test('where only the largest picture is late, only that goes, however slowly it is made', () => {
