@@ -213,6 +213,9 @@ export class ChannelWork {
               signal,
               find: (source) => this.#find(feeds, source),
               onFragment,
+              onTaken: () => {
+                this.#forget();
+              },
               turns,
               isTakenOver: task.isTakenOver === true,
               held: (kind) =>

@@ -29,6 +29,8 @@ export interface SegmentPicturesDeps {
   readonly signal: AbortSignal;
   readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
+  /** A frame went into an encoder: what was kept for that may go, and what waits for room may come. */
+  readonly onTaken: () => void;
   /** Of the worker, for what is on time. */
   readonly turns?: Turns | undefined;
   /** It begins in mid-segment, and viewers wait for all its pictures: until it has caught up none is held back for another. */
@@ -102,7 +104,10 @@ export class SegmentPicturesRun {
 /** Frames that an encoder may be behind what is told, beside a fragment's, which is told at once: else it is late. */
 const SLACK_PLACES = 4;
 
-interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal' | 'isTakenOver'> {
+interface WayOptions extends Pick<
+  SegmentPicturesDeps,
+  'turns' | 'signal' | 'isTakenOver' | 'onTaken'
+> {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
@@ -187,10 +192,11 @@ class EncoderWay {
   }
 
   async #pump(): Promise<void> {
-    const { turns, isFirst, signal } = this.#options;
+    const { turns, isFirst, signal, onTaken } = this.#options;
     for (let frame = this.#line.take(); frame !== undefined; frame = this.#line.take()) {
       await this.#encoder.write(frame);
       this.#isCatchingUp &&= this.#line.behind > 0;
+      onTaken();
       if (isFirst) {
         turns?.took(this);
       } else {

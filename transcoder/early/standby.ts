@@ -15,9 +15,13 @@ import { readSourcePicture } from '../source-picture.ts';
 import type { Encoder } from '../transcode.ts';
 import { frameSizeOf } from './low-segment.ts';
 import type { FrameSize } from './picture-commands.ts';
-import { PictureDecoder, type ParameterSets } from './picture-decoder.ts';
+import {
+  PictureDecoder,
+  releasePicture,
+  type DecodedPicture,
+  type ParameterSets,
+} from './picture-decoder.ts';
 import { PictureEncoder, type PictureKind } from './picture-encoder.ts';
-import type { RawFrame } from './raw-frame.ts';
 
 /** What is not asked for so long, real milliseconds, is held no longer. */
 const HELD_MS = 10_000;
@@ -36,7 +40,7 @@ export interface StandbyDeps {
 interface HeldDecoder {
   readonly decoder: PictureDecoder;
   readonly key: string;
-  onPicture: (seq: number, picture: RawFrame) => void;
+  onPicture: (seq: number, picture: DecodedPicture) => void;
 }
 
 interface Held {
@@ -96,7 +100,7 @@ export class Standby implements Closable {
   takeDecoder(
     parameters: ParameterSets,
     size: FrameSize,
-    onPicture: (seq: number, picture: RawFrame) => void,
+    onPicture: (seq: number, picture: DecodedPicture) => void,
   ): PictureDecoder | undefined {
     const decoder = this.#held?.decoder;
     if (this.#held === undefined || decoder?.key !== decoderKeyOf(parameters, size)) {
@@ -188,7 +192,7 @@ export class Standby implements Closable {
       ),
       key: decoderKeyOf(parameters, size),
       onPicture: (_seq, picture) => {
-        picture.release();
+        releasePicture(picture);
       },
     };
     one.decoder.done.catch(() => {

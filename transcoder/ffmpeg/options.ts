@@ -31,4 +31,4 @@ export const mp4InputOptions = (codec: 'h264' | 'aac'): string[] => [
 ];
 
 /** Raised with every change to arguments that changes bytes; part of the encoder's fingerprint. */
-export const ARGUMENT_VERSION = 5;
+export const ARGUMENT_VERSION = 6;
