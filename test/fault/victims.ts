@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pipeline } from '../helpers/pipeline.ts';
 import { eventually } from '../helpers/poll.ts';
-import { processTree, type ProcessEntry } from '../helpers/process-tree.ts';
+import { commandLine, processTree, type ProcessEntry } from '../helpers/process-tree.ts';
 
 /** What can be killed. */
 export type VictimName =
@@ -28,28 +28,19 @@ export async function kill(pipeline: Pipeline, name: VictimName, at = 0): Promis
 }
 
 /**
- * A worker in the middle of a task: the one whose ffmpeg have taken the most CPU since they were first seen here. One that stands by has
- * some too, which wait.
+ * A worker in the middle of a task: one that makes sound. One that stands by has ffmpeg running too, which wait: encoders and a decoder of
+ * pictures alone.
  */
 export async function busyTranscoder(pipeline: Pipeline): Promise<ProcessEntry> {
-  const first = new Map<number, number>();
-  const takenSince = ({ pid, ownTicks }: ProcessEntry): number => {
-    const before = first.get(pid) ?? ownTicks;
-    first.set(pid, before);
-    return ownTicks - before;
-  };
   return eventually(
     'a worker in the middle of a task',
     () => {
-      const [busiest] = victims(pipeline, 'transcoder')
-        .map((entry) => {
-          const programs = processTree(entry.pid).filter(({ pid }) => pid !== entry.pid);
-          return { entry, taken: programs.map(takenSince).reduce((sum, ticks) => sum + ticks, 0) };
-        })
-        .toSorted((a, b) => b.taken - a.taken);
-      return Promise.resolve(
-        busiest !== undefined && busiest.taken > 0 ? busiest.entry : undefined,
+      const busy = victims(pipeline, 'transcoder').find((worker) =>
+        processTree(worker.pid).some(
+          ({ pid }) => pid !== worker.pid && /\baac\b/.test(commandLine(pid)),
+        ),
       );
+      return Promise.resolve(busy);
     },
     { everyMs: 20 },
   );
