@@ -53,6 +53,10 @@ export function startDashEngine(options: EngineOptions): Engine {
   });
   askEdges(player, edges);
   const stopNudging = nudgeFirstFrame(video);
+  const seeks = seekOneByOne(video, (time) => {
+    // Live, it counts from the start of the window, and takes the new distance for the wished one.
+    player.seek(player.isDynamic() ? time - player.getDvrWindow().start : time);
+  });
   player.initialize(video, edges.locate(`${presentation}.mpd`), false);
   const qualities = (): readonly Quality[] =>
     player.isReady()
@@ -87,8 +91,7 @@ export function startDashEngine(options: EngineOptions): Engine {
     },
     seek: (time) => {
       if (player.isReady()) {
-        // Live, it counts from the start of the window, and takes the new distance for the wished one.
-        player.seek(player.isDynamic() ? time - player.getDvrWindow().start : time);
+        seeks.to(time);
       }
     },
     livePosition: () => {
@@ -105,6 +108,7 @@ export function startDashEngine(options: EngineOptions): Engine {
       player.isReady() ? player.getAverageThroughput('video') * 1000 || undefined : undefined,
     destroy: () => {
       stopNudging();
+      seeks.stop();
       player.destroy();
     },
   };
@@ -152,5 +156,68 @@ function nudgeFirstFrame(video: HTMLVideoElement): () => void {
   const timer = setInterval(nudge, 500);
   return () => {
     clearInterval(timer);
+  };
+}
+
+/** Where it may end up beside what was asked for: at the start of a segment. */
+const BESIDE_SECONDS = 2.5;
+/** A seek that is under way for so long gives way to one that waits: it may never be over. */
+const SEEK_MS = 1_000;
+/** What ends up elsewhere so often is where it must be. */
+const MOST_TRIES = 3;
+
+/**
+ * dash.js prepares a seek over several turns of the event loop. Of several in quick succession it may take the element to the
+ * start of what it has appended for an earlier one: so it is given one at a time, of those that wait the newest, and that again
+ * where it ended up elsewhere.
+ */
+function seekOneByOne(
+  video: HTMLVideoElement,
+  seek: (time: number) => void,
+): { readonly to: (time: number) => void; readonly stop: () => void } {
+  const stop = new AbortController();
+  let wanted: { readonly time: number; tries: number } | undefined;
+  /** Runs while a seek is under way, and not for too long. */
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const begin = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (wanted !== undefined) {
+      wanted.tries += 1;
+      timer = setTimeout(() => {
+        timer = undefined;
+        if (wanted?.tries === 0) {
+          begin();
+        }
+      }, SEEK_MS);
+      seek(wanted.time);
+    }
+  };
+  video.addEventListener(
+    'seeked',
+    () => {
+      const isElsewhere =
+        wanted !== undefined && Math.abs(video.currentTime - wanted.time) > BESIDE_SECONDS;
+      if (isElsewhere && (wanted?.tries ?? 0) < MOST_TRIES) {
+        begin();
+      } else {
+        wanted = undefined;
+        clearTimeout(timer);
+        timer = undefined;
+      }
+    },
+    { signal: stop.signal },
+  );
+  return {
+    to: (time) => {
+      wanted = { time, tries: 0 };
+      if (timer === undefined) {
+        begin();
+      }
+    },
+    stop: () => {
+      stop.abort();
+      clearTimeout(timer);
+    },
   };
 }

@@ -3,7 +3,7 @@
 /** Until a child is started again that ended for the first time. */
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 30_000;
-/** A child that ran for so long does not fail at its start; a worker killed now and then must be back at once. */
+/** A child that ran for so long does not fail at its start: what is killed now and then waits the first delay each time. */
 const HEALTHY_AFTER_MS = 10_000;
 
 /** Counts a child's ends in a row. */

@@ -3,8 +3,8 @@
  * sent again. It stands for `tc netem` below TCP where the kernel has none: packets arrive in order, so one that is late or
  * lost holds up all that follow it on its connection.
  */
-import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { seeded } from '../../test/helpers/seeded.ts';
+import { openTcpWay, type TcpWay } from '../../test/helpers/tcp-way.ts';
 
 /** What a way does to packets. */
 export interface Roughness {
@@ -13,13 +13,6 @@ export interface Roughness {
   readonly jitterMs: number;
   /** Of all packets, the share that is lost once. */
   readonly loss: number;
-}
-
-/** See the head of this file. */
-export interface RoughWay {
-  /** Base address of the edge, by this way. */
-  readonly url: string;
-  readonly close: () => Promise<void>;
 }
 
 const PACKET = 1_448;
@@ -31,16 +24,9 @@ function delayOf({ delayMs, jitterMs, loss }: Roughness, random: () => number): 
 }
 
 /** Opens one on a free port; the same seed makes it as rough at the same packets. */
-export async function openRoughWay(
-  target: string,
-  roughness: Roughness,
-  seed = 1,
-): Promise<RoughWay> {
-  const { hostname, port } = new URL(target);
+export function openRoughWay(target: string, roughness: Roughness, seed = 1): Promise<TcpWay> {
   const random = seeded(seed);
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (viewer) => {
-    const upstream = createConnection({ port: Number(port), host: hostname, noDelay: true });
+  return openTcpWay(target, ({ viewer, upstream }) => {
     let last = 0;
     const later = (act: () => void, arrival: number): void => {
       last = Math.max(last, arrival);
@@ -59,37 +45,13 @@ export async function openRoughWay(
     upstream.on('end', () => {
       later(() => viewer.end(), performance.now());
     });
+    upstream.on('close', (hasFailed) => {
+      if (hasFailed) {
+        viewer.destroy();
+      }
+    });
     viewer.on('data', (bytes: Buffer) => {
       upstream.write(bytes);
     });
-    for (const [socket, other] of [
-      [viewer, upstream],
-      [upstream, viewer],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        sockets.delete(socket);
-        if (socket === viewer || socket.errored !== null) {
-          other.destroy();
-        }
-      });
-    }
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: async () => {
-      for (const socket of sockets) {
-        socket.destroy();
-      }
-      await new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
-    },
-  };
 }

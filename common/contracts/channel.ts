@@ -20,6 +20,9 @@ export const profileSchema = z.enum(PROFILES);
 /** See {@link PROFILES}. */
 export type Profile = z.infer<typeof profileSchema>;
 
+/** The profile of a channel whose owner sets none. */
+export const DEFAULT_PROFILE: Profile = 'low';
+
 /** x264 presets a ladder may ask for. */
 export const PRESETS = ['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium'] as const;
 

@@ -33,9 +33,8 @@ export const shownPictureSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('frame'),
     place: frameIndexSchema,
+    /** Of a picture of two fields the first is shown in the frame's own place and the second in those after it. */
     seq: int,
-    /** The picture is two fields, as in `FRAME_FLAGS.fields`: its neighbours are those that go up before and after it. */
-    fields: z.literal(true).optional(),
   }),
   z.strictObject({ kind: z.literal('slate'), place: frameIndexSchema }),
 ]);
@@ -69,12 +68,6 @@ export const shownEntrySchema = z.discriminatedUnion('t', [
     /** Set whenever a frame goes up here: all that do are of that session. */
     decode: decodeFromSchema.nullable(),
     shown: z.array(shownPictureSchema),
-    /**
-     * Where a segment begins here with a picture of two fields, and the one before it is known: the seq of that. Where one
-     * ends here with such a picture: the seq of the one after, if there is one; another that comes later is not used.
-     */
-    before: int.optional(),
-    after: int.optional(),
   }),
   z.strictObject({
     t: z.literal('sound'),

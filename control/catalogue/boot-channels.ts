@@ -2,6 +2,7 @@
 import {
   DEFAULT_LADDER,
   DEFAULT_PRIORITY,
+  DEFAULT_PROFILE,
   type Channel,
   type Ladder,
 } from '#common/contracts/channel';
@@ -12,7 +13,7 @@ import { hashOfStreamKey, keepStreamKey, newStreamKey, readStreamKey } from './s
 /** Settings of a channel whose owner sets nothing. */
 export const CHANNEL_DEFAULTS = {
   fps: null,
-  profile: 'standard',
+  profile: DEFAULT_PROFILE,
   ladder: DEFAULT_LADDER,
   fixedLadder: false,
   priority: DEFAULT_PRIORITY,

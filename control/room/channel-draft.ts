@@ -2,6 +2,7 @@
 import {
   DEFAULT_LADDER,
   DEFAULT_PRIORITY,
+  DEFAULT_PROFILE,
   channelIdSchema,
   channelSchema,
   ladderSchema,
@@ -79,7 +80,7 @@ export const NEW_DRAFT: ChannelDraft = {
   id: '',
   name: '',
   fps: '',
-  profile: 'standard',
+  profile: DEFAULT_PROFILE,
   rungs: rungsOf(DEFAULT_LADDER),
   fixedLadder: false,
   priority: String(DEFAULT_PRIORITY),

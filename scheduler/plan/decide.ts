@@ -43,7 +43,7 @@ import {
 import { EARLY_LEAD } from './early-lead.ts';
 import { renditionsOf } from './ladder.ts';
 import { currentPicture, slateFrom, type CurrentPicture } from './sources.ts';
-import { firstShowable, waitsForNeighbour } from './start-points.ts';
+import { firstShowable } from './start-points.ts';
 import { sessionOf, type AirState, type ChannelState, type SessionState } from './state.ts';
 
 /** A track that has been away this long is not waited for where the other one has passed. */
@@ -393,8 +393,7 @@ class Airing {
     const time = timeOfFrame(this.#grid, end);
     // All below the highest has come; in `standard` a second picture for the last place is waited for, too.
     const reached = air.profile === 'standard' ? shown.highest : shown.highest + 1;
-    const isWaiting = air.profile !== 'standard' && waitsForNeighbour(shown, end);
-    if (current.gapFrom === undefined && reached >= end && !isWaiting) {
+    if (current.gapFrom === undefined && reached >= end) {
       return WHATEVER_THE_TIME;
     }
     const seen = timeOfFrame(this.#grid, frameIndex(shown.highest + 1));

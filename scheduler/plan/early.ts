@@ -20,7 +20,7 @@ import { decodedSize } from './decoded-size.ts';
 import { EARLY_LEAD } from './early-lead.ts';
 import { earlierStart, pictureAt, pictureUp, shownPicture, type Picture } from './shown.ts';
 import { currentPicture } from './sources.ts';
-import { firstShowable, frameBefore, lastShowable } from './start-points.ts';
+import { firstShowable, lastShowable } from './start-points.ts';
 import { nextSegment, sessionOf, type AirState, type ChannelState } from './state.ts';
 
 /** How long after its last place is closed a segment must be finished, before it is made elsewhere. */
@@ -130,7 +130,7 @@ function openingOf(state: ChannelState, air: AirState, n: SegmentNumber): Openin
   const grid = gridOf(air.fps);
   const first = firstFrame(grid, n);
   const up = picturesClosedTo(air) > first ? pictureAt(state, air, first) : pictureUp(state, air);
-  return up === undefined ? firstOpening(state, air) : { picture: up, decode: decodeOf(grid, up) };
+  return up === undefined ? firstOpening(state, air) : { picture: up, decode: decodeOf(up) };
 }
 
 /** Before anything of a broadcast is closed: the feed's last picture before it, if one has come. */
@@ -143,7 +143,7 @@ function firstOpening(state: ChannelState, air: AirState): Opening {
   const decode =
     session === undefined || next === undefined
       ? null
-      : decodeOf(grid, { kind: 'frame', session, frame: next.frame });
+      : decodeOf({ kind: 'frame', session, frame: next.frame });
   const picture: Picture =
     session === undefined || before === undefined
       ? { kind: 'slate' }
@@ -151,14 +151,11 @@ function firstOpening(state: ChannelState, air: AirState): Opening {
   return { picture, decode };
 }
 
-function decodeOf(grid: Grid, picture: Picture): DecodeFrom | null {
+function decodeOf(picture: Picture): DecodeFrom | null {
   if (picture.kind === 'slate') {
     return null;
   }
-  const { session, frame } = picture;
-  const before = frameBefore(session, grid, frame);
-  const own = earlierStart(null, session, frame);
-  return before === undefined ? own : earlierStart(own, session, before.frame);
+  return earlierStart(null, picture.session, picture.frame);
 }
 
 /** A worker that can be heard of. */

@@ -23,7 +23,7 @@ import {
 import { picturesClosedTo, soundClosedTo } from './closings.ts';
 import { soundSpans } from './plan-sound.ts';
 import { planVideo } from './plan-video.ts';
-import { isOfFields, isStart, startOf } from './start-points.ts';
+import { isStart, startOf } from './start-points.ts';
 import {
   sessionOf,
   type AirState,
@@ -70,7 +70,7 @@ export function pictureUp(state: ChannelState, air: AirState): Picture | undefin
 
 /** The picture in a place that is closed, of a segment that is still known. */
 export function pictureAt(state: ChannelState, air: AirState, at: FrameIndex): Picture | undefined {
-  const { changes } = picturesOf(state, air, segmentOfFrame(gridOf(air.fps), at));
+  const changes = changesOf(state, air, segmentOfFrame(gridOf(air.fps), at));
   return changes.findLast(({ place }) => place <= at)?.picture;
 }
 
@@ -139,12 +139,11 @@ function shownPictures(
     const n = segmentOfFrame(grid, from);
     const end = firstFrame(grid, segmentNumber(n + 1));
     const stop = least(to, end);
-    const segment = picturesOf(state, air, n);
     const told: PicturesEntry[] = [];
     let session: SessionState | undefined;
     let entry: PicturesEntry = emptyEntry(soFar.broadcast, from, stop);
     told.push(entry);
-    for (const { place, picture } of changesWithin(segment.changes, from, stop)) {
+    for (const { place, picture } of changesWithin(changesOf(state, air, n), from, stop)) {
       if (up !== undefined && isSame(up, picture)) {
         continue;
       }
@@ -160,7 +159,6 @@ function shownPictures(
       }
       entry.shown.push(shownPicture(picture, place));
     }
-    addNeighbours(told, segment, { isFirst: from === firstFrame(grid, n), isLast: stop === end });
     entries.push(...told);
     from = stop;
   }
@@ -184,7 +182,6 @@ export const shownPicture = (picture: Picture, place: FrameIndex): ShownPicture 
         kind: 'frame',
         place,
         seq: picture.frame.seq,
-        ...(isOfFields(picture.frame) ? { fields: true } : {}),
       };
 
 const isSame = (a: Picture, b: Picture): boolean =>
@@ -204,21 +201,6 @@ export function earlierStart(
     : { session: session.session, fromSeq: start.seq, fromChunk: start.chunk };
 }
 
-function addNeighbours(
-  told: readonly PicturesEntry[],
-  { before, after }: SegmentPictures,
-  { isFirst, isLast }: { readonly isFirst: boolean; readonly isLast: boolean },
-): void {
-  const opening = told[0];
-  const closing = told.at(-1);
-  if (isFirst && opening !== undefined && before !== undefined) {
-    opening.before = before.seq;
-  }
-  if (isLast && closing !== undefined && after !== undefined) {
-    closing.after = after.seq;
-  }
-}
-
 /** A picture goes up in a place. */
 interface Change {
   readonly place: FrameIndex;
@@ -232,49 +214,37 @@ function changesWithin(changes: readonly Change[], from: FrameIndex, to: FrameIn
   return at === undefined ? rest : [{ place: from, picture: at.picture }, ...rest];
 }
 
-/** A segment's pictures, as its workers choose them from its spans. */
-interface SegmentPictures {
-  /** In order of place, the first in the segment's first. */
-  readonly changes: readonly Change[];
-  /** Neighbours outside the segment of its first picture, and of its last, where these are of two fields. */
-  readonly before: VideoPlace | undefined;
-  readonly after: VideoPlace | undefined;
-}
-
-function picturesOf(state: ChannelState, air: AirState, n: SegmentNumber): SegmentPictures {
+/** What goes up in a segment, as its workers choose it from its spans: in order of place, the first in the segment's first. */
+function changesOf(state: ChannelState, air: AirState, n: SegmentNumber): readonly Change[] {
   const grid = gridOf(air.fps);
   const spans = planVideo(state, air, n);
   const chosen = spans.map((span, i) => chosenOf(state, span, { grid, n, isOpening: i === 0 }));
   // Where two spans have a picture for the same place, the later has it from its first picture on.
   let limit = Number.POSITIVE_INFINITY;
   const changes: Change[] = [];
-  for (const { changes: own } of chosen.toReversed()) {
+  for (const own of chosen.toReversed()) {
     const kept = own.filter(({ place }) => place < limit);
     limit = Math.min(limit, ...own.map(({ place }) => place));
     changes.unshift(...kept);
   }
-  return { changes, before: chosen[0]?.before, after: chosen.at(-1)?.after };
+  return changes;
 }
 
 function chosenOf(
   state: ChannelState,
   span: VideoSpan,
   segment: { readonly grid: Grid; readonly n: SegmentNumber; readonly isOpening: boolean },
-): SegmentPictures {
+): readonly Change[] {
   const { grid, n, isOpening } = segment;
   const first = firstFrame(grid, n);
   const end = firstFrame(grid, segmentNumber(n + 1));
   if (span.kind === 'slate') {
     const place = greatest(span.from, first);
-    return {
-      changes: [{ place, picture: { kind: 'slate' } }],
-      before: undefined,
-      after: undefined,
-    };
+    return [{ place, picture: { kind: 'slate' } }];
   }
   const session = sessionOf(state, span.session);
   if (session === undefined) {
-    return { changes: [], before: undefined, after: undefined };
+    return [];
   }
   const frames = decodableOf(session, span);
   const from = greatest(span.from, first);
@@ -292,19 +262,11 @@ function chosenOf(
     }
   }
   const opening = isOpening && !byPlace.has(first) ? held : undefined;
-  const changes = [...byPlace, ...(opening === undefined ? [] : [[first, opening] as const])]
+  return [...byPlace, ...(opening === undefined ? [] : [[first, opening] as const])]
     .map(([place, frame]): Change => {
       return { place, picture: { kind: 'frame', session, frame } };
     })
     .toSorted((a, b) => a.place - b.place);
-  const shown = changes.flatMap(({ picture }) => (picture.kind === 'frame' ? [picture.frame] : []));
-  const opens = isOpening ? shown[0] : undefined;
-  const closes = span.to >= end ? shown.at(-1) : undefined;
-  return {
-    changes,
-    before: opens && isOfFields(opens) ? lastBefore(frames, opens.index) : undefined,
-    after: closes && isOfFields(closes) ? firstFrom(frames, end) : undefined,
-  };
 }
 
 /** The frames of a span from its start point on, in decode order, without pictures that refer to what went before. */
@@ -320,24 +282,4 @@ function decodableOf(
     : read
         .slice(begin)
         .filter(({ index }) => (start.flags & FRAME_FLAGS.idr) !== 0 || index >= start.index);
-}
-
-function lastBefore(frames: readonly VideoPlace[], index: FrameIndex): VideoPlace | undefined {
-  let last: VideoPlace | undefined;
-  for (const frame of frames) {
-    if (frame.index < index && frame.index >= (last?.index ?? 0)) {
-      last = frame;
-    }
-  }
-  return last;
-}
-
-function firstFrom(frames: readonly VideoPlace[], index: FrameIndex): VideoPlace | undefined {
-  let first: VideoPlace | undefined;
-  for (const frame of frames) {
-    if (frame.index >= index && (first === undefined || frame.index < first.index)) {
-      first = frame;
-    }
-  }
-  return first;
 }

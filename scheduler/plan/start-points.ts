@@ -64,15 +64,6 @@ export function frameBefore(
   return isNear ? before : undefined;
 }
 
-/**
- * Whether the last picture below `end` is of two fields and the next, which helps to deinterlace it, is still to come: a
- * worker that makes it on time must know whether there is one.
- */
-export function waitsForNeighbour({ video, highest }: SessionState, end: FrameIndex): boolean {
-  const last = video.findLast(({ index, late }) => index < end && !late);
-  return highest < end && last !== undefined && isOfFields(last);
-}
-
 /** The start point from which a picture is decoded, however far back; undefined if none is known. */
 export function startOf({ video }: SessionState, frame: VideoPlace): VideoPlace | undefined {
   const starts = video.slice(0, video.indexOf(frame) + 1).filter(isStart);

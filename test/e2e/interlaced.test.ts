@@ -134,7 +134,8 @@ async function view(
   for (const luma of await lumaOf([init.data, ...media], SIZE)) {
     const before = seen.at(-1)?.moment;
     const near = before === undefined ? numbers(0, 200) : numbers(before - 3, 8);
-    const others = parts.flatMap(({ from }) => (from > (before ?? 0) ? numbers(from, 12) : []));
+    // A publish's first pictures are late for the part that is closed when it comes.
+    const others = parts.flatMap(({ from }) => (from > (before ?? 0) ? numbers(from, 100) : []));
     seen.push(recognise(luma, SIZE, moments, [...near, ...others]));
   }
   return { fps, seen };

@@ -1,13 +1,11 @@
 /** A way to a server that carries only so many bytes a second, all connections together: what comes in waits in one line. */
-import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { openTcpWay, type TcpWay } from '../helpers/tcp-way.ts';
 
 /** See the head of this file. */
-export interface NarrowWay {
-  /** Base address of the server, by this way. */
-  readonly url: string;
+export interface NarrowWay extends TcpWay {
   /** Undefined: as many as there are. */
   readonly carry: (bytesPerSecond: number | undefined) => void;
-  readonly close: () => Promise<void>;
 }
 
 /** What is sent at once is a packet. */
@@ -18,8 +16,6 @@ const LONGEST_LINE = 24_000;
 
 /** Opens one on a free port. */
 export async function openNarrowWay(target: string): Promise<NarrowWay> {
-  const { hostname, port } = new URL(target);
-  const sockets = new Set<Socket>();
   const line: { readonly to: Socket; readonly bytes: Buffer }[] = [];
   const paused = new Set<Socket>();
   let waiting = 0;
@@ -49,21 +45,12 @@ export async function openNarrowWay(target: string): Promise<NarrowWay> {
     credit = Math.min(PACKET, credit + ((rate ?? 0) * TURN_MS) / 1000);
     drain();
   }, TURN_MS);
-  const server = createServer((viewer) => {
-    const upstream = createConnection(Number(port), hostname);
-    for (const [socket, other] of [
-      [viewer, upstream],
-      [upstream, viewer],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        sockets.delete(socket);
-        paused.delete(socket);
-        other.destroy();
-      });
-    }
+  const way = await openTcpWay(target, ({ viewer, upstream }) => {
     viewer.pipe(upstream);
+    upstream.on('close', () => {
+      paused.delete(upstream);
+      viewer.destroy();
+    });
     upstream.on('data', (bytes: Buffer) => {
       for (let at = 0; at < bytes.byteLength; at += PACKET) {
         line.push({ to: viewer, bytes: bytes.subarray(at, at + PACKET) });
@@ -78,11 +65,8 @@ export async function openNarrowWay(target: string): Promise<NarrowWay> {
       }
     });
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: way.url,
     carry: (bytesPerSecond) => {
       rate = bytesPerSecond;
       credit = 0;
@@ -90,14 +74,7 @@ export async function openNarrowWay(target: string): Promise<NarrowWay> {
     },
     close: async () => {
       clearInterval(timer);
-      for (const socket of sockets) {
-        socket.destroy();
-      }
-      await new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
+      await way.close();
     },
   };
 }

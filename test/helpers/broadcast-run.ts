@@ -24,6 +24,7 @@ export interface RunOptions {
   readonly channel: string;
   readonly fps?: FpsName;
   readonly ladder?: Ladder;
+  /** By default `standard`: it shows every frame, however late a busy machine sends it. */
   readonly profile?: Profile;
   readonly reconnectSeconds?: number;
   readonly pace?: Pace;
@@ -41,7 +42,7 @@ export async function recordClip(
   const key = await pipeline.api.createChannel({
     id: channel,
     ladder: options.ladder ?? SMALL_LADDER,
-    ...(options.profile === undefined ? {} : { profile: options.profile }),
+    profile: options.profile ?? 'standard',
     ...(options.fps === undefined ? {} : { fps: options.fps }),
     ...(options.reconnectSeconds === undefined
       ? {}

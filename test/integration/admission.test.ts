@@ -48,7 +48,10 @@ async function tellWorker(capacity: WorkerCapacity): Promise<void> {
 
 /** Publishes a 720p feed until the channel is on air; it stays there until the feed's end. */
 async function broadcastOf(id: string, settings: Record<string, unknown>) {
-  expect((await call(scheduler, 'POST', '/v1/channels', { id, ...settings })).status).toBe(201);
+  expect(
+    (await call(scheduler, 'POST', '/v1/channels', { id, profile: 'standard', ...settings }))
+      .status,
+  ).toBe(201);
   const at = bench.clock.now();
   const options = { fps: '30', at, keyframeEvery: 60, rate: 48_000, reorder: true } as const;
   const session = new SimulatedSession('s1', options);

@@ -46,7 +46,11 @@ async function feed(
   settings: Record<string, unknown> = {},
 ): Promise<{ id: string; stop: (clean: boolean) => Promise<void>; streamKey: unknown }> {
   const id = `c${randomUUID().slice(0, 8)}`;
-  const { body } = await call(scheduler, 'POST', '/v1/channels', { id, ...settings });
+  const { body } = await call(scheduler, 'POST', '/v1/channels', {
+    id,
+    profile: 'standard',
+    ...settings,
+  });
   const at = bench.clock.now();
   const options = { fps: '30', at, keyframeEvery: 60, rate: 48_000, reorder: true } as const;
   const session = new SimulatedSession('s1', options);

@@ -79,6 +79,9 @@ class Bench {
         this.fragments.push(fragment);
         this.#wake();
       },
+      onTaken: () => {
+        this.pictures.forgetBefore(this.run.wantedFrom('s', this.pictures));
+      },
     });
   }
 
@@ -359,6 +362,33 @@ describe('the pictures of a segment made on time', () => {
     } finally {
       process.off('unhandledRejection', note);
     }
+  });
+
+  test('are all made where more are decoded than may be kept while the encoder takes none', async () => {
+    const grid = gridOf('60');
+    const size = { width: 64, height: 36 };
+    const first = firstFrame(grid, N);
+    const file = await makeVideo(grid.segmentFrames, 'keyint=250:bframes=0', size);
+    const frames = codedVideo(file, first);
+    const made: RenditionFragment[] = [];
+    const [rendition] = LADDER;
+    if (rendition === undefined) {
+      throw new Error('no rendition');
+    }
+    const large = { ...rendition, id: 'v720', width: 1280, height: 720, preset: 'fast' } as const;
+    await makeWholePictures(
+      { grid, profile: 'low', n: N, renditions: [large], size: { width: 1280, height: 720 } },
+      [{ kind: 'session', from: first, to: first + grid.segmentFrames, late: [], frames }],
+      {
+        encoder: ENCODER,
+        signal: new AbortController().signal,
+        slate: () => Promise.reject(new Error('no slate is shown')),
+        onFragment: (fragment) => {
+          made.push(fragment);
+        },
+      },
+    );
+    expect(made).toHaveLength(divisionOf(grid, 'low').fragments);
   });
 
   test('begin with one from long before, made when all is over', async () => {

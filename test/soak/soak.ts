@@ -90,7 +90,12 @@ export async function openChannel(
   rate: number,
 ): Promise<{ readonly pipeline: Pipeline; readonly key: string }> {
   const pipeline = await startPipeline({ ...fastClock(rate), ...MEMORIES });
-  const key = await pipeline.api.createChannel({ ...CHANNEL, fps: '30', ladder: LADDER });
+  const key = await pipeline.api.createChannel({
+    ...CHANNEL,
+    fps: '30',
+    ladder: LADDER,
+    profile: 'standard',
+  });
   return { pipeline, key };
 }
 

@@ -79,7 +79,12 @@ try {
 }
 
 async function broadcast(): Promise<{ rows: Row[]; problems: string[] }> {
-  const key = await pipeline.api.createChannel({ id: CHANNEL, fps: FPS, ladder: SMALL_LADDER });
+  const key = await pipeline.api.createChannel({
+    id: CHANNEL,
+    fps: FPS,
+    ladder: SMALL_LADDER,
+    profile: 'standard',
+  });
   const publication = await eventually('the key to be accepted', () =>
     publishClip(clip.path, { port: pipeline.rtmpPort, key }),
   );

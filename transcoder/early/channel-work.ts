@@ -151,6 +151,9 @@ export class ChannelWork {
             {
               ...{ encoder, signal, onFragment, turns },
               find: (source) => this.#find(feeds, source),
+              onTaken: () => {
+                this.#forget();
+              },
               isNextOfLarge: () =>
                 ![...this.#runs].some((run) => run.n < n && run.pictures?.isLargestLate === true),
             },

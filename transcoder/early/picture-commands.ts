@@ -27,29 +27,86 @@ export interface FrameSize {
 /** Bytes of a raw frame. */
 export const frameBytes = ({ width, height }: FrameSize): number => (width * height * 3) / 2;
 
-/** Where the decoder reads, and where it writes frames and their timestamps. */
-export const DECODER_PIPES = { input: 0, frames: 3, timestamps: 4 } as const;
+/**
+ * Where the decoder reads, and where it writes: frames, those of each field where pictures may be two of them, and a line for
+ * each picture, before its frames.
+ */
+export const DECODER_PIPES = {
+  input: 0,
+  frames: 3,
+  lines: 4,
+  firstFields: 5,
+  secondFields: 6,
+} as const;
 
-/** Decodes pictures of one kind. A line with its timestamp is written for each frame, before the frame. */
+/** Pipes that a decoder of such pictures writes frames to. */
+export const framePipes = ({ mayHaveFields }: SourcePicture): readonly number[] => {
+  const { frames, firstFields, secondFields } = DECODER_PIPES;
+  return mayHaveFields ? [frames, firstFields, secondFields] : [frames];
+};
+
+/** What a picture's line says after its timestamp. */
+export const PICTURE_KINDS = { whole: 'whole', fields: 'fields' } as const;
+
+/** Tells a picture's timestamp and kind. */
+const told = (kind: keyof typeof PICTURE_KINDS): string =>
+  `metadata=mode=add:key=kind:value=${PICTURE_KINDS[kind]},metadata=mode=print:file=pipe\\\\:${DECODER_PIPES.lines}:direct=1`;
+
+/** Lines half-way between a field's own, by four of them (-1, 9, 9, -1 sixteenths): `above` its own, or below. */
+function linesBetween({ above }: { readonly above: boolean }): string {
+  const taps = above ? '-1|9|9|-1|0' : '0|-1|9|9|-1';
+  return `convolution=${[0, 1, 2]
+    .map((plane) => `${plane}m='${taps}':${plane}rdiv=0.0625:${plane}mode=column`)
+    .join(':')}`;
+}
+
+/**
+ * Of each picture of two fields a frame of its first and one of its second, each from that field's lines alone: what looks at
+ * other pictures, as bwdif does, would hold each back until the next, and its bytes would depend on which one that is.
+ */
+function fieldFrames(source: SourcePicture, size: FrameSize): string[] {
+  const woven = `vstack,il=luma_mode=interleave:chroma_mode=interleave,setfield=prog,${fit([source], size)}`;
+  return [
+    `[fields]${told('fields')},fieldorder=tff,split=2[first][second]`,
+    `[first]field=top,split=2[top][below]`,
+    `[below]${linesBetween({ above: false })}[underTop]`,
+    `[top][underTop]${woven}[firstFields]`,
+    `[second]field=bottom,split=2[bottom][over]`,
+    `[over]${linesBetween({ above: true })}[overBottom]`,
+    `[overBottom][bottom]${woven}[secondFields]`,
+  ];
+}
+
+/** Decodes pictures of one kind. The decoder says which of them are two fields, by the rules of its kind. */
 export function decodeArguments(source: SourcePicture, size: FrameSize, arch: string): string[] {
-  const { input, frames, timestamps } = DECODER_PIPES;
-  const told = `metadata=mode=add:key=t:value=0,metadata=mode=print:file=pipe\\\\:${timestamps}:direct=1`;
+  const { input, frames, firstFields, secondFields } = DECODER_PIPES;
+  const whole = `${told('whole')},${fit([source], size)}[frames]`;
+  const graph = source.mayHaveFields
+    ? [
+        `[0:v:0]select=n=2:e='1+not(eq(interlace_type,PROGRESSIVE))'[whole][fields]`,
+        `[whole]${whole}`,
+        ...fieldFrames(source, size),
+      ]
+    : [`[0:v:0]${whole}`];
+  const pads = [
+    { pad: '[frames]', pipe: frames },
+    { pad: '[firstFields]', pipe: firstFields },
+    { pad: '[secondFields]', pipe: secondFields },
+  ];
   return composeArguments({
     global: globalOptions(arch),
     inputs: [
       { source: `pipe:${input}`, options: [...mp4InputOptions('h264'), '-strict', 'strict'] },
     ],
-    graphs: [`[0:v:0]${fit([source], size)},${told}[frames]`],
-    outputs: [
-      {
-        target: `pipe:${frames}`,
-        options: [
-          // More threads than one would hold frames back.
-          ...['-map', '[frames]', '-fps_mode', 'passthrough', '-c:v', 'rawvideo', '-threads', '1'],
-          ...['-flush_packets', '1', '-f', 'rawvideo'],
-        ],
-      },
-    ],
+    graphs: [graph.join(';')],
+    outputs: pads.slice(0, source.mayHaveFields ? 3 : 1).map(({ pad, pipe }) => ({
+      target: `pipe:${pipe}`,
+      options: [
+        // More threads than one would hold frames back.
+        ...['-map', pad, '-fps_mode', 'passthrough', '-c:v', 'rawvideo', '-threads', '1'],
+        ...['-flush_packets', '1', '-f', 'rawvideo'],
+      ],
+    })),
   });
 }
 

@@ -10,7 +10,14 @@ import type { FrameIndex } from '#common/time';
 import { startFfmpeg, type FfmpegProcess, type ProcessLimits } from '../ffmpeg/process.ts';
 import type { SourcePicture } from '../source-picture.ts';
 import { FrameAssembly, type RawFrame } from './raw-frame.ts';
-import { DECODER_PIPES, decodeArguments, frameBytes, type FrameSize } from './picture-commands.ts';
+import {
+  DECODER_PIPES,
+  decodeArguments,
+  frameBytes,
+  framePipes,
+  PICTURE_KINDS,
+  type FrameSize,
+} from './picture-commands.ts';
 
 /** The parameter sets that decoding begins with. */
 export interface ParameterSets {
@@ -35,18 +42,29 @@ const PLACE_TICKS = 1_000;
 const TIMESCALE = 30_000;
 /** Decode times run so far behind: 20 s at 60 fps, which no reordering reaches. */
 const DECODE_LEAD = 1_200 * PLACE_TICKS;
-/** A line of `metadata=print`. */
+/** The two lines of `metadata=print`. */
 const TIMESTAMP = /\bpts:(\d+)/;
+const KIND = /^kind=(\w+)$/;
+
+/** A picture as it is shown. */
+export interface DecodedPicture {
+  /** Of two fields the first. */
+  readonly frame: RawFrame;
+  /** Of two fields the second, which is shown from the place after its own on. */
+  readonly second: RawFrame | undefined;
+}
 
 /** See the head of this file. Pictures come in presentation order; one that cannot be decoded never comes. */
 export class PictureDecoder {
   readonly #ffmpeg: FfmpegProcess;
-  readonly #onPicture: (seq: number, picture: RawFrame) => void;
+  readonly #onPicture: (seq: number, picture: DecodedPicture) => void;
   /** Seqs by the timestamps that their pictures will come with. */
   readonly #seqs = new Map<number, number>();
-  /** Timestamps told and frames complete, not yet brought together. */
-  readonly #timestamps: number[] = [];
-  readonly #frames: RawFrame[] = [];
+  /** Pictures told, not yet brought together with their frames. */
+  readonly #told: { readonly pts: number; readonly isOfFields: boolean }[] = [];
+  /** Frames complete, by the pipe that they came by. */
+  readonly #frames: ReadonlyMap<number, RawFrame[]>;
+  #pts: number | undefined;
   #line = '';
   #first: FrameIndex | undefined;
   #decodeTime = -1;
@@ -61,25 +79,29 @@ export class PictureDecoder {
    */
   constructor(
     { program, arch, limits, isOnTime = false, source, parameters, size, signal }: DecoderRequest,
-    onPicture: (seq: number, picture: RawFrame) => void,
+    onPicture: (seq: number, picture: DecodedPicture) => void,
   ) {
     this.#onPicture = onPicture;
-    const frames = new FrameAssembly(frameBytes(size), (frame) => {
-      this.#frames.push(frame);
-      this.#match();
+    this.#frames = new Map(framePipes(source).map((pipe) => [pipe, []]));
+    const assemblies = [...this.#frames].map(([pipe, complete]) => {
+      const assembly = new FrameAssembly(frameBytes(size), (frame) => {
+        complete.push(frame);
+        this.#match();
+      });
+      return [pipe, assembly] as const;
     });
     this.#ffmpeg = startFfmpeg({
       isOnTime,
       program,
       args: decodeArguments(source, size, arch),
       inputs: [DECODER_PIPES.input],
-      outputs: [DECODER_PIPES.timestamps],
-      readInto: new Map([[DECODER_PIPES.frames, frames]]),
+      outputs: [DECODER_PIPES.lines],
+      readInto: new Map(assemblies),
       limits: { ...limits, wallMs: undefined },
       signal,
     });
-    this.#ffmpeg.output(DECODER_PIPES.timestamps).on('data', (piece: Buffer) => {
-      this.#takeTimestamps(piece);
+    this.#ffmpeg.output(DECODER_PIPES.lines).on('data', (piece: Buffer) => {
+      this.#takeLines(piece);
     });
     this.#ffmpeg.input(DECODER_PIPES.input).write(
       initSegment([
@@ -134,38 +156,65 @@ export class PictureDecoder {
 
   /** Whether frames are read on: what is not read holds the decoder back. */
   setFlowing(isFlowing: boolean): void {
-    const frames = this.#ffmpeg.output(DECODER_PIPES.frames);
-    if (isFlowing) {
-      frames.resume();
-    } else {
-      frames.pause();
+    for (const pipe of this.#frames.keys()) {
+      const frames = this.#ffmpeg.output(pipe);
+      if (isFlowing) {
+        frames.resume();
+      } else {
+        frames.pause();
+      }
     }
   }
 
-  #takeTimestamps(piece: Buffer): void {
+  #takeLines(piece: Buffer): void {
     const lines = (this.#line + piece.toString('latin1')).split('\n');
     this.#line = lines.pop() ?? '';
     for (const line of lines) {
       const pts = TIMESTAMP.exec(line)?.[1];
+      const kind = KIND.exec(line)?.[1];
       if (pts !== undefined) {
-        this.#timestamps.push(Number(pts));
+        this.#pts = Number(pts);
+      } else if (kind !== undefined && this.#pts !== undefined) {
+        this.#told.push({ pts: this.#pts, isOfFields: kind === PICTURE_KINDS.fields });
+        this.#pts = undefined;
       }
     }
     this.#match();
   }
 
   #match(): void {
-    while (this.#frames.length > 0 && this.#timestamps.length > 0) {
-      const picture = this.#frames.shift();
-      const pts = this.#timestamps.shift();
-      const seq = pts === undefined ? undefined : this.#seqs.get(pts);
-      if (picture !== undefined && pts !== undefined && seq !== undefined) {
-        this.#forgetUpTo(pts);
-        this.#onPicture(seq, picture);
+    for (let next = this.#told[0]; next !== undefined; next = this.#told[0]) {
+      const picture = this.#takePicture(next);
+      if (picture === undefined) {
+        return;
+      }
+      this.#told.shift();
+      const seq = this.#seqs.get(next.pts);
+      if (seq === undefined) {
+        releasePicture(picture);
       } else {
-        picture?.release();
+        this.#forgetUpTo(next.pts);
+        this.#onPicture(seq, picture);
       }
     }
+  }
+
+  /** The frames of the next picture, if all of them have come. */
+  #takePicture({ isOfFields }: { readonly isOfFields: boolean }): DecodedPicture | undefined {
+    const { frames, firstFields, secondFields } = DECODER_PIPES;
+    if (!isOfFields) {
+      const frame = this.#frames.get(frames)?.shift();
+      return frame && { frame, second: undefined };
+    }
+    const first = this.#frames.get(firstFields);
+    const second = this.#frames.get(secondFields);
+    if (first?.[0] === undefined || second?.[0] === undefined) {
+      return undefined;
+    }
+    const picture = { frame: first[0], second: second[0] };
+    first.shift();
+    second.shift();
+    return picture;
   }
 
   /** Pictures before this one will not come any more. */
@@ -176,4 +225,10 @@ export class PictureDecoder {
       }
     }
   }
+}
+
+/** Whoever held a picture does not need it any more. */
+export function releasePicture({ frame, second }: DecodedPicture): void {
+  frame.release();
+  second?.release();
 }

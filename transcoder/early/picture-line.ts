@@ -55,7 +55,12 @@ export function openingOf(
 
 /** What has become of a picture so far. */
 export type Decoded<Picture> =
-  | { readonly state: 'here'; readonly picture: Picture }
+  | {
+      readonly state: 'here';
+      readonly picture: Picture;
+      /** Of two fields the second, which is shown in all places after the picture's own. */
+      readonly second?: { readonly picture: Picture; readonly after: FrameIndex };
+    }
   /** It may still come. */
   | { readonly state: 'coming' }
   /** It cannot be decoded: the one before it stays. */
@@ -78,6 +83,8 @@ export class PictureLine<Picture extends HeldPicture> {
   #closed: FrameIndex;
   #next: FrameIndex;
   #current: Picture | undefined;
+  /** What takes the place of {@link #current}, and after which place. */
+  #second: { readonly picture: Picture; readonly after: FrameIndex } | undefined;
   /** What {@link #current} is of. */
   #onShow: PictureSource | undefined;
 
@@ -150,10 +157,17 @@ export class PictureLine<Picture extends HeldPicture> {
       }
       if (decoded.state === 'here') {
         decoded.picture.hold();
-        this.#current?.release();
+        decoded.second?.picture.hold();
+        this.#letGo();
         this.#current = decoded.picture;
+        this.#second = decoded.second;
         this.#onShow = goesUp;
       }
+    }
+    if (this.#second !== undefined && this.#next > this.#second.after) {
+      this.#current?.release();
+      this.#current = this.#second.picture;
+      this.#second = undefined;
     }
     if (this.#current !== undefined) {
       this.#shown.delete(this.#next);
@@ -164,8 +178,14 @@ export class PictureLine<Picture extends HeldPicture> {
 
   /** No more frames are taken: what is on show is held no longer. */
   close(): void {
-    this.#current?.release();
-    this.#current = undefined;
+    this.#letGo();
     this.#closed = this.#next;
+  }
+
+  #letGo(): void {
+    this.#current?.release();
+    this.#second?.picture.release();
+    this.#current = undefined;
+    this.#second = undefined;
   }
 }

@@ -27,6 +27,8 @@ export interface SegmentPicturesDeps {
   readonly signal: AbortSignal;
   readonly find: (source: PictureSource) => Decoded<RawFrame>;
   readonly onFragment: (fragment: RenditionFragment) => void;
+  /** A frame went into an encoder: what was kept for that may go, and what waits for room may come. */
+  readonly onTaken: () => void;
   /** Of the worker, for what is on time. */
   readonly turns?: Turns | undefined;
   /** Whether no earlier segment's largest pictures are late: those are finished first. */
@@ -39,11 +41,13 @@ export class SegmentPicturesRun {
   #ways: readonly EncoderWay[];
   /** Those that were left off, until they have ended. */
   readonly #left = new Set<EncoderWay>();
+  readonly #onTaken: () => void;
 
   /** Starts it: its encoders wait for the first frame, or are started once that of an earlier segment does. */
   constructor(segment: SegmentPictures, opening: PlacedPicture, deps: SegmentPicturesDeps) {
     const { grid, n } = segment;
     const encoders = PictureEncoder.all(segment, deps);
+    this.#onTaken = deps.onTaken;
     const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
     const holdsUpFrom = HOLDS_UP * grid.segmentFrames;
     this.#ways = encoders.map((encoder, i) => {
@@ -78,6 +82,8 @@ export class SegmentPicturesRun {
       way.leaveOff();
     }
     this.#ways = this.#ways.filter((one) => !leaves(one));
+    // What was kept for those may go.
+    this.#onTaken();
   }
 
   /** Pictures have come: goes on as far as that allows. */
@@ -112,7 +118,9 @@ const HOLDS_UP = 0.5;
 /** One whose turn it was and that took no frame for so long, milliseconds, hangs. */
 const HANGS_MS = 1_000;
 
-interface WayOptions extends Pick<SegmentPicturesDeps, 'turns' | 'signal' | 'isNextOfLarge'> {
+type Taking = 'turns' | 'signal' | 'isNextOfLarge' | 'onTaken';
+
+interface WayOptions extends Pick<SegmentPicturesDeps, Taking> {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
@@ -270,7 +278,7 @@ class EncoderWay {
   }
 
   async #pump(): Promise<void> {
-    const { turns, isFirst } = this.#options;
+    const { turns, isFirst, onTaken } = this.#options;
     const encoder = this.#encoder ?? (await this.#starting.catch(() => undefined));
     for (
       let frame = encoder && this.#line.take();
@@ -279,6 +287,7 @@ class EncoderWay {
     ) {
       await encoder.write(frame);
       this.#tookAt = performance.now();
+      onTaken();
       if (isFirst) {
         turns?.took(this);
       } else {

@@ -7,7 +7,12 @@ import { parameterSets } from '../picture-input.ts';
 import { readSourcePicture } from '../source-picture.ts';
 import type { Encoder } from '../transcode.ts';
 import { frameBytes, type FrameSize } from './picture-commands.ts';
-import { PictureDecoder, type ParameterSets } from './picture-decoder.ts';
+import {
+  PictureDecoder,
+  releasePicture,
+  type DecodedPicture,
+  type ParameterSets,
+} from './picture-decoder.ts';
 import type { Decoded } from './picture-line.ts';
 import type { RawFrame } from './raw-frame.ts';
 
@@ -24,13 +29,13 @@ export interface SessionPicturesDeps {
 interface Fed {
   readonly index: FrameIndex;
   readonly decoder: PictureDecoder;
-  picture: RawFrame | undefined;
+  picture: DecodedPicture | undefined;
   /** It came, or one after it, or its decoder has ended. */
   isSettled: boolean;
 }
 
 /**
- * Pictures kept decoded at a time: beyond, the decoder waits for those who need them. On time, an encoder that is late keeps all
+ * Frames kept decoded at a time: beyond, the decoder waits for those who need them. On time, an encoder that is late keeps all
  * since its place, and is to hold up no other, as far as so many bytes go: until it is given up (`scheduler/plan/shedding.ts`).
  */
 const KEPT = { least: 90, most: 240, bytes: 160e6 } as const;
@@ -88,7 +93,10 @@ export class SessionPictures {
   find(seq: number): Decoded<RawFrame> {
     const fed = this.#fed.get(seq);
     if (fed?.picture !== undefined) {
-      return { state: 'here', picture: fed.picture };
+      const { frame, second } = fed.picture;
+      return second === undefined
+        ? { state: 'here', picture: frame }
+        : { state: 'here', picture: frame, second: { picture: second, after: fed.index } };
     }
     return { state: fed?.isSettled === true || this.#failure !== undefined ? 'lost' : 'coming' };
   }
@@ -118,8 +126,10 @@ export class SessionPictures {
     this.#floor = greatest(this.#floor, index);
     for (const [seq, fed] of this.#fed) {
       if (fed.index < this.#floor && fed.isSettled) {
-        this.#kept -= fed.picture === undefined ? 0 : 1;
-        fed.picture?.release();
+        if (fed.picture !== undefined) {
+          this.#kept -= framesOf(fed.picture);
+          releasePicture(fed.picture);
+        }
         this.#fed.delete(seq);
       }
     }
@@ -183,18 +193,18 @@ export class SessionPictures {
     this.#processes.add(ended);
   }
 
-  #take(seq: number, picture: RawFrame): void {
+  #take(seq: number, picture: DecodedPicture): void {
     const fed = this.#fed.get(seq);
     if (fed === undefined) {
-      picture.release();
+      releasePicture(picture);
       return;
     }
     if (fed.index >= this.#floor) {
       fed.picture = picture;
-      this.#kept += 1;
+      this.#kept += framesOf(picture);
     } else {
       // Nobody asks for it: whoever does all the same must not take it for one that cannot be decoded.
-      picture.release();
+      releasePicture(picture);
       this.#fed.delete(seq);
     }
     for (const earlier of this.#fed.values()) {
@@ -218,5 +228,7 @@ export class SessionPictures {
     this.#decoder?.setFlowing(this.#kept < this.#mostKept);
   }
 }
+
+const framesOf = ({ second }: DecodedPicture): number => (second === undefined ? 1 : 2);
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

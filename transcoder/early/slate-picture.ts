@@ -29,7 +29,7 @@ export async function decodeSlate(
     { ...encoder, source, parameters: { sps, pps }, size, signal },
     (_seq, picture) => {
       // It lives longer than its decoder: never released, it is nobody else's.
-      slate = picture.data;
+      slate = picture.frame.data;
     },
   );
   const frame: VideoFrame = {

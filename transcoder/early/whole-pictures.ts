@@ -5,7 +5,7 @@
 import type { ShownEntry } from '#common/contracts/early-task';
 import type { VideoFrame } from '#common/contracts/frame';
 import { firstFrame } from '#common/grid';
-import { frameIndex } from '#common/time';
+import { frameIndex, greatest } from '#common/time';
 import { FIRST_PLACE, planPictures, type PictureSource } from '../picture-plan.ts';
 import type { Encoder } from '../transcode.ts';
 import type { RenditionFragment, SegmentPictures } from './picture-encoder.ts';
@@ -47,14 +47,22 @@ export function shownOf(
   });
   const { pictures, timescale } = planPictures(grid, first, sources);
   const placeTicks = (timescale * grid.den) / grid.num;
-  const changes = pictures
+  const placed = pictures
     .filter(({ pts }) => pts % placeTicks === 0)
     .map(({ pts, data }) => ({
-      place: frameIndex(first + Math.max(0, pts / placeTicks - FIRST_PLACE)),
+      place: frameIndex(first + pts / placeTicks - FIRST_PLACE),
       origin: origins.get(data),
     }))
     .filter(({ place }) => place < first + grid.segmentFrames)
     .toSorted((a, b) => a.place - b.place);
+  // Of what lies before the segment the last is up when it begins; the rest are a deinterlacer's neighbours.
+  const up = Math.max(
+    0,
+    placed.findLastIndex(({ place }) => place <= first),
+  );
+  const changes = placed
+    .slice(up)
+    .map(({ place, origin }) => ({ place: greatest(place, first), origin }));
   return changes.map(({ place, origin }, i): PicturesEntry => {
     const to = changes[i + 1]?.place ?? frameIndex(first + grid.segmentFrames);
     const span = { t: 'pictures', broadcast: n, from: place, to } as const;
@@ -98,13 +106,19 @@ export async function makeWholePictures(
       signal: AbortSignal.any([signal, stop.signal]),
       find,
       onFragment,
+      onTaken: () => {
+        forget();
+      },
     },
   );
-  const advance = (): void => {
-    run.advance();
+  const forget = (): void => {
     for (const [session, decoder] of decoders) {
       decoder.forgetBefore(run.wantedFrom(session, decoder));
     }
+  };
+  const advance = (): void => {
+    run.advance();
+    forget();
   };
   try {
     sources.forEach((source, i) => {

@@ -128,12 +128,6 @@ describe('in low latency places are closed', () => {
     expect(closedPictures(log)).toEqual([10, 20, 30]);
   });
 
-  test('of two fields with the frame after, which a worker must know', () => {
-    const until = BEGIN + 10 * FRAME;
-    expect(closedPictures(airing(until + FRAME, { hasFields: true }).log)).toEqual([]);
-    expect(closedPictures(airing(until + 3 * FRAME, { hasFields: true }).log)).toEqual([10]);
-  });
-
   test('for sound as soon as an encoder can give out a fragment, three AAC frames beyond it', () => {
     const division = divisionOf(grid, 'low');
     const { log } = airing(BEGIN + 2_500);

@@ -25,7 +25,7 @@ test('the form as it opens asks for what the API makes by itself', () => {
     id: 'final',
     name: 'final',
     fps: null,
-    profile: 'standard',
+    profile: 'low',
     ladder: DEFAULT_LADDER,
     fixedLadder: false,
     priority: 50,
