@@ -79,7 +79,9 @@ class Bench {
         this.fragments.push(fragment);
         this.#wake();
       },
-      onTaken: () => undefined,
+      onTaken: () => {
+        this.pictures.forgetBefore(this.run.wantedFrom('s', this.pictures));
+      },
     });
   }
 

@@ -46,6 +46,7 @@ export class SegmentPicturesRun {
   #ways: readonly EncoderWay[];
   /** Those that were left off, until they have ended. */
   readonly #left = new Set<EncoderWay>();
+  readonly #onTaken: () => void;
 
   /**
    * Starts it: its encoders wait for the first frame, or are started once that of an earlier segment does.
@@ -57,6 +58,7 @@ export class SegmentPicturesRun {
       throw new PipelineError('ABORTED', 'pictures were not begun');
     }
     const encoders = startsOf(segment, deps);
+    this.#onTaken = deps.onTaken;
     const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
     const holdsUpFrom = HOLDS_UP * grid.segmentFrames;
     this.#ways = encoders.map((encoder, i) => {
@@ -96,6 +98,8 @@ export class SegmentPicturesRun {
       way.leaveOff();
     }
     this.#ways = this.#ways.filter((one) => !leaves(one));
+    // What was kept for those may go.
+    this.#onTaken();
   }
 
   /** Pictures have come: goes on as far as that allows. */
@@ -147,10 +151,9 @@ const HOLDS_UP = 0.5;
 /** One whose turn it was and that took no frame for so long, milliseconds, hangs. */
 const HANGS_MS = 1_000;
 
-interface WayOptions extends Pick<
-  SegmentPicturesDeps,
-  'turns' | 'signal' | 'onTaken' | 'isTakenOver' | 'isNextOfLarge'
-> {
+type Taking = 'turns' | 'signal' | 'onTaken' | 'isTakenOver' | 'isNextOfLarge';
+
+interface WayOptions extends Pick<SegmentPicturesDeps, Taking> {
   /** It makes the smallest pictures, which are to be on time where not all can be. */
   readonly isFirst: boolean;
   /** Places, beyond which it is late. */
