@@ -30,6 +30,15 @@ async function readStored(
   return data === undefined || init === undefined ? undefined : { init, data };
 }
 
+/** What was made on time is in the stream of its fragments, which nobody reads again: then it is the store that has it. */
+async function readHot(
+  hotRedis: Redis,
+  channel: string,
+  { rendition, hotId }: Made,
+): ReturnType<typeof readHotSegment> {
+  return hotId === '' ? undefined : readHotSegment(hotRedis, channel, rendition, hotId);
+}
+
 /**
  * Reads what a result names; nothing is verified here.
  * @throws PipelineError `INPUT_MISSING` when a rendition is in neither place, `STORE_FAILED`
@@ -38,7 +47,7 @@ export async function readSegment(sources: ByteSources, result: Result): Promise
   const { channel, n } = result;
   const entries = await Promise.all(
     result.made.map(async (made): Promise<[string, SegmentBytes]> => {
-      const hot = await readHotSegment(sources.hotRedis, channel, made.rendition, made.hotId);
+      const hot = await readHot(sources.hotRedis, channel, made);
       const bytes = hot?.n === n ? hot : await readStored(sources.store, channel, n, made);
       if (bytes === undefined) {
         throw new PipelineError(

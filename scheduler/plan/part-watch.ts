@@ -12,8 +12,11 @@ import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/tim
 import { soundOfFragment } from './closings.ts';
 import type { Lateness } from './danger.ts';
 
-/** A worker with segments gives a sign of life every `PULSE_MS`; one without any for so long is silent. */
-const SILENCE_MS = 400;
+/**
+ * A worker with segments gives a sign of life every `PULSE_MS`; one without any for so long is silent. One that died is known without this, and
+ * one that starts a dozen ffmpeg while cores are short is silent for half a second: taken for lost, it had all its work begun twice.
+ */
+const SILENCE_MS = 1_000;
 /** One that is silent for so long is dead: until then it may only wait for a core, and to make all that it has anew would cost more. */
 const DEAD_MS = 2_000;
 /** What a worker that begins in mid-segment needs to start ffmpeg and to catch up. */

@@ -80,15 +80,15 @@ describe('parts on their way through workers', () => {
     watch.placed(N, 'a', at(0));
     watch.placed(NEXT, 'a', at(0));
     watch.placed(segmentNumber(N + 2), 'b', at(0));
-    expect(watch.dueAt).toBe(1_400);
-    expect(watch.late(at(1_399))).toEqual([]);
-    expect(watch.late(at(1_400))).toMatchObject([
+    expect(watch.dueAt).toBe(2_000);
+    expect(watch.late(at(1_999))).toEqual([]);
+    expect(watch.late(at(2_000))).toMatchObject([
       { n: N, isLost: true },
       { n: NEXT, isLost: true },
     ]);
-    expect([...watch.silent(at(1_400))]).toEqual(['a']);
-    heard.a = 1_500;
-    expect([...watch.silent(at(1_500))]).toEqual([]);
+    expect([...watch.silent(at(2_000))]).toEqual(['a']);
+    heard.a = 2_100;
+    expect([...watch.silent(at(2_100))]).toEqual([]);
   });
 
   test('are lost at once with a worker that has gone, although it was heard just now', () => {
@@ -115,38 +115,38 @@ describe('parts on their way through workers', () => {
     watch.placed(N, 'a', at(0));
     tell(watch, 1, 1_000);
     expect(watch.late(at(1_300))).toMatchObject([{ n: N, isLost: false }]);
-    expect(watch.dueAt).toBe(1_500);
-    expect(watch.late(at(1_500))).toMatchObject([{ n: N, isLost: true }]);
+    expect(watch.dueAt).toBe(2_100);
+    expect(watch.late(at(2_100))).toMatchObject([{ n: N, isLost: true }]);
   });
 
   test('are lost no more once another has them, and again if that one is silent too', () => {
     const heard: Record<string, number> = { a: 1_000, b: 0 };
     const watch = watching(heard);
     watch.placed(N, 'a', at(0));
-    expect(watch.late(at(1_400))).toHaveLength(1);
-    watch.placed(N, 'b', at(1_410));
-    expect(watch.late(at(1_800))).toEqual([]);
-    expect(watch.dueAt).toBe(1_810);
-    expect(watch.late(at(1_810))).toMatchObject([{ n: N, isLost: true }]);
-    expect([...watch.silent(at(1_810))]).toEqual(['a', 'b']);
+    expect(watch.late(at(2_000))).toHaveLength(1);
+    watch.placed(N, 'b', at(2_010));
+    expect(watch.late(at(3_000))).toEqual([]);
+    expect(watch.dueAt).toBe(3_010);
+    expect(watch.late(at(3_010))).toMatchObject([{ n: N, isLost: true }]);
+    expect([...watch.silent(at(3_010))]).toEqual(['a', 'b']);
   });
 
   test('are asked for again soon, when there was no worker for them', () => {
     const watch = watching({ a: 1_000 });
     watch.placed(N, 'a', at(0));
-    expect(watch.late(at(1_400))).toHaveLength(1);
-    expect(watch.late(at(1_699))).toEqual([]);
-    expect(watch.dueAt).toBe(1_700);
-    expect(watch.late(at(1_700))).toHaveLength(1);
+    expect(watch.late(at(2_000))).toHaveLength(1);
+    expect(watch.late(at(2_299))).toEqual([]);
+    expect(watch.dueAt).toBe(2_300);
+    expect(watch.late(at(2_300))).toHaveLength(1);
   });
 
   test('leave a silent worker out for a while only', () => {
     const watch = watching({ a: 1_000 });
     watch.placed(N, 'a', at(0));
-    watch.late(at(1_400));
+    watch.late(at(2_000));
     watch.forget(N);
-    expect(watch.silent(at(11_399)).size).toBe(1);
-    expect(watch.silent(at(11_400)).size).toBe(0);
+    expect(watch.silent(at(11_999)).size).toBe(1);
+    expect(watch.silent(at(12_000)).size).toBe(0);
   });
 
   test('are lost at once with a worker that could not make them', () => {
@@ -199,7 +199,7 @@ describe('a worker lives', () => {
   test('for two seconds after it was heard last: it may wait for a core', () => {
     const watch = watching({ a: 1_000 });
     watch.placed(N, 'a', at(0));
-    watch.late(at(1_400));
+    watch.late(at(2_000));
     expect(watch.isAlive(N, at(2_999))).toBe(true);
     expect(watch.isAlive(N, at(3_000))).toBe(false);
   });
@@ -307,8 +307,8 @@ describe('how late work is', () => {
   test('says when a segment was taken over from a worker that was lost', () => {
     const watch = watching({ a: 1_000 });
     watch.placed(N, 'a', at(0));
-    expect(watch.late(at(1_400))).toHaveLength(1);
-    expect(watch.lateness(at(2_000)).takenOverAt).toBe(1_400);
+    expect(watch.late(at(2_000))).toHaveLength(1);
+    expect(watch.lateness(at(2_100)).takenOverAt).toBe(2_000);
   });
 });
 
