@@ -24,7 +24,7 @@ import { frameIndex, milliseconds, segmentNumber } from '#common/time';
 import { transcoderSettings } from '../../transcoder/config.ts';
 import { startTranscoder } from '../../transcoder/start.ts';
 import { eventually } from '../helpers/poll.ts';
-import { processTree } from '../helpers/process-tree.ts';
+import { commandLine, processTree } from '../helpers/process-tree.ts';
 import { startRedis, type TestRedis } from '../helpers/redis-server.ts';
 import { codedFrames, codedTask, putHot } from './coded-task.ts';
 import { SEGMENT, numbers, placesOf } from './transcoder-harness.ts';
@@ -242,28 +242,33 @@ describe('an early task', () => {
   test('is the same bytes by a worker that stood by, out of what that held ready', async () => {
     const channel = 'stood-by';
     await putHot(redis, channel, frames);
-    const ffmpegs = (): readonly number[] =>
-      processTree(process.pid).flatMap(({ name, pid }) => (name === 'ffmpeg' ? pid : []));
-    const held = (count: number): Promise<readonly number[]> =>
-      eventually(`${count} ffmpeg`, () =>
-        Promise.resolve(ffmpegs().length === count ? ffmpegs() : undefined),
-      );
+    // Told apart by what only they have: a worker that starts also tries how fast its machine is.
+    const OF_ENCODERS = '-force_key_frames';
+    const OF_DECODERS = 'mode=print';
+    const held = (option: string, count: number): Promise<readonly number[]> =>
+      eventually(`${count} ffmpeg with ${option}`, () => {
+        const pids = processTree(process.pid).flatMap(({ name, pid }) =>
+          name === 'ffmpeg' && commandLine(pid).includes(option) ? pid : [],
+        );
+        return Promise.resolve(pids.length === count ? pids : undefined);
+      });
     const late = await withWorker('w-standby', async () => {
       await place('w-standby', { ...taskOf(channel), isStandby: true });
-      const [encoder] = await held(1);
+      await held(OF_ENCODERS, 1);
       await place('w-standby', { ...taskOf(channel), isStandby: true });
-      const decoder = (await held(2)).find((pid) => pid !== encoder);
+      const decoders = await held(OF_DECODERS, 1);
       await tell(channel, sound(channel));
       await tell(channel, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
       await place('w-standby', { ...taskOf(channel), isTakenOver: true });
       const result = await resultOf(channel);
       // What was held is used up: the encoder has ended, and the decoder is that of the session now.
-      expect(await held(1)).toEqual([decoder]);
+      await held(OF_ENCODERS, 0);
+      expect(await held(OF_DECODERS, 1)).toEqual(decoders);
       return result;
     });
     const early = await resultOf('on-time');
     expect(late.made).toEqual(early.made);
-    expect(await held(0)).toEqual([]);
+    expect(await held(OF_DECODERS, 0)).toEqual([]);
   });
 
   test('is the same bytes made from its frames alone, by the task that the log leads to', async () => {
