@@ -7,6 +7,7 @@ import { startEarlyWorker } from './early/early-worker.ts';
 import { openResults } from './results.ts';
 import { openSlate } from './slate.ts';
 import type { Encoder } from './transcode.ts';
+import { Tally } from './tally.ts';
 import { startWorker } from './worker.ts';
 
 /** No segment of one rendition is larger: 40 Mb/s for 2 s with room. */
@@ -39,7 +40,7 @@ export async function startTranscoder(context: ServiceContext<TranscoderConfig>)
     logger.warn({ error: toPipelineError(error) }, 'no slate yet');
   });
 
-  const tools = { encoder, fingerprint, slate };
+  const tools = { encoder, fingerprint, slate, tally: new Tally() };
   const results = lifecycle.own('results', openResults(context));
   lifecycle.own('early worker', startEarlyWorker(context, tools, results));
   lifecycle.own('worker', await startWorker(context, tools, results));

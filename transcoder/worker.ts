@@ -17,7 +17,7 @@ import type { TranscoderConfig } from './config.ts';
 import { decodeSlate } from './early/slate-picture.ts';
 import type { MadeSegment } from './made-segment.ts';
 import type { Results } from './results.ts';
-import { Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 import { readTaskInput } from './task-input.ts';
 import { transcode, transcodeFragments, type Encoder } from './transcode.ts';
 
@@ -40,6 +40,7 @@ export interface WorkerTools {
   /** Names everything that decides bytes besides the task. */
   readonly fingerprint: string;
   readonly slate: () => Promise<Uint8Array>;
+  readonly tally: Tally;
 }
 
 /** Starts to take tasks. */
@@ -49,7 +50,7 @@ export async function startWorker(
   results: Results,
 ): Promise<Closable> {
   const { config, logger, clock, hotRedis, store, metrics } = context;
-  const { encoder, fingerprint, slate } = tools;
+  const { encoder, fingerprint, slate, tally } = tools;
   const outcomes = new Counter({
     name: 'touchline_tasks_total',
     help: 'Tasks by outcome',
@@ -110,15 +111,14 @@ export async function startWorker(
     await results.add(result, made);
   };
 
-  const tally = new Tally();
-  let underWay: Task | null = null;
   const tellOfUs = (): void => {
-    context.setDetail({ ...tally.detail(underWay), ...capacity.told() });
+    context.setDetail({ ...tally.detail(), ...capacity.told() });
   };
   const capacity = await watchCapacity(config.TRANSCODE_CORES, encoder, logger, () => {
     tellOfUs();
   });
   tellOfUs();
+  tally.onChange(tellOfUs);
   const closing = new AbortController();
   const jobs = context.connect('transcode');
   let letGo = (): void => undefined;
@@ -133,8 +133,7 @@ export async function startWorker(
     async (task, job, lost) => {
       const log = logger.child({ channel: task.channel, n: task.n });
       const began = performance.now();
-      underWay = task;
-      tellOfUs();
+      tally.begins(task);
       const stopped = linkSignals([lost, closing.signal]);
       try {
         await run(task, stopped.signal);
@@ -159,8 +158,7 @@ export async function startWorker(
       } finally {
         stopped.release();
         durations.observe((performance.now() - began) / 1_000);
-        underWay = null;
-        tellOfUs();
+        tally.ends(task);
       }
     },
     { concurrency: 1, ...URGENT_LOCKS, maxStalledCount: MOST_DEATHS },

@@ -97,8 +97,16 @@ function taskOf(
   const behind = fromSeconds(PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid));
   const deadline = milliseconds(end + behind);
   return {
-    ...{ channel, broadcast, n, fps, profile, renditions },
+    channel,
+    broadcast,
+    n,
+    fps,
+    profile,
+    renditions,
     ...(decoded === undefined ? {} : { decoded }),
-    ...{ video, sound, hash, deadline },
+    video,
+    sound,
+    hash,
+    deadline,
   };
 }

@@ -135,8 +135,12 @@ function giveUp(channel: LoadedChannel): ShedOrder | undefined {
     unfinished >= last.from
     ? undefined
     : {
-        ...{ channel: channel.channel, withheld: last.withheld, from: unfinished },
-        ...{ reason: 'late', lateMs, lateChannel: last.lateChannel },
+        channel: channel.channel,
+        withheld: last.withheld,
+        from: unfinished,
+        reason: 'late',
+        lateMs,
+        lateChannel: last.lateChannel,
       };
 }
 

@@ -53,20 +53,17 @@ async function open(channel: string, player: string): Promise<Page> {
 const hasLarge = ({ engine, height, qualities }: Seen): boolean =>
   height === 360 || (engine === 'dash' && qualities.includes(360));
 
+/** Resolves when a page shows the small picture and plays on, with where it was when it did first. */
+async function goesOnSmall(page: Page): Promise<number> {
+  const small = await until(page, 'the small picture', ({ height }) => height === 180);
+  await until(page, 'it to play on', (seen) => seen.frames > small.frames + 90 && !hasLarge(seen));
+  return small.currentTime;
+}
+
 /** Withholds the large picture and gives it back: every page shows the small one in time, and then has the large one again. */
 async function shedAndReturn(): Promise<void> {
   const from = await feed.shed(['v360']);
-  const away = await Promise.all(
-    pages.map(async (page) => {
-      const small = await until(page, 'the small picture', ({ height }) => height === 180);
-      await until(
-        page,
-        'it to play on',
-        (seen) => seen.frames > small.frames + 90 && !hasLarge(seen),
-      );
-      return small.currentTime;
-    }),
-  );
+  const away = await Promise.all(pages.map((page) => goesOnSmall(page)));
   expect(Math.max(...away)).toBeLessThan(from * segmentSeconds(GRID) + 0.5);
   await feed.shed([]);
   await Promise.all(
@@ -110,14 +107,5 @@ test('every player goes on with the small picture when the large one is given up
   await goOnAir('given-up');
   pages = await Promise.all(['engine', 'hls', 'dash'].map((player) => open('given-up', player)));
   await feed.giveUp(['v360']);
-  await Promise.all(
-    pages.map(async (page) => {
-      const small = await until(page, 'the small picture', ({ height }) => height === 180);
-      await until(
-        page,
-        'it to play on',
-        (seen) => seen.frames > small.frames + 90 && !hasLarge(seen),
-      );
-    }),
-  );
+  await Promise.all(pages.map((page) => goesOnSmall(page)));
 }, 120_000);

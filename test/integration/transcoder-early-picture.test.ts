@@ -128,6 +128,20 @@ class Bench {
   }
 }
 
+/** A small rendition and one so large that it has an encoder of its own. */
+function smallAndLarge() {
+  const [small] = LADDER.toReversed();
+  if (small === undefined) {
+    throw new Error('no rendition');
+  }
+  const large = { ...small, id: 'v720', width: 1280, height: 720, preset: 'medium' } as const;
+  return {
+    small,
+    large,
+    ladder: { size: { width: 1280, height: 720 }, renditions: [large, small] },
+  };
+}
+
 const openingOf = (frames: readonly VideoFrame[]): PlacedPicture => ({
   kind: 'frame',
   session: 's',
@@ -210,12 +224,7 @@ describe('the pictures of a segment made on time', () => {
   test('do not wait for the largest of them, whose encoder stands still', async () => {
     const file = await makeVideo(110, 'keyint=250:bframes=0');
     const frames = codedVideo(file, FIRST - 40);
-    const [small] = LADDER.toReversed();
-    if (small === undefined) {
-      throw new Error('no rendition');
-    }
-    const large = { ...small, id: 'v720', width: 1280, height: 720, preset: 'medium' } as const;
-    const ladder = { size: { width: 1280, height: 720 }, renditions: [large, small] };
+    const { small, large, ladder } = smallAndLarge();
     const bench = new Bench('low', openingOf(frames), ladder);
     const standing = processTree(process.pid).filter(({ pid }) =>
       readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('[v720]'),
@@ -242,12 +251,7 @@ describe('the pictures of a segment made on time', () => {
   test('go on without the largest when that is left off in the middle, with the same bytes as with it', async () => {
     const file = await makeVideo(110, 'keyint=250:bframes=0');
     const frames = codedVideo(file, FIRST - 40);
-    const [small] = LADDER.toReversed();
-    if (small === undefined) {
-      throw new Error('no rendition');
-    }
-    const large = { ...small, id: 'v720', width: 1280, height: 720, preset: 'medium' } as const;
-    const ladder = { size: { width: 1280, height: 720 }, renditions: [large, small] };
+    const { small, large, ladder } = smallAndLarge();
     const [whole, left] = [1, 2].map(() => new Bench('low', openingOf(frames), ladder));
     if (whole === undefined || left === undefined) {
       throw new Error('no benches');

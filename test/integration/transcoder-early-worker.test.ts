@@ -62,6 +62,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** What workers told in their heartbeats. */
+const details: unknown[] = [];
+
 async function withWorker<T>(id: string, use: () => Promise<T>): Promise<T> {
   const config = parseConfig(transcoderSettings, { WORKER_ID: id });
   const connections: Redis[] = [];
@@ -86,7 +89,9 @@ async function withWorker<T>(id: string, use: () => Promise<T>): Promise<T> {
     id: config.WORKER_ID,
     setReady: () => undefined,
     stopping: new AbortController().signal,
-    setDetail: () => undefined,
+    setDetail: (detail) => {
+      details.push(detail);
+    },
     health: createHealthAnswer(metrics, () => true),
   });
   try {
@@ -198,6 +203,7 @@ describe('an early task', () => {
         await fragments(channel, 'v180', k + 1);
       }
       const result = await resultOf(channel);
+      expect(details).toContainEqual(expect.objectContaining({ task: `${channel}-${N}` }));
       const { fragments: count } = divisionOf(GRID, PROFILE);
       for (const made of result.made) {
         const parts = await fragments(channel, made.rendition, count);

@@ -212,7 +212,10 @@ export class ChannelWork {
             { grid, profile, n, renditions, size: this.#size },
             opening.picture,
             {
-              ...{ encoder, signal, onFragment, turns },
+              encoder,
+              signal,
+              onFragment,
+              turns,
               find: (source) => this.#find(feeds, source),
               onTaken: () => {
                 this.#forget();

@@ -77,7 +77,7 @@ interface Worked {
 /** Starts to take early tasks. */
 export function startEarlyWorker(
   context: ServiceContext<TranscoderConfig>,
-  { encoder: program, fingerprint, slate }: WorkerTools,
+  { encoder: program, fingerprint, slate, tally }: WorkerTools,
   results: Results,
 ): Closable {
   const { logger, clock, redis, hotRedis, metrics } = context;
@@ -203,6 +203,7 @@ export function startEarlyWorker(
       }
     };
     const worked = workOf(task);
+    tally.begins(task);
     const late = new AbortController();
     droppers.add(late);
     const timer = setTimeout(
@@ -252,7 +253,9 @@ export function startEarlyWorker(
       await Promise.all(sent);
       await results.add(result, { segments, preview });
       outcomes.inc({ outcome: 'done' });
+      tally.madeOnTime();
     } finally {
+      tally.ends(task);
       clearTimeout(timer);
       droppers.delete(late);
       restWhenIdle(worked);
@@ -286,9 +289,11 @@ export function startEarlyWorker(
         if (!closing.signal.aborted) {
           log.warn({ code, reason: message }, 'early task failed');
         }
-        return code === 'ABORTED'
-          ? undefined
-          : tellProgress(task, { parts: 0, leastParts: 0, hasFailed: true });
+        if (code === 'ABORTED') {
+          return undefined;
+        }
+        tally.failed();
+        return tellProgress(task, { parts: 0, leastParts: 0, hasFailed: true });
       })
       .catch((error: unknown) => {
         log.warn({ error }, 'failure not told');

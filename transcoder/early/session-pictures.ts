@@ -2,7 +2,7 @@
 import type { VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError, toPipelineError } from '#common/errors';
-import { frameIndex, greatest, type FrameIndex } from '#common/time';
+import { frameIndex, type FrameIndex } from '#common/time';
 import { parameterSets } from '../picture-input.ts';
 import { readSourcePicture } from '../source-picture.ts';
 import type { Encoder } from '../transcode.ts';
@@ -126,7 +126,11 @@ export class SessionPictures {
 
   /** Pictures that were meant for places before this one are not asked for any more. */
   forgetBefore(index: FrameIndex): void {
-    this.#floor = greatest(this.#floor, index);
+    if (index <= this.#floor) {
+      // Asked for every frame that an encoder takes: what there was to let go went with the first.
+      return;
+    }
+    this.#floor = index;
     for (const [seq, fed] of this.#fed) {
       if (fed.index < this.#floor && fed.isSettled) {
         if (fed.picture !== undefined) {

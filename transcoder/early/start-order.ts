@@ -3,6 +3,7 @@
  * starting what comes after it would take the cores that it needs. Pure but for waking who waits.
  */
 import { frameIndex, greatest, type FrameIndex } from '#common/time';
+import { Waiters } from './waiters.ts';
 
 /** A segment whose processes are to be started. */
 export interface Starting {
@@ -18,7 +19,7 @@ export interface Starting {
 export class StartOrder {
   readonly #isCatchingUp: (before: FrameIndex) => boolean;
   readonly #queued = new Set<Starting>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters();
   /** How far pictures are told. */
   #told = frameIndex(0);
 
@@ -33,9 +34,7 @@ export class StartOrder {
    */
   async turn(starting: Starting, signal: AbortSignal): Promise<() => void> {
     this.#queued.add(starting);
-    while (!signal.aborted && !this.#mayStart(starting)) {
-      await this.#news(signal);
-    }
+    await this.#waiters.until(() => this.#mayStart(starting), signal);
     return () => {
       this.#queued.delete(starting);
       this.look();
@@ -50,25 +49,11 @@ export class StartOrder {
 
   /** A segment may have been caught up with. */
   look(): void {
-    for (const wake of [...this.#waiting]) {
-      wake();
-    }
+    this.#waiters.wake();
   }
 
   #mayStart({ first, mostTold }: Starting): boolean {
     const isNext = [...this.#queued].every((other) => !other.isTakenOver || other.first >= first);
     return this.#told - first > mostTold || (isNext && !this.#isCatchingUp(first));
-  }
-
-  async #news(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        this.#waiting.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.#waiting.add(wake);
-      signal.addEventListener('abort', wake);
-    });
   }
 }

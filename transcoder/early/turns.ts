@@ -4,6 +4,8 @@
  * and leaves too little for all others. It takes none while it has no frames. Pure but for waking who waits.
  */
 
+import { Waiters } from './waiters.ts';
+
 /** One that took no frame for so long, milliseconds, hangs, and holds up nobody. */
 const HANGS_MS = 1_000;
 
@@ -18,7 +20,7 @@ export class Turns {
   readonly #now: () => number;
   /** When each took its last frame. */
   readonly #first = new Map<FirstServed, number>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters();
 
   /** @param now real milliseconds from any origin */
   constructor(now: () => number = () => performance.now()) {
@@ -39,9 +41,7 @@ export class Turns {
 
   /** Somebody may be behind no longer, or hang. */
   look(): void {
-    for (const wake of [...this.#waiting]) {
-      wake();
-    }
+    this.#waiters.wake();
   }
 
   /**
@@ -49,17 +49,7 @@ export class Turns {
    * @param mayGo whether nobody else is to go before; asked again whenever somebody looks
    */
   async turn(signal: AbortSignal, mayGo: () => boolean = () => true): Promise<void> {
-    while (!signal.aborted && (this.#isAnyBehind() || !mayGo())) {
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          this.#waiting.delete(wake);
-          signal.removeEventListener('abort', wake);
-          resolve();
-        };
-        this.#waiting.add(wake);
-        signal.addEventListener('abort', wake);
-      });
-    }
+    await this.#waiters.until(() => !this.#isAnyBehind() && mayGo(), signal);
   }
 
   #isAnyBehind(): boolean {

@@ -326,8 +326,12 @@ test('what is given up of a closed segment is owed, and left out of its task', a
   bench.made(1, N, 4);
   expect(bench.work.unfinished).toBe(N);
   air.sheds.push({
-    ...{ from: N, withheld: ['v720'], at: milliseconds(bench.now), reason: 'late' },
-    ...{ lateMs: 2_600, lateChannel: 'final' },
+    from: N,
+    withheld: ['v720'],
+    at: milliseconds(bench.now),
+    reason: 'late',
+    lateMs: 2_600,
+    lateChannel: 'final',
   });
   const owed = bench.work.withhold(air);
   expect(owed.map(({ n, renditions }) => [n, renditions.map(({ id }) => id)])).toEqual([
