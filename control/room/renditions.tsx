@@ -53,9 +53,9 @@ export const Renditions = ({ entry }: { readonly entry: RoomChannel }): JSX.Elem
                   <span
                     class="level"
                     data-level="watch"
-                    title={`${withheld.reason}; ${withheld.back}`}
+                    title={`Since ${new Date(withheld.since).toLocaleTimeString('en-GB')}: ${withheld.reason}; ${withheld.back}`}
                   >
-                    withheld since {new Date(withheld.since).toLocaleTimeString('en-GB')}
+                    withheld
                   </span>
                 )}
               </td>
