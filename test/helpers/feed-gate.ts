@@ -9,7 +9,8 @@ const ALWAYS = 2;
 
 /** A gate for feeds. */
 export class FeedGate extends MachineGate {
-  constructor() {
-    super(FEED_CORES, undefined, ALWAYS);
+  /** @param always so many feeds are let in whatever is idle */
+  constructor(always = ALWAYS) {
+    super(FEED_CORES, undefined, always);
   }
 }
