@@ -1,6 +1,7 @@
 /** A transcoder worker, put together: the encoder found on this machine, the slate, and the taking of tasks. */
 import { toPipelineError } from '#common/errors';
 import type { ServiceContext } from '#common/service';
+import { startBeats } from './beats.ts';
 import type { TranscoderConfig } from './config.ts';
 import { encoderFingerprint, locateProgram } from './ffmpeg/fingerprint.ts';
 import { startEarlyWorker } from './early/early-worker.ts';
@@ -16,6 +17,8 @@ const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 /** Starts the service. */
 export async function startTranscoder(context: ServiceContext<TranscoderConfig>): Promise<void> {
   const { config, lifecycle, logger, store } = context;
+  const { REDIS_URL: url, LOG_LEVEL: logLevel } = config;
+  lifecycle.own('beats', startBeats({ url, worker: context.id, logLevel }));
   const limits = {
     wallMs: config.TASK_MAX_SECONDS * 1_000,
     memoryMiB: config.FFMPEG_MEMORY_MIB,

@@ -26,8 +26,10 @@ export const redisKeys = {
   earlyTasks: (worker: string): string => `early:{${worker}}`,
   /** Stream: how far workers are with a channel's early tasks; field `e`: a JSON {@link EarlyProgress}. */
   earlyProgress: (channel: string): string => `early-progress:{${channel}}`,
-  /** Stream: signs of life of workers that have early tasks, several a second; field `w`: the worker. */
+  /** Stream: signs of life of the main threads of workers that have early tasks, several a second; field `w`: the worker. */
   workerPulses: 'worker-pulses',
+  /** Pub/sub: the id of a worker whose process runs, each `BEAT_MS`. */
+  workerBeats: 'worker-beats',
   /** Pub/sub, for its subscriber's sake: a worker subscribes for as long as its process lives, and nobody publishes. */
   workerPresence: (worker: string): string => `worker-presence:{${worker}}`,
   /** Stream: fragments that the origin has published, of segments that are not whole yet and the last few. */

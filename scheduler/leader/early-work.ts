@@ -64,13 +64,13 @@ export interface EarlyEffects {
   early(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
   /** When a worker last gave a sign of life, by the clock. */
   lastHeard(worker: string): number | undefined;
-  /** Whether a worker's process has ended. */
-  isGone(worker: string): boolean;
+  /** Whether a worker's process has ended, or stands still. */
+  isAway(worker: string): boolean;
   /**
-   * Calls when a worker's process has ended.
+   * Calls when a worker's process has ended, or stands still.
    * @returns stops calling
    */
-  onWorkerGone(listener: () => void): () => void;
+  onWorkerAway(listener: () => void): () => void;
   /**
    * Follows how far workers are with a channel's segments.
    * @returns stops following
@@ -342,10 +342,10 @@ export class EarlyWork {
     const { clock, effects, lateAfterParts, onChange } = this.#deps;
     const lives: WorkerLives = {
       lastHeard: (worker) => effects.lastHeard(worker),
-      isGone: (worker) => effects.isGone(worker),
+      isAway: (worker) => effects.isAway(worker),
     };
     const watch = new PartWatch(gridOf(fps), profile, lives, lateAfterParts);
-    const stopListening = effects.onWorkerGone(onChange);
+    const stopListening = effects.onWorkerAway(onChange);
     const stopProgress = effects.progress(this.#channel, (progress) => {
       if (progress.broadcast !== broadcast) {
         return;

@@ -118,8 +118,8 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     },
     early: (task, cores, wishes) => early.place(task, cores, wishes),
     lastHeard: (worker) => pulses.lastHeard(worker),
-    isGone: (worker) => pulses.presence(worker) === 'gone',
-    onWorkerGone: (listener) => pulses.onGone(listener),
+    isAway: (worker) => ['gone', 'stopped'].includes(pulses.presence(worker) ?? ''),
+    onWorkerAway: (listener) => pulses.onAway(listener),
     progress: (channel, onProgress) =>
       streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {
         for (const { fields } of entries) {

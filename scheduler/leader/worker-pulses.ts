@@ -1,10 +1,17 @@
 /**
- * Workers' lives, as one process knows them for all channels that it leads: when each gave its last sign of life, and whose process
- * has ended. The kernel closes a dead process's connections at once, so Redis knows of its end before anybody could miss a sign
+ * Workers' lives, as one process knows them for all channels that it leads: when each gave its last sign of life, whose process
+ * has ended, and whose stands still.
+ *
+ * The kernel closes a dead process's connections at once, so Redis knows of its end before anybody could miss a sign
  * of life: its subscription has no subscriber any more. Redis tells nobody of that, so it is asked.
+ *
+ * One that stands still (stopped, on a machine that hangs, behind a network that is gone) keeps its connections and beats no more. What
+ * is counted is not time but looks of ours, one after the other, that go through Redis and come back by the connection by which beats come: while
+ * this process or Redis stands still nobody is looked for, and what has come meanwhile is heard before the next look ends.
  */
 import type { Clock } from '#common/clock';
 import { redisKeys } from '#common/contracts/names';
+import { BEAT_MS } from '#common/contracts/worker-beats';
 import type { Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
@@ -12,24 +19,29 @@ import type { StreamFollower } from '#common/stream-follower';
 
 /** Workers remembered: the least recently heard goes. */
 const MOST_WORKERS = 4_096;
-/** Redis is asked this often, real milliseconds, whether those that were heard lately are there. */
-const LOOK_MS = 50;
+/** Redis is asked, and beats are looked for, this often, real milliseconds. */
+const LOOK_MS = BEAT_MS;
 const LATELY_MS = 10_000;
+/** Looks without a beat, one more than which a worker stands still. */
+const MOST_UNBEATEN = 5;
 
 /** See {@link WorkerPulses.presence}. */
-export type Presence = 'there' | 'gone' | undefined;
+export type Presence = 'there' | 'stopped' | 'gone' | undefined;
 
 /** See the head of this file. */
 export interface WorkerPulses extends Closable {
-  /** The clock's time; undefined if it was not heard yet. */
+  /** When its main thread was, by the clock; undefined if it was not heard yet. */
   lastHeard(worker: string): number | undefined;
-  /** Whether its process is there, or was and is not any more; undefined if it was never seen to be. */
+  /**
+   * Whether its process is there, has stopped beating (until it beats again), or was there and is not any more; undefined if it
+   * was never seen to be.
+   */
   presence(worker: string): Presence;
   /**
-   * Calls when a worker has gone.
+   * Calls when a worker has gone, or has stopped.
    * @returns stops calling
    */
-  onGone(listener: () => void): () => void;
+  onAway(listener: () => void): () => void;
 }
 
 /** What it needs. */
@@ -42,9 +54,21 @@ export interface WorkerPulsesDeps {
 }
 
 interface Life {
-  heardAt: number;
-  presence: Presence;
+  /** When anything was heard of it, by the clock. */
+  seenAt: number;
+  /** When its main thread was. */
+  heardAt: number | undefined;
+  /** Looks since its last beat; undefined until there is one by this connection, and of this life. */
+  unbeaten: number | undefined;
+  connection: 'there' | 'gone' | undefined;
 }
+
+const hasStopped = ({ unbeaten = 0 }: Life): boolean => unbeaten > MOST_UNBEATEN;
+
+const presenceOf = (life: Life): Presence =>
+  life.connection !== 'gone' && hasStopped(life) ? 'stopped' : life.connection;
+
+const isAway = (life: Life): boolean => ['gone', 'stopped'].includes(presenceOf(life) ?? '');
 
 /** Begins to listen. */
 export function followWorkerPulses({
@@ -55,40 +79,89 @@ export function followWorkerPulses({
 }: WorkerPulsesDeps): WorkerPulses {
   const lives = new Map<string, Life>();
   const listeners = new Set<() => void>();
-  const stopFollowing = streams.follow(redisKeys.workerPulses, '0', (entries) => {
+
+  const heard = (worker: string): Life => {
     const now = clock.now();
-    for (const { fields } of entries) {
-      const worker = fields[1]?.toString('utf8') ?? '';
-      const life = lives.get(worker) ?? { heardAt: now, presence: undefined };
-      life.heardAt = now;
-      lives.delete(worker);
-      lives.set(worker, life);
+    const life = lives.get(worker) ?? {
+      seenAt: now,
+      heardAt: undefined,
+      unbeaten: undefined,
+      connection: undefined,
+    };
+    life.seenAt = now;
+    lives.delete(worker);
+    lives.set(worker, life);
+    const [oldest] = lives.keys();
+    if (lives.size > MOST_WORKERS && oldest !== undefined) {
+      lives.delete(oldest);
     }
-    for (const worker of [...lives.keys()].slice(0, Math.max(0, lives.size - MOST_WORKERS))) {
-      lives.delete(worker);
+    return life;
+  };
+
+  const stopFollowing = streams.follow(redisKeys.workerPulses, '0', (entries) => {
+    for (const { fields } of entries) {
+      const life = heard(fields[1]?.toString('utf8') ?? '');
+      life.heardAt = life.seenAt;
     }
   });
 
+  const beats = redis.duplicate({ connectionName: 'scheduler:beats' });
+  beats.on('error', (error) => {
+    logger.debug({ error }, 'beats connection error');
+  });
+  beats.on('message', (_channel, worker) => {
+    const life = heard(worker);
+    if (hasStopped(life)) {
+      logger.info({ worker }, 'worker goes on');
+    }
+    life.unbeaten = 0;
+  });
+  // Where Redis was away, workers find it again when they do.
+  beats.on('close', () => {
+    for (const life of lives.values()) {
+      life.unbeaten = undefined;
+    }
+  });
+  beats.subscribe(redisKeys.workerBeats).catch((error: unknown) => {
+    logger.debug({ error }, 'beats not subscribed to');
+  });
+
+  const lookForConnections = async (lately: readonly (readonly [string, Life])[]) => {
+    const names = lately.map(([worker]) => redisKeys.workerPresence(worker));
+    const answer = await redis.pubsub('NUMSUB', ...names);
+    for (const [i, [, life]] of lately.entries()) {
+      // Of one that was never there only its first signs of life may have come.
+      if (Number(answer[2 * i + 1] ?? 0) > 0) {
+        life.connection = 'there';
+      } else if (life.connection !== undefined) {
+        life.connection = 'gone';
+        life.unbeaten = undefined;
+      }
+    }
+  };
+
+  const lookForBeats = async (lately: readonly (readonly [string, Life])[]) => {
+    // All that Redis had to tell before is heard before its answer.
+    await beats.ping();
+    for (const [worker, life] of lately) {
+      if (life.unbeaten !== undefined) {
+        life.unbeaten += 1;
+        if (life.unbeaten === MOST_UNBEATEN + 1) {
+          logger.warn({ worker }, 'worker stands still');
+        }
+      }
+    }
+  };
+
   const look = async (): Promise<void> => {
     const since = clock.now() - LATELY_MS;
-    const lately = [...lives].filter(([, { heardAt }]) => heardAt > since);
+    const lately = [...lives].filter(([, { seenAt }]) => seenAt > since);
     if (lately.length === 0) {
       return;
     }
-    const names = lately.map(([worker]) => redisKeys.workerPresence(worker));
-    const answer = await redis.pubsub('NUMSUB', ...names);
-    let hasOneGone = false;
-    for (const [i, [, life]] of lately.entries()) {
-      const isThere = Number(answer[2 * i + 1] ?? 0) > 0;
-      hasOneGone ||= life.presence === 'there' && !isThere;
-      // Of one that was never there only its first signs of life may have come.
-      if (isThere) {
-        life.presence = 'there';
-      } else if (life.presence !== undefined) {
-        life.presence = 'gone';
-      }
-    }
-    if (hasOneGone) {
+    const here = lately.filter(([, life]) => !isAway(life));
+    await Promise.all([lookForConnections(lately), lookForBeats(lately)]);
+    if (here.some(([, life]) => isAway(life))) {
       for (const listener of listeners) {
         listener();
       }
@@ -112,8 +185,11 @@ export function followWorkerPulses({
 
   return {
     lastHeard: (worker) => lives.get(worker)?.heardAt,
-    presence: (worker) => lives.get(worker)?.presence,
-    onGone: (listener) => {
+    presence: (worker) => {
+      const life = lives.get(worker);
+      return life && presenceOf(life);
+    },
+    onAway: (listener) => {
       listeners.add(listener);
       return () => {
         listeners.delete(listener);
@@ -122,6 +198,7 @@ export function followWorkerPulses({
     close: () => {
       clearInterval(timer);
       stopFollowing();
+      beats.disconnect();
       return Promise.resolve();
     },
   };

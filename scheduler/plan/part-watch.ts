@@ -13,8 +13,9 @@ import { soundOfFragment } from './closings.ts';
 import type { Lateness } from './danger.ts';
 
 /**
- * A worker with segments gives a sign of life every `PULSE_MS`; one without any for so long is silent. One that died is known without this, and
- * one that starts a dozen ffmpeg while cores are short is silent for half a second: taken for lost, it had all its work begun twice.
+ * The main thread of a worker with segments gives a sign of life every `PULSE_MS`; without any for so long the worker is silent. One whose
+ * process ended or stands still is known without this, and one that starts a dozen ffmpeg while cores are short is silent for half a second:
+ * taken for lost, it had all its work begun twice.
  */
 const SILENCE_MS = 1_000;
 /** One that is silent for so long is dead: until then it may only wait for a core, and to make all that it has anew would cost more. */
@@ -76,8 +77,8 @@ export interface LateSegment {
 export interface WorkerLives {
   /** When a worker last gave a sign of life; undefined if it never did. */
   readonly lastHeard: (worker: string) => number | undefined;
-  /** Whether its process has ended: it is silent from then on. */
-  readonly isGone: (worker: string) => boolean;
+  /** Whether its process has ended, or stands still: it is silent from then on. */
+  readonly isAway: (worker: string) => boolean;
 }
 
 /** See the head of this file. */
@@ -113,7 +114,7 @@ export class PartWatch {
   /** Workers that were silent a while ago, and were not heard since: what they have counts for nothing. */
   silent(now: Milliseconds): ReadonlySet<string> {
     for (const [worker, since] of this.#silentSince) {
-      const isHeard = !this.#lives.isGone(worker) && this.#heardAt(worker) > since;
+      const isHeard = !this.#lives.isAway(worker) && this.#heardAt(worker) > since;
       if (now >= since + LEFT_OUT_MS || isHeard) {
         this.#silentSince.delete(worker);
       }
@@ -265,7 +266,7 @@ export class PartWatch {
     return [...workers].some(
       ([id, given]) =>
         !failed.has(id) &&
-        !this.#lives.isGone(id) &&
+        !this.#lives.isAway(id) &&
         now < Math.max(given + SILENCE_MS, this.#heardAt(id) + DEAD_MS),
     );
   }
@@ -324,7 +325,7 @@ export class PartWatch {
 
   /** When a worker will have been silent for too long, unless it is heard before. */
   #silentAt(worker: string): number {
-    if (this.#lives.isGone(worker)) {
+    if (this.#lives.isAway(worker)) {
       return 0;
     }
     const given = [...this.#underWay.values()].map(({ workers }) => workers.get(worker));

@@ -1,7 +1,7 @@
 /**
  * Jest's runner with turns: test files that need no real time run side by side, one more than there are cores and others
- * while these leave room; after them those that need it, each in a process of its own: first those that bear lateness, together as
- * long as they leave room, then the others, only when the machine carries them beside those that are running.
+ * while these leave room; after them those that need it, each in a process of its own and only when the machine carries it
+ * beside those that are running.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,12 +20,6 @@ const LARGEST_HEAP_BYTES = 512 * 1024 ** 2;
  */
 const TURN_CORES = 0.8;
 
-/** What a file that bears lateness needs to be idle: it takes 0.6 on average, and what its neighbours take at their busiest makes it wait. */
-const PATIENT_CORES = 0.5;
-/** So many of these are run at once whatever is idle, and so many more at most, for each core. */
-const PATIENT_ALWAYS = 2;
-const PATIENT_PER_CORE = 2;
-
 /** What a file that needs no real time takes on average: many wait for what they started. */
 const FREE_CORES = 0.6;
 /** So many of these for each core are run at once at most, however idle the machine is. */
@@ -33,11 +27,10 @@ const FREE_PER_CORE = 2;
 /** A file that needs real time begins with its modules, its clips and its services: what it costs is seen once these are there. */
 const TURN_WATCH_MS = 8_000;
 
-/** Three of Jest's runners, one after the other. */
+/** Two of Jest's runners, one after the other. */
 // oxlint-disable-next-line import/no-default-export -- this is what jest's `runner` option asks for
 export default class TurnRunner extends TestRunner {
   #free;
-  #patient;
   #turns;
 
   /**
@@ -55,12 +48,7 @@ export default class TurnRunner extends TestRunner {
       },
       context,
     );
-    // Over one byte every process is too large: each file gets its own.
-    this.#patient = new TestRunner(
-      { ...globalConfig, maxWorkers: maxWorkers * PATIENT_PER_CORE, workerIdleMemoryLimit: 1 },
-      context,
-    );
-    // One process more than cores: the gate decides.
+    // Over one byte every process is too large: each file gets its own. One process more than cores: the gate decides.
     this.#turns = new TestRunner(
       { ...globalConfig, maxWorkers: maxWorkers + 1, workerIdleMemoryLimit: 1 },
       context,
@@ -86,7 +74,6 @@ export default class TurnRunner extends TestRunner {
     /** @param {(need: ReturnType<typeof needOf>) => boolean} isMeant */
     const which = (isMeant) => looked.filter(({ need }) => isMeant(need)).map(({ test }) => test);
     const free = which((need) => need === 'nothing');
-    const patient = which((need) => need === 'patience');
     const alone = which((need) => need === 'machine');
     const turns = [...which((need) => need === 'turn'), ...alone];
     const isAlone = (/** @type {import('@jest/test-result').Test} */ test) => alone.includes(test);
@@ -94,15 +81,6 @@ export default class TurnRunner extends TestRunner {
       const gate = new MachineGate(FREE_CORES, undefined, this._globalConfig.maxWorkers + 1);
       letIn(this.#free, gate, () => false);
       await this.#free.runTests(free, watcher, { ...options, serial });
-    }
-    if (patient.length > 0) {
-      const gate = new MachineGate(
-        PATIENT_CORES,
-        () => watchIdleCores(TURN_WATCH_MS),
-        PATIENT_ALWAYS,
-      );
-      letIn(this.#patient, gate, () => false);
-      await this.#patient.runTests(patient, watcher, { ...options, serial });
     }
     if (turns.length > 0) {
       const gate = new MachineGate(TURN_CORES, () => watchIdleCores(TURN_WATCH_MS));
@@ -118,9 +96,7 @@ export default class TurnRunner extends TestRunner {
    * @param {(eventData: import('@jest/test-result').TestEvents[Name]) => void | Promise<void>} listener
    */
   on(eventName, listener) {
-    const ends = [this.#free, this.#patient, this.#turns].map((runner) =>
-      runner.on(eventName, listener),
-    );
+    const ends = [this.#free, this.#turns].map((runner) => runner.on(eventName, listener));
     return () => {
       for (const end of ends) {
         end();

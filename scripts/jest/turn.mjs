@@ -6,21 +6,17 @@ const FOLDERS = /[\\/]test[\\/](?:e2e|fault)[\\/]/;
 const HEAD = /^\s*\/\*\*(?:(?!\*\/)[\s\S])*/;
 
 /**
- * What a test file needs: real time, so that it begins only when the machine carries it, or all that the machine has; of those
- * that need real time some say that they bear lateness, because they judge what comes of it and not when.
+ * What a test file needs: real time, so that it begins only when the machine carries it, or all that the machine has.
  * @param {string} path
  * @param {string} source
- * @returns {'nothing' | 'patience' | 'turn' | 'machine'}
+ * @returns {'nothing' | 'turn' | 'machine'}
  */
 export function needOf(path, source) {
   const head = HEAD.exec(source)?.[0] ?? '';
   if (/@needs-whole-machine\b/.test(head)) {
     return 'machine';
   }
-  if (!FOLDERS.test(path) && !/@needs-real-time\b/.test(head)) {
-    return 'nothing';
-  }
-  return /@bears-lateness\b/.test(head) ? 'patience' : 'turn';
+  return FOLDERS.test(path) || /@needs-real-time\b/.test(head) ? 'turn' : 'nothing';
 }
 
 /**

@@ -2,7 +2,6 @@
  * docker-compose.yml without an engine: each service's command with its own environment, as separate processes
  * against one Redis and one S3 server; only names and ports of the network are put in their place.
  *
- * @bears-lateness
  * @takes-seconds 40
  */
 import { spawn, type ChildProcess } from 'node:child_process';

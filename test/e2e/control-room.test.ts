@@ -1,7 +1,6 @@
 /**
  * The control room in Chromium over a whole pipeline: every figure against its source, and what operators do.
  *
- * @bears-lateness
  * @takes-seconds 45
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';

@@ -15,12 +15,10 @@ export interface GridRun {
 /**
  * Runs the cases around the tests of a file.
  * @param cases in the order in which they begin: the longest first, so that none runs on alone
- * @param always so many of them are on air at once whatever else the machine does; as many as any feeds if it is left out
  */
 export function useGridRun(
   cases: readonly GridCase[],
   secondsOf: (gridCase: GridCase) => number,
-  always?: number,
 ): GridRun {
   let pipeline: Pipeline;
   const outcomes = new Map<GridCase, Promise<GridOutcome>>();
@@ -28,7 +26,7 @@ export function useGridRun(
   beforeAll(async () => {
     await makeClips(cases, secondsOf);
     pipeline = await startPipeline();
-    const gate = new FeedGate(always);
+    const gate = new FeedGate();
     for (const gridCase of cases) {
       const outcome = runCase(pipeline, gridCase, { seconds: secondsOf(gridCase), gate });
       // Its own test reports the error; the others go on.

@@ -1,7 +1,6 @@
 /**
  * Fields through the whole pipeline, from RTMP to what a viewer downloads.
  *
- * @bears-lateness
  * @takes-seconds 35
  */
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -2,7 +2,6 @@
  * Keys, tokens and passwords of a running pipeline, right and wrong ones, used in every way a client can use them: then
  * looked for in everything that the pipeline wrote, answered or keeps.
  *
- * @bears-lateness
  * @takes-seconds 20
  */
 import { randomBytes } from 'node:crypto';

@@ -1,7 +1,7 @@
 /**
  * A rendition that is withheld and comes back, in Chromium, on a real origin behind a real edge: every player goes on.
  *
- * @takes-seconds 85
+ * @takes-seconds 60
  */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';

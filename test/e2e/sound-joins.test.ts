@@ -1,7 +1,6 @@
 /**
  * Sound through the whole pipeline, from RTMP to what a viewer downloads.
  *
- * @bears-lateness
  * @takes-seconds 110
  */
 import { describe } from '@jest/globals';
@@ -13,16 +12,12 @@ const TONE_SECONDS = 28;
 /** Some thirty joins: their mean wanders by a third of what is asked of it, at most. */
 const PROGRAMME_SECONDS = 64;
 
-/** Both programmes, and beside them one tone after the other: small feeds, whose pictures are not the subject. */
-const TOGETHER = 3;
-
 const secondsOf = ({ recipe }: GridCase): number =>
   recipe.sound === 'programme' ? PROGRAMME_SECONDS : TONE_SECONDS;
 
 const { testEach } = useGridRun(
   SOUND_CASES.toSorted((a, b) => secondsOf(b) - secondsOf(a)),
   secondsOf,
-  TOGETHER,
 );
 
 describe('sound is as clean where segments join as elsewhere', () => {

@@ -1,9 +1,4 @@
-/**
- * Attacks by RTMP beside a publisher.
- *
- * @bears-lateness
- * @takes-seconds 25
- */
+/** @takes-seconds 25 */
 import { expect, test } from '@jest/globals';
 import { attackRtmp } from './rtmp-attack.ts';
 import { ATTACKS } from './rtmp-attacks.ts';

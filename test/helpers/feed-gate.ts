@@ -9,8 +9,7 @@ const ALWAYS = 2;
 
 /** A gate for feeds. */
 export class FeedGate extends MachineGate {
-  /** @param always so many feeds are let in whatever is idle */
-  constructor(always = ALWAYS) {
-    super(FEED_CORES, undefined, always);
+  constructor() {
+    super(FEED_CORES, undefined, ALWAYS);
   }
 }

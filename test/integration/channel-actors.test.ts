@@ -88,8 +88,8 @@ const quietEffects = (): Effects => ({
   lastShown: () => Promise.resolve([]),
   early: () => Promise.resolve(undefined),
   lastHeard: () => undefined,
-  isGone: () => false,
-  onWorkerGone: () => () => undefined,
+  isAway: () => false,
+  onWorkerAway: () => () => undefined,
   progress: () => done,
   giveAgain: done,
 });

@@ -66,7 +66,7 @@ afterAll(async () => {
 const details: unknown[] = [];
 
 async function withWorker<T>(id: string, use: () => Promise<T>): Promise<T> {
-  const config = parseConfig(transcoderSettings, { WORKER_ID: id });
+  const config = parseConfig(transcoderSettings, { WORKER_ID: id, REDIS_URL: server.url });
   const connections: Redis[] = [];
   const metrics = new Registry();
   const lifecycle = new Lifecycle(logger);

@@ -1,4 +1,4 @@
-/** @takes-seconds 40 */
+/** @takes-seconds 20 */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

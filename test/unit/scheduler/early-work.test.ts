@@ -76,8 +76,8 @@ class Bench {
           return Promise.resolve(`w${this.#worker}`);
         },
         lastHeard: (worker) => (this.dead.has(worker) ? 0 : this.now),
-        isGone: () => false,
-        onWorkerGone: () => () => undefined,
+        isAway: () => false,
+        onWorkerAway: () => () => undefined,
         progress: (_channel, onProgress) => {
           this.#onProgress = onProgress;
           return () => undefined;

@@ -26,7 +26,7 @@ function watching(
 ): PartWatch {
   const lives = {
     lastHeard: (worker: string) => lastHeard[worker] ?? Number.POSITIVE_INFINITY,
-    isGone: (worker: string) => gone.has(worker),
+    isAway: (worker: string) => gone.has(worker),
   };
   return new PartWatch(grid, 'low', lives, 0.5);
 }

@@ -14,12 +14,6 @@ describe('a test file takes turns with others that need real time', () => {
     expect(needOf('/test/integration/a.test.ts', tagged)).toBe('turn');
   });
 
-  test('before those that judge lateness when it says that it bears it, and does not need no real time for that', () => {
-    const patient = '/** A broadcast. @bears-lateness */\n';
-    expect(needOf('/somewhere/test/e2e/a.test.ts', patient)).toBe('patience');
-    expect(needOf('/test/unit/ingest/a.test.ts', patient)).toBe('nothing');
-  });
-
   test('and alone when it says that it fills the machine', () => {
     const tagged = '/** Every source. @needs-whole-machine */\n';
     expect(needOf('/somewhere/test/e2e/grid.test.ts', tagged)).toBe('machine');
