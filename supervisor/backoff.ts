@@ -3,15 +3,18 @@
 /** Until a child is started again that ended for the first time. */
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 30_000;
-/** A child that ran for so long does not fail at its start: what is killed now and then waits the first delay each time. */
-const HEALTHY_AFTER_MS = 10_000;
+/**
+ * A child that ran for so long does not fail at its start, which takes a second or two: what is killed now and then waits the first delay
+ * each time. Where each of two workers lives some seconds, longer and longer delays would leave none.
+ */
+const HEALTHY_AFTER_MS = 3_000;
 
 /** Counts a child's ends in a row. */
 export interface Backoff {
   /**
    * Notes an end.
    * @param ranForMs how long the child ran
-   * @returns milliseconds to wait, doubled with each end in a row; ten healthy seconds start the row anew
+   * @returns milliseconds to wait, doubled with each end in a row; three healthy seconds start the row anew
    */
   readonly delayAfter: (ranForMs: number) => number;
 }

@@ -39,8 +39,15 @@ export interface EarlyTasks {
   place(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
 }
 
-/** Opens the way to the workers. */
-export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
+/**
+ * Opens the way to the workers.
+ * @param isAway whether a worker that told of its machine just now has ended since, or stands still: it gets nothing
+ */
+export function openEarlyTasks(
+  redis: Redis,
+  logger: Logger,
+  isAway: (worker: string) => boolean,
+): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
     place: async (task, cores, { avoided, failed, mustFit, onOtherMachine, withStandby }) => {
@@ -48,7 +55,8 @@ export function openEarlyTasks(redis: Redis, logger: Logger): EarlyTasks {
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
       const now = Date.now();
-      const workers = await readWorkers(redis, now - FRESH_MS);
+      const heard = await readWorkers(redis, now - FRESH_MS);
+      const workers = heard.filter(({ id }) => !isAway(id));
       carried = carried.filter(({ until }) => until > now);
       const isUsable = (id: string): boolean => !avoided.has(id);
       const unfailed = (): Carried[] =>

@@ -325,11 +325,15 @@ export class EarlyWork {
           if (task.n === air.broadcast && why === 'due') {
             watch.begins(clock.now());
           }
-          onChange();
+        } else {
+          watch.wanted(task.n, clock.now());
         }
+        onChange();
       },
       (error: unknown) => {
         logger.warn({ n: task.n, error }, 'early task not placed');
+        watch.wanted(task.n, clock.now());
+        onChange();
       },
     );
   }

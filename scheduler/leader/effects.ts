@@ -52,8 +52,8 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
   const { redis, store, logger, clock, transcode, streams } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
-  const early = openEarlyTasks(redis, logger);
   const pulses = followWorkerPulses({ streams, redis, clock, logger });
+  const early = openEarlyTasks(redis, logger, (worker) => pulses.isAway(worker));
 
   const tell = async (type: 'start' | 'end', broadcast: Broadcast): Promise<void> => {
     writer.write(broadcast);
@@ -118,7 +118,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
     },
     early: (task, cores, wishes) => early.place(task, cores, wishes),
     lastHeard: (worker) => pulses.lastHeard(worker),
-    isAway: (worker) => ['gone', 'stopped'].includes(pulses.presence(worker) ?? ''),
+    isAway: (worker) => pulses.isAway(worker),
     onWorkerAway: (listener) => pulses.onAway(listener),
     progress: (channel, onProgress) =>
       streams.follow(redisKeys.earlyProgress(channel), '0', (entries) => {

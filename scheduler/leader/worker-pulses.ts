@@ -37,6 +37,8 @@ export interface WorkerPulses extends Closable {
    * was never seen to be.
    */
   presence(worker: string): Presence;
+  /** Whether it has gone or has stopped. */
+  isAway(worker: string): boolean;
   /**
    * Calls when a worker has gone, or has stopped.
    * @returns stops calling
@@ -188,6 +190,10 @@ export function followWorkerPulses({
     presence: (worker) => {
       const life = lives.get(worker);
       return life && presenceOf(life);
+    },
+    isAway: (worker) => {
+      const life = lives.get(worker);
+      return life !== undefined && isAway(life);
     },
     onAway: (listener) => {
       listeners.add(listener);

@@ -24,11 +24,14 @@ const DEAD_MS = 2_000;
 const CATCH_UP_MS = 1_200;
 /** A segment of which nothing came for so long hangs: what a slow machine makes comes sooner, or all of it is late. */
 const HUNG_MS = 2_000;
-/** A lost segment for which there was no worker is given out again after so long. */
-const RETRY_MS = 300;
+/** A lost segment for which there was no worker is given out again after so long: one that starts again may be there by then. */
+const RETRY_MS = 100;
 /** A worker that was silent is left out for so long, or until it is heard; one that is gone is not listed any more by then. */
 const LEFT_OUT_MS = 10_000;
-/** Segments made a second time in a while: where more are late it is not a worker that failed, and more work would not help. */
+/**
+ * Segments of workers that live made a second time in a while: where more are late it is not a worker that failed, and more work would not
+ * help. What was with one that is away, or with nobody, is not made twice by being made elsewhere.
+ */
 const MOST_AGAIN = 12;
 const AGAIN_WHILE_MS = 10_000;
 /** Workers that one segment is given to: where so many fail, it is not the workers. */
@@ -143,27 +146,33 @@ export class PartWatch {
     return this.#underWay.get(n)?.failed ?? new Set();
   }
 
-  /** A worker has a segment. */
-  placed(n: SegmentNumber, worker: string, now: Milliseconds): void {
-    const known = this.#underWay.get(n);
-    const patientUntil = now + CATCH_UP_MS;
-    if (known === undefined) {
+  /** A segment is to be made. Until a worker has it, it is lost. */
+  wanted(n: SegmentNumber, now: Milliseconds): void {
+    if (!this.#underWay.has(n)) {
       this.#underWay.set(n, {
-        workers: new Map([[worker, now]]),
+        workers: new Map(),
         failed: new Set(),
-        given: 1,
+        given: 0,
         parts: 0,
         leastParts: 0,
         madeAt: now,
         wentOnAt: now,
-        patientUntil,
-        retryAt: now,
+        patientUntil: now,
+        retryAt: now + RETRY_MS,
       });
-    } else {
-      known.workers.set(worker, now);
-      known.failed.delete(worker);
-      known.given += 1;
-      known.patientUntil = Math.max(known.patientUntil, patientUntil);
+    }
+  }
+
+  /** A worker has a segment. */
+  placed(n: SegmentNumber, worker: string, now: Milliseconds): void {
+    this.wanted(n, now);
+    const work = this.#underWay.get(n);
+    if (work !== undefined) {
+      work.retryAt = work.given === 0 ? now : work.retryAt;
+      work.workers.set(worker, now);
+      work.failed.delete(worker);
+      work.given += 1;
+      work.patientUntil = Math.max(work.patientUntil, now + CATCH_UP_MS);
     }
     this.#wentOnAt ??= now;
   }
@@ -239,9 +248,13 @@ export class PartWatch {
       .map((candidate) => ({ ...candidate, isHung: now >= this.#hungAt(candidate) }))
       .toSorted((a, b) => a.n - b.n);
     this.#again = this.#again.filter((at) => at > now - AGAIN_WHILE_MS);
-    const again = candidates
-      .filter(({ isLost: lost }) => lost || !onlyLost)
+    const isOrphan = ({ work }: { readonly work: UnderWay }): boolean => this.#isOrphan(work);
+    const twice = candidates
+      .filter((candidate) => !isOrphan(candidate) && (candidate.isLost || !onlyLost))
       .slice(0, MOST_AGAIN - this.#again.length);
+    const again = candidates.filter(
+      (candidate) => isOrphan(candidate) || twice.includes(candidate),
+    );
     for (const candidate of candidates) {
       const { work } = candidate;
       const isGiven = again.includes(candidate);
@@ -253,7 +266,7 @@ export class PartWatch {
       }
       work.patientUntil = isGiven ? patient : now + AGAIN_WHILE_MS;
     }
-    this.#again.push(...again.map(() => now));
+    this.#again.push(...twice.map(() => now));
     if (again.some(({ isLost: lost }) => lost)) {
       this.#takenOverAt = now;
     }
@@ -340,6 +353,11 @@ export class PartWatch {
   #lostAt({ workers, failed, retryAt }: UnderWay): number {
     const able = [...workers.keys()].filter((worker) => !failed.has(worker));
     return Math.max(retryAt, ...able.map((worker) => this.#silentAt(worker)));
+  }
+
+  /** Whether all its workers are away, or it has none. */
+  #isOrphan({ workers }: UnderWay): boolean {
+    return [...workers.keys()].every((id) => this.#lives.isAway(id));
   }
 
   #hungAt({ n, work }: { readonly n: SegmentNumber; readonly work: UnderWay }): number {

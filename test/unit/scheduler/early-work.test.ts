@@ -28,6 +28,8 @@ class Bench {
   now = BEGIN - 500;
   /** All workers are on one machine. */
   isAlone = false;
+  /** There is no worker. */
+  isDeserted = false;
   /** Workers that give no sign of life. */
   readonly dead = new Set<string>();
   #worker = 0;
@@ -69,7 +71,7 @@ class Bench {
         lastShown: () => Promise.resolve(before),
         early: (task, _cores, wishes) => {
           this.placed.push({ task, wishes });
-          if (this.isAlone && wishes.onOtherMachine) {
+          if (this.isDeserted || (this.isAlone && wishes.onOtherMachine)) {
             return Promise.resolve(undefined);
           }
           this.#worker += 1;
@@ -345,4 +347,17 @@ test('what is given up of a closed segment is owed, and left out of its task', a
   expect(task?.renditions.map(({ id }) => id)).not.toContain('v720');
   // As it was begun with, so that its bytes are the same.
   expect(task?.decoded).toEqual({ width: 1280, height: 720 });
+});
+
+test('segments that were due while there was no worker go to the first that comes', async () => {
+  const bench = new Bench();
+  bench.isDeserted = true;
+  await bench.until(BEGIN + 400);
+  const asked = bench.placed.length;
+  expect(new Set(numbersOf(bench))).toEqual(new Set([N]));
+  bench.isDeserted = false;
+  await bench.until(BEGIN + 500);
+  expect(bench.placed.slice(asked)).toMatchObject([{ task: { n: N, isTakenOver: true } }]);
+  await bench.until(BEGIN + 800);
+  expect(numbersOf(bench).filter((n) => n === N)).toHaveLength(asked + 1);
 });

@@ -135,9 +135,33 @@ describe('parts on their way through workers', () => {
     const watch = watching({ a: 1_000 });
     watch.placed(N, 'a', at(0));
     expect(watch.late(at(2_000))).toHaveLength(1);
-    expect(watch.late(at(2_299))).toEqual([]);
-    expect(watch.dueAt).toBe(2_300);
-    expect(watch.late(at(2_300))).toHaveLength(1);
+    expect(watch.late(at(2_099))).toEqual([]);
+    expect(watch.dueAt).toBe(2_100);
+    expect(watch.late(at(2_100))).toHaveLength(1);
+  });
+
+  test('are lost while no worker has had them, and are asked for until one has', () => {
+    const watch = watching();
+    watch.wanted(N, at(0));
+    expect(watch.underWay).toBe(1);
+    expect(watch.late(at(99))).toEqual([]);
+    expect(watch.dueAt).toBe(100);
+    for (let asked = 1; asked <= 50; asked += 1) {
+      expect(watch.late(at(asked * 100))).toMatchObject([{ n: N, isLost: true }]);
+    }
+    watch.placed(N, 'a', at(5_010));
+    expect(watch.late(at(5_100))).toEqual([]);
+  });
+
+  test('are asked for as often as it takes when their workers died, however many died lately', () => {
+    const gone = new Set<string>(['a']);
+    const watch = watching({ a: 0 }, gone);
+    const numbers = Array.from({ length: 14 }, (_, i) => segmentNumber(N + i));
+    for (const n of numbers) {
+      watch.placed(n, 'a', at(0));
+    }
+    expect(watch.late(at(100)).map(({ n }) => n)).toEqual(numbers);
+    expect(watch.late(at(200)).map(({ n }) => n)).toEqual(numbers);
   });
 
   test('leave a silent worker out for a while only', () => {

@@ -12,15 +12,15 @@ describe('backoff', () => {
 
   test('begins with another delay where that is asked for', () => {
     const backoff = createBackoff(2_000);
-    expect([backoff.delayAfter(10_000), backoff.delayAfter(10)]).toEqual([2_000, 4_000]);
+    expect([backoff.delayAfter(3_000), backoff.delayAfter(10)]).toEqual([2_000, 4_000]);
   });
 
-  test('starts anew after ten healthy seconds', () => {
+  test('starts anew after three healthy seconds', () => {
     const backoff = createBackoff();
     backoff.delayAfter(10);
     backoff.delayAfter(10);
-    expect(backoff.delayAfter(9_999)).toBe(1_000);
-    expect(backoff.delayAfter(10_000)).toBe(250);
+    expect(backoff.delayAfter(2_999)).toBe(1_000);
+    expect(backoff.delayAfter(3_000)).toBe(250);
     expect(backoff.delayAfter(10)).toBe(500);
   });
 });
