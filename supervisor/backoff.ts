@@ -14,16 +14,17 @@ export interface Backoff {
   /**
    * Notes an end.
    * @param ranForMs how long the child ran
+   * @param firstDelayMs the first delay of a row
    * @returns milliseconds to wait, doubled with each end in a row; three healthy seconds start the row anew
    */
-  readonly delayAfter: (ranForMs: number) => number;
+  readonly delayAfter: (ranForMs: number, firstDelayMs?: number) => number;
 }
 
 /** See {@link Backoff}. */
-export function createBackoff(firstDelayMs = FIRST_DELAY_MS): Backoff {
+export function createBackoff(): Backoff {
   let endsInRow = 0;
   return {
-    delayAfter: (ranForMs) => {
+    delayAfter: (ranForMs, firstDelayMs = FIRST_DELAY_MS) => {
       endsInRow = ranForMs >= HEALTHY_AFTER_MS ? 1 : endsInRow + 1;
       return Math.min(LONGEST_DELAY_MS, firstDelayMs * 2 ** Math.min(endsInRow - 1, 16));
     },

@@ -13,8 +13,16 @@ export interface ChildPlan {
   readonly name: string;
   /** Starts the process as the leader of its own process group. */
   readonly launch: () => ChildProcess;
-  /** Milliseconds until it is started again when it has ended after a healthy time; by default hardly any. */
+  /**
+   * Milliseconds until it is started again when it has ended after a healthy time and another of its group runs; by default, and where none
+   * does, hardly any.
+   */
   readonly restMs?: number | undefined;
+}
+
+interface Child extends Closable {
+  /** Whether there is a process just now. */
+  readonly isRunning: () => boolean;
 }
 
 /** What the supervisor does for its children. */
@@ -26,17 +34,36 @@ export interface ChildHost {
 }
 
 /** Starts a child and keeps it running until it is closed. */
-export function superviseChild(plan: ChildPlan, host: ChildHost): Closable {
-  const backoff = createBackoff(plan.restMs);
+export const superviseChild = (plan: ChildPlan, host: ChildHost): Closable =>
+  supervise(plan, host, () => false);
+
+/** Likewise children that can do each other's work. */
+export function superviseGroup(plans: readonly ChildPlan[], host: ChildHost): Closable {
+  const children: Child[] = [];
+  const doesAnyRun = (): boolean => children.some((child) => child.isRunning());
+  for (const plan of plans) {
+    children.push(supervise(plan, host, doesAnyRun));
+  }
+  return {
+    close: async () => {
+      await Promise.all(children.map((child) => child.close()));
+    },
+  };
+}
+
+function supervise(plan: ChildPlan, host: ChildHost, doesAnyRun: () => boolean): Child {
+  const backoff = createBackoff();
   const logger = host.logger.child({ child: plan.name });
   let current: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isRunning = false;
   let isClosing = false;
 
   const start = (): void => {
     const startedAt = performance.now();
     const child = plan.launch();
     current = child;
+    isRunning = true;
     const { pid } = child;
     if (pid !== undefined) {
       host.onStart(pid);
@@ -53,12 +80,16 @@ export function superviseChild(plan: ChildPlan, host: ChildHost): Closable {
         return;
       }
       hasEnded = true;
+      isRunning = false;
       if (pid !== undefined) {
         killGroup(pid);
         host.onEnd(pid);
       }
       if (!isClosing) {
-        const delayMs = backoff.delayAfter(performance.now() - startedAt);
+        const delayMs = backoff.delayAfter(
+          performance.now() - startedAt,
+          doesAnyRun() ? plan.restMs : undefined,
+        );
         logger.warn({ how, delayMs }, 'child ended, starts again');
         timer = setTimeout(start, delayMs);
       }
@@ -75,6 +106,7 @@ export function superviseChild(plan: ChildPlan, host: ChildHost): Closable {
 
   start();
   return {
+    isRunning: () => isRunning,
     close: async () => {
       isClosing = true;
       clearTimeout(timer);

@@ -22,7 +22,7 @@ export const HEAP_MEBIBYTES: Readonly<Record<ServiceName, number>> = {
 
 /**
  * A worker that died is started again when others have taken over what it had: its start takes most of a core, which they need
- * just then. Where there is no other it is back at once.
+ * just then. Where no other runs it is back at once.
  */
 const WORKER_REST_MS = 2_000;
 
@@ -31,8 +31,8 @@ export interface ServicePlan {
   readonly name: string;
   readonly service: ServiceName;
   readonly env: Readonly<Record<string, string>>;
-  /** Milliseconds between its end and its next start; hardly any by default. */
-  readonly restMs?: number | undefined;
+  /** Milliseconds between its end and its next start while another of its kind runs; hardly any by default. */
+  readonly restMs?: number;
 }
 
 /** What the supervisor has settled for this run. */
@@ -77,7 +77,7 @@ export function planServices(env: Environment, settled: Settled): readonly Servi
   });
   const workers = Array.from({ length: config.WORKERS }, (_, index) => ({
     ...plan('transcoder', `transcoder-${index + 1}`),
-    restMs: config.WORKERS > 1 ? WORKER_REST_MS : undefined,
+    restMs: WORKER_REST_MS,
   }));
   return [
     plan('control'),

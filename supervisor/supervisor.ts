@@ -9,7 +9,7 @@ import { publicHost } from '#common/listen';
 import type { Logger } from '#common/logger';
 import { bannerText } from './banner.ts';
 import { unlessAborted } from './aborted.ts';
-import { superviseChild, type ChildHost } from './child.ts';
+import { superviseGroup, type ChildHost, type ChildPlan } from './child.ts';
 import type { SupervisorConfig } from './config.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import { publishDemo, renderDemo } from './demo-publisher.ts';
@@ -113,7 +113,8 @@ async function start(config: SupervisorConfig, deps: SupervisorDeps, run: Run): 
   for (const service of new Set(plans.map((plan) => plan.service))) {
     deps.signal.throwIfAborted();
     const members = plans.filter((plan) => plan.service === service);
-    lifecycle.own(service, together(members.map((plan) => startService(plan, deps, host))));
+    const children = members.map((plan) => planChild(plan, deps));
+    lifecycle.own(service, superviseGroup(children, host));
   }
   await waitUntilReady(`http://${localHost(config)}:${ports.CONTROL_PORT}/readyz`, {
     signal: deps.signal,
@@ -188,30 +189,19 @@ function watchDisk(
   lifecycle.own('disk watch', new DiskWatch({ folder: config.DATA_DIR, logger, redis }));
 }
 
-function startService(plan: ServicePlan, deps: SupervisorDeps, host: ChildHost): Closable {
+function planChild(plan: ServicePlan, deps: SupervisorDeps): ChildPlan {
   const script = join(deps.programs, plan.service, 'main.js');
   const heap = `--max-old-space-size=${HEAP_MEBIBYTES[plan.service]}`;
-  return superviseChild(
-    {
-      name: plan.name,
-      restMs: plan.restMs,
-      // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
-      launch: () =>
-        spawn(process.execPath, [heap, '--enable-source-maps', script], {
-          env: plan.env,
-          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-          detached: true,
-        }),
-    },
-    host,
-  );
-}
-
-function together(parts: readonly Closable[]): Closable {
   return {
-    close: async () => {
-      await Promise.all(parts.map((part) => part.close()));
-    },
+    name: plan.name,
+    restMs: plan.restMs,
+    // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops all in order.
+    launch: () =>
+      spawn(process.execPath, [heap, '--enable-source-maps', script], {
+        env: plan.env,
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        detached: true,
+      }),
   };
 }
 

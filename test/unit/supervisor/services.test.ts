@@ -44,15 +44,6 @@ describe('the plan of services', () => {
     }
   });
 
-  test('lets a worker that died rest while others take over, and brings the only one back at once', () => {
-    const rests = (extra: Record<string, string>): readonly (number | undefined)[] =>
-      plans(extra)
-        .filter(({ service }) => service === 'transcoder')
-        .map(({ restMs }) => restMs);
-    expect(rests({ WORKERS: '2' })).toEqual([2_000, 2_000]);
-    expect(rests({ WORKERS: '1' })).toEqual([undefined]);
-  });
-
   test('has one process a service, and as many transcoders as asked for', () => {
     expect(plans().map((plan) => plan.name)).toEqual([
       'control',
