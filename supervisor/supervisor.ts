@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import type { Environment } from '#common/config';
 import { PipelineError } from '#common/errors';
-import { Lifecycle, type Closable } from '#common/lifecycle';
+import { Lifecycle } from '#common/lifecycle';
 import { publicHost } from '#common/listen';
 import type { Logger } from '#common/logger';
 import { bannerText } from './banner.ts';
