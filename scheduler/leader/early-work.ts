@@ -315,6 +315,13 @@ export class EarlyWork {
       onOtherMachine: why === 'late',
       withStandby: why === 'due' && task.n >= task.broadcast + STANDBY_AFTER,
     };
+    // What is made again is known already, and may be whole by the time of the answer.
+    const findsNobody = (): void => {
+      if (why === 'due') {
+        watch.wanted(task.n, clock.now());
+        onChange();
+      }
+    };
     effects.early(placed, cores, wishes).then(
       (worker) => {
         if (worker !== undefined) {
@@ -325,15 +332,14 @@ export class EarlyWork {
           if (task.n === air.broadcast && why === 'due') {
             watch.begins(clock.now());
           }
+          onChange();
         } else {
-          watch.wanted(task.n, clock.now());
+          findsNobody();
         }
-        onChange();
       },
       (error: unknown) => {
         logger.warn({ n: task.n, error }, 'early task not placed');
-        watch.wanted(task.n, clock.now());
-        onChange();
+        findsNobody();
       },
     );
   }

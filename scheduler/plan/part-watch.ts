@@ -8,7 +8,13 @@ import type { Profile } from '#common/contracts/channel';
 import { tellsPlaces, type ShownEntry } from '#common/contracts/early-task';
 import { divisionOf, fragmentStart, type Division } from '#common/division';
 import { segmentSeconds, type Grid } from '#common/grid';
-import { milliseconds, type Milliseconds, type SegmentNumber } from '#common/time';
+import {
+  greatest,
+  milliseconds,
+  segmentNumber,
+  type Milliseconds,
+  type SegmentNumber,
+} from '#common/time';
 import { soundOfFragment } from './closings.ts';
 import type { Lateness } from './danger.ts';
 
@@ -99,6 +105,8 @@ export class PartWatch {
   #wentOnAt: number | undefined;
   /** When segments became whole. */
   readonly #wholeAt = new Map<SegmentNumber, number>();
+  /** The last segment that became somebody else's concern. */
+  #forgottenTo = segmentNumber(0);
   #again: number[] = [];
   /** How late the part made last was. */
   #lastLate = 0;
@@ -146,9 +154,10 @@ export class PartWatch {
     return this.#underWay.get(n)?.failed ?? new Set();
   }
 
-  /** A segment is to be made. Until a worker has it, it is lost. */
+  /** A segment is to be made, unless it is whole or somebody else's concern. Until a worker has it, it is lost. */
   wanted(n: SegmentNumber, now: Milliseconds): void {
-    if (!this.#underWay.has(n)) {
+    const isOver = this.#wholeAt.has(n) || n <= this.#forgottenTo;
+    if (!this.#underWay.has(n) && !isOver) {
       this.#underWay.set(n, {
         workers: new Map(),
         failed: new Set(),
@@ -332,6 +341,7 @@ export class PartWatch {
 
   /** A segment is somebody else's concern. */
   forget(n: SegmentNumber): void {
+    this.#forgottenTo = greatest(this.#forgottenTo, n);
     this.#underWay.delete(n);
     this.#wholeAt.delete(n);
   }

@@ -153,6 +153,20 @@ describe('parts on their way through workers', () => {
     expect(watch.late(at(5_100))).toEqual([]);
   });
 
+  test('are wanted no more, and nobody’s, once they are whole or made elsewhere', () => {
+    const watch = watching();
+    watch.placed(N, 'a', at(0));
+    watch.made(N, 6, at(100));
+    watch.wanted(N, at(110));
+    watch.placed(N, 'b', at(120));
+    watch.placed(NEXT, 'a', at(0));
+    watch.forget(NEXT);
+    watch.wanted(NEXT, at(110));
+    watch.placed(NEXT, 'b', at(120));
+    expect(watch.underWay).toBe(0);
+    expect(watch.dueAt).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test('are asked for as often as it takes when their workers died, however many died lately', () => {
     const gone = new Set<string>(['a']);
     const watch = watching({ a: 0 }, gone);
