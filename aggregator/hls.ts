@@ -42,13 +42,17 @@ function durationOf(grid: Grid, rendition: Rendition, n: SegmentNumber): number 
   return (samples * sampleDuration) / timescale;
 }
 
-/** §4.4.4.6: when a segment's first sample plays; exact for picture, to the nearest millisecond for sound. */
+/**
+ * §4.4.4.6: when a segment's first sample plays; exact for picture, for sound cut to the millisecond, never later than the truth.
+ * A player that places sound after where its buffer ends takes a segment that it has for one that still lacks something: hls.js
+ * 1.7.4 then asked for no sound until that segment's parts were no longer listed, three target durations later.
+ */
 function programDateTime(grid: Grid, rendition: Rendition, n: SegmentNumber): string {
   const samples =
     rendition.kind === 'video'
       ? n * grid.segmentSamples
       : expectedOf(grid, rendition.kind, n).decodeTime;
-  return new Date(Math.round((samples * 1000) / SAMPLE_RATE)).toISOString();
+  return new Date(Math.floor((samples * 1000) / SAMPLE_RATE)).toISOString();
 }
 
 /** §4.4.6.2 `FRAME-RATE`: three decimals. */

@@ -2,7 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import { growingPlaylist, type GrowingPlaylistOptions } from '../../../aggregator/hls.ts';
 import { reloadState } from '../../../aggregator/reload.ts';
 import { divisionOf } from '#common/division';
-import { FPS_NAMES, gridOf, segmentSeconds } from '#common/grid';
+import {
+  AAC_FRAME_SAMPLES,
+  FPS_NAMES,
+  SAMPLE_RATE,
+  aacFramesOf,
+  gridOf,
+  segmentSeconds,
+} from '#common/grid';
 import { greatest, segmentNumber } from '#common/time';
 import { changesAgainstRules, problemsOf } from '../../helpers/ll-hls-rules.ts';
 import { complaintsOf } from '../../helpers/playlist-parsers.ts';
@@ -52,6 +59,32 @@ function optionsAt(
     ...changes,
   };
 }
+
+/** How much later than it truly ends a player places the last segment of sound that a playlist lists, by its date and its durations; seconds. */
+function latenessOfSound(text: string, fps: (typeof FPS_NAMES)[number], first: number): number {
+  const date = /#EXT-X-PROGRAM-DATE-TIME:(.+)/.exec(text)?.[1] ?? '';
+  const durations = [...text.matchAll(/#EXTINF:([\d.]+)/g)].map(([, value]) => Number(value));
+  const grid = gridOf(fps);
+  const start = aacFramesOf(grid, segmentNumber(first)).first;
+  const { end } = aacFramesOf(grid, segmentNumber(first + durations.length - 1));
+  const dated = Date.parse(date) / 1000 - (start * AAC_FRAME_SAMPLES) / SAMPLE_RATE;
+  const listed = durations.reduce((sum, value) => sum + value, 0);
+  return dated + listed - ((end - start) * AAC_FRAME_SAMPLES) / SAMPLE_RATE;
+}
+
+describe('sound is never placed after where it plays', () => {
+  // Where a segment's end lies after the end of the buffer, hls.js 1.7.4 goes on looking for what that segment lacks.
+  test.each(FPS_NAMES)('at %s, wherever the window begins', (fps) => {
+    const options = optionsAt(fps, 'low', 'a128', 240);
+    for (let slid = 0; slid < 8; slid += 1) {
+      const first = segmentNumber(options.first + slid);
+      const late = latenessOfSound(growingPlaylist({ ...options, first }), fps, first);
+      // Seconds since the epoch have no more digits than that in a double.
+      expect(late).toBeLessThan(1e-6);
+      expect(late).toBeGreaterThan(-0.001);
+    }
+  });
+});
 
 describe.each(['low', 'instant'] as const)('low-latency playlists in %s', (profile) => {
   test.each(FPS_NAMES)('at %s keep every rule as they grow, and so do their deltas', (fps) => {
