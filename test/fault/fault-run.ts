@@ -68,6 +68,28 @@ export interface FaultPlan {
   readonly inflict: (onAir: OnAir) => Promise<void>;
 }
 
+/**
+ * The same blows for several channels: none falls before all of them are on air, and none of them ends before the last has fallen.
+ * @returns what each of their plans has to inflict
+ */
+export function inflictTogether(
+  channels: number,
+  inflict: (onAir: readonly OnAir[]) => Promise<void>,
+): FaultPlan['inflict'] {
+  const onAir: OnAir[] = [];
+  let begin: (over: Promise<void>) => void = () => undefined;
+  const over = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  return async (one) => {
+    onAir.push(one);
+    if (onAir.length === channels) {
+      begin(inflict(onAir));
+    }
+    await over;
+  };
+}
+
 /** What came of it. */
 export interface Verdict {
   readonly name: string;

@@ -68,15 +68,27 @@ export async function lumaOf(mp4: readonly Uint8Array[], size: MomentSize): Prom
   );
 }
 
-/** Signal to noise of a picture's luma against a moment, without the stamp, dB. */
-export function psnr(luma: Uint8Array, moment: Uint8Array, size: MomentSize): number {
+/**
+ * Signal to noise of a picture's luma against a moment, without the stamp, dB.
+ * @param leastDb of a picture that is less like it than that, only that it is less is said, without looking at all of it
+ */
+export function psnr(
+  luma: Uint8Array,
+  moment: Uint8Array,
+  size: MomentSize,
+  leastDb = Number.NEGATIVE_INFINITY,
+): number {
   const from = firstRow(size) * size.width;
   const to = size.width * size.height;
+  const whole = 255 * 255 * (to - from);
+  const most = whole / 10 ** (leastDb / 10);
   let sum = 0;
-  for (let i = from; i < to; i += 1) {
-    sum += ((luma[i] ?? 0) - (moment[i] ?? 0)) ** 2;
+  for (let row = from; row < to && sum <= most; row += size.width) {
+    for (let i = row; i < row + size.width; i += 1) {
+      sum += ((luma[i] ?? 0) - (moment[i] ?? 0)) ** 2;
+    }
   }
-  return 10 * Math.log10((255 * 255 * (to - from)) / Math.max(sum, 1));
+  return 10 * Math.log10(whole / Math.max(sum, 1));
 }
 
 /** Of a picture against the moment that it is taken for, dB: of the slate it is 12.8 at most, of pictures above 34. */
@@ -98,7 +110,7 @@ export function recognise(
   let best: Recognised = { moment: -1, db: Number.NEGATIVE_INFINITY };
   for (const number of candidates) {
     const moment = moments[number];
-    const db = moment === undefined ? best.db : psnr(luma, moment, size);
+    const db = moment === undefined ? best.db : psnr(luma, moment, size, best.db);
     best = db > best.db ? { moment: number, db } : best;
   }
   return best;

@@ -7,7 +7,8 @@ import { execute, type Redis } from '#common/redis';
 import { frameIndex, milliseconds, samplePosition, segmentNumber } from '#common/time';
 import { codedAudio, codedVideo } from '../helpers/coded-frames.ts';
 import { tone } from '../helpers/sound.ts';
-import { LADDER, SEGMENT, makeSoundFile, makeVideo } from './transcoder-harness.ts';
+import { makeSoundFile, makeVideo } from './made-clips.ts';
+import { LADDER, SEGMENT } from './transcoder-harness.ts';
 
 const grid = gridOf('30');
 const n = segmentNumber(SEGMENT);

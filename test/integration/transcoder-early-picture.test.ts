@@ -14,15 +14,8 @@ import { SessionPictures } from '../../transcoder/early/session-pictures.ts';
 import { makeWholePictures } from '../../transcoder/early/whole-pictures.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
 import { processTree } from '../helpers/process-tree.ts';
-import {
-  ENCODER,
-  LADDER,
-  SEGMENT,
-  makeVideo,
-  numbers,
-  placesOf,
-  stampsOf,
-} from './transcoder-harness.ts';
+import { makeVideo } from './made-clips.ts';
+import { ENCODER, LADDER, SEGMENT, numbers, placesOf, stampsOf } from './transcoder-harness.ts';
 
 const GRID = gridOf('30');
 const N = segmentNumber(SEGMENT);

@@ -11,7 +11,8 @@ import { SegmentSoundRun } from '../../transcoder/early/segment-sound.ts';
 import { transcode } from '../../transcoder/transcode.ts';
 import { codedAudio } from '../helpers/coded-frames.ts';
 import { tone } from '../helpers/sound.ts';
-import { ENCODER, SEGMENT, makeSoundFile, runSource } from './transcoder-harness.ts';
+import { makeSoundFile } from './made-clips.ts';
+import { ENCODER, SEGMENT, runSource } from './transcoder-harness.ts';
 
 const GRID = gridOf('30');
 const N = segmentNumber(SEGMENT);

@@ -1,7 +1,4 @@
 /** Drives the transcoder without queue and Redis: coded frames in, segments out and looked at. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { AudioFrame, VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import type { VideoRendition } from '#common/contracts/rendition';
@@ -13,11 +10,8 @@ import type { PictureSource } from '../../transcoder/picture-plan.ts';
 import { openSlate } from '../../transcoder/slate.ts';
 import type { SoundSource } from '../../transcoder/sound-plan.ts';
 import type { Encoder } from '../../transcoder/transcode.ts';
-import { runOk } from '../helpers/child.ts';
 import { readFrames } from '../helpers/decode.ts';
 import { letterboxArea } from '../helpers/frame-stamp.ts';
-import { drawFrames } from '../helpers/picture.ts';
-import { pcmBlocks, type Sound } from '../helpers/sound.ts';
 
 /** A segment number of today. */
 export const SEGMENT = 897_500_000;
@@ -38,9 +32,6 @@ export const LADDER: readonly VideoRendition[] = [
   codecs: 'avc1.64001e',
 }));
 
-const folder = mkdtempSync(path.join(tmpdir(), 'touchline-transcoder-'));
-let made = 0;
-
 /** The slate's coded picture, as a store without one gets it. */
 export function makeSlate(): Promise<Uint8Array> {
   let kept: Buffer | undefined;
@@ -52,47 +43,6 @@ export function makeSlate(): Promise<Uint8Array> {
     },
   };
   return openSlate(store, ENCODER);
-}
-
-/** Draws and encodes stamped pictures; gives the file's path. */
-export async function makeVideo(
-  frames: number,
-  x264: string,
-  size = { width: 320, height: 180 },
-  firstStamp = 0,
-): Promise<string> {
-  made += 1;
-  const file = path.join(folder, `video-${made}.mp4`);
-  await runOk(
-    'ffmpeg',
-    [
-      ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-r', '30'],
-      ...['-s', `${size.width}x${size.height}`, '-i', 'pipe:0', '-c:v', 'libx264'],
-      ...['-preset', 'veryfast', '-x264-params', x264, file],
-    ],
-    { input: drawFrames({ ...size, frames, firstStamp, flashes: new Set(), seed: 5 }) },
-  );
-  return file;
-}
-
-/** Encodes a sound; gives the file's path. */
-export async function makeSoundFile(
-  sound: Sound,
-  rate: number,
-  channels: number,
-  seconds: number,
-): Promise<string> {
-  made += 1;
-  const file = path.join(folder, `sound-${made}.mp4`);
-  await runOk(
-    'ffmpeg',
-    [
-      ...['-v', 'error', '-f', 's16le', '-ar', String(rate), '-ac', String(channels)],
-      ...['-i', 'pipe:0', '-c:a', 'aac', '-b:a', '256k', file],
-    ],
-    { input: pcmBlocks(sound, rate, channels, seconds) },
-  );
-  return file;
 }
 
 /** The span of a session that a segment needs: from the last start point at or before its first frame. */

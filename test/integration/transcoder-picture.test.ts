@@ -7,11 +7,11 @@ import type { PictureSource } from '../../transcoder/picture-plan.ts';
 import { openSlate } from '../../transcoder/slate.ts';
 import { transcode } from '../../transcoder/transcode.ts';
 import { codedVideo } from '../helpers/coded-frames.ts';
+import { makeVideo } from './made-clips.ts';
 import {
   ENCODER,
   LADDER,
   SEGMENT,
-  makeVideo,
   numbers,
   placesOf,
   sessionSource,

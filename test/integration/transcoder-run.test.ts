@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { mp4InputOptions } from '../../transcoder/ffmpeg/options.ts';
 import { runFfmpeg, type RunRequest } from '../../transcoder/ffmpeg/run.ts';
 
@@ -21,16 +22,25 @@ const shell = (line: string, more: Partial<RunRequest> = {}): Promise<Map<number
   runFfmpeg(request({ program: '/bin/sh', args: ['-c', line], ...more }));
 
 describe('ffmpeg in its box', () => {
-  test('sees no variable of ours, a low priority and an empty folder that is gone afterwards', async () => {
+  test('sees no variable of ours, a low priority and an empty folder', async () => {
     // The priority is lowered from outside, a moment after the start.
     const lowered = 'until [ "$(nice)" = 10 ]; do :; done';
-    const outputs = await shell(`${lowered}; env >&3; nice >&3; ls -A >&3; pwd >&3`);
+    const outputs = await shell(`${lowered}; env >&3; nice >&3; echo "in: $(ls -A)" >&3`);
     const said = outputs.get(3)?.toString('utf8') ?? '';
     expect(said).not.toMatch(/NODE_OPTIONS|HOME=|REDIS/);
     expect(said).toMatch(/^10$/m);
-    const folder = /touchline-ffmpeg-\w+/.exec(said)?.[0] ?? '';
-    expect(folder).not.toBe('');
-    expect(await readdir(tmpdir())).not.toContain(folder);
+    expect(said).toMatch(/^in: $/m);
+  });
+
+  test('nothing is left of it when its worker is killed: its folder is gone while it runs, and it can make nothing there', async () => {
+    const outputs = await shell('(: >made) 2>&3; echo "made: $?" >&3; ls -l /proc/$$/cwd >&3');
+    const said = outputs.get(3)?.toString('utf8') ?? '';
+    expect(said).toMatch(/^made: [1-9]/m);
+    if (process.platform === 'linux') {
+      const folder = /(touchline-ffmpeg-\w+) \(deleted\)/.exec(said)?.[1] ?? '';
+      expect(folder).not.toBe('');
+      expect(existsSync(path.join(tmpdir(), folder))).toBe(false);
+    }
   });
 
   test('is stopped by its signal', async () => {

@@ -15,7 +15,8 @@ import { codedAudio } from '../helpers/coded-frames.ts';
 import { readSound } from '../helpers/decode.ts';
 import { programme, PROGRAMME_PERIOD_SECONDS, tone, type Sound } from '../helpers/sound.ts';
 import { joinLoss, noiseAround } from '../helpers/sound-report.ts';
-import { ENCODER, SEGMENT, makeSoundFile, runSource } from './transcoder-harness.ts';
+import { makeSoundFile } from './made-clips.ts';
+import { ENCODER, SEGMENT, runSource } from './transcoder-harness.ts';
 
 // Looked up once: within jest every look-up of a global costs more than the sine itself.
 const { PI, sin } = Math;

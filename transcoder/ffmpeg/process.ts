@@ -1,6 +1,6 @@
 /** An ffmpeg in a box: nothing but pipes, nothing of our environment, bounded time, memory and talk. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, constants as files, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants as files, mkdtempSync, openSync, rmSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
 import { constants, setPriority, tmpdir } from 'node:os';
@@ -80,8 +80,10 @@ const ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
 /**
  * Limits on address space, on files (it writes to pipes only) and on core dumps, which hostile media could make as
  * large as its memory. macOS has no limit on address space; there the wall clock and the size of outputs remain.
+ * It works in an empty folder that is already gone: nothing can be made in it, and a worker that is killed leaves nothing behind.
  */
-const BOX = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1" 2>/dev/null; shift; exec "$@"';
+const BOX =
+  'cd "$1" && rmdir "$1" || exit 126; ulimit -c 0; ulimit -f 0; ulimit -v "$2" 2>/dev/null; shift 2; exec "$@"';
 
 /**
  * Starts ffmpeg.
@@ -102,8 +104,8 @@ export function startFfmpeg(request: ProcessRequest): FfmpegProcess {
   );
   const child = spawn(
     '/bin/sh',
-    ['-c', BOX, 'sh', String(limits.memoryMiB * 1024), request.program, ...request.args],
-    { cwd: folder, env: ENVIRONMENT, stdio },
+    ['-c', BOX, 'sh', folder, String(limits.memoryMiB * 1024), request.program, ...request.args],
+    { env: ENVIRONMENT, stdio },
   );
   for (const { writeEnd } of pipes.values()) {
     closeSync(writeEnd);
@@ -195,6 +197,7 @@ function openPipe(
     execFileSync('mkfifo', ['-m', '600', path]);
     const readEnd = openSync(path, files.O_RDONLY | files.O_NONBLOCK);
     const writeEnd = openSync(path, files.O_WRONLY);
+    unlinkSync(path);
     const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = {
       fd: readEnd,
       readable: true,

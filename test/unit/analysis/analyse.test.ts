@@ -68,7 +68,9 @@ describe.each(['tone', 'programme'] as const)('judging %s', (sound) => {
   test.each([48_000, 44_100])(
     'at %d Hz finds a single encoder clean where segments join',
     async (rate) => {
-      const recipe = { ...RECIPES['steady-30'], name: `judge-${sound}`, sound, rate };
+      // Small pictures: they are not what is judged.
+      const sizes = [{ width: 320, height: 180 }];
+      const recipe = { ...RECIPES['steady-30'], name: `judge-${sound}`, sizes, sound, rate };
       const clip = await makeClip(recipe, 16);
       const { sound: report } = await judgeBroadcast(await modelBroadcast(clip, N), grid, clip);
       expect(report?.joins.places).toBeGreaterThanOrEqual(5);
