@@ -33,7 +33,9 @@ const CONFIG: Partial<HlsConfig> = {
   lowLatencyMode: true,
   maxLiveSyncPlaybackRate: 1.05,
   liveDurationInfinity: true,
-  backBufferLength: 60,
+  // What was played is the browser's to evict. When hls.js 1.7.4 removes it, it forgets which parts it has of the segment that it is loading just
+  // then (`detectEvictedFragments` with `removeAppending`), and asks for nothing until that segment's parts are no longer listed.
+  backBufferLength: Number.POSITIVE_INFINITY,
   maxBufferLength: 30,
   maxMaxBufferLength: 60,
   capLevelToPlayerSize: true,

@@ -74,7 +74,9 @@ export function openEarlyTasks(
         (mustFit ? undefined : placeEarlyTask(placing, workers, carried)) ??
         (failed.size === 0 ? undefined : placeEarlyTask(placing, workers, unfailed()));
       if (worker === undefined) {
-        logger.info({ channel, n, workers: workers.length }, 'no worker for an early task');
+        // What is lost is asked for again and again, until somebody comes.
+        const level = task.isTakenOver === true ? 'debug' : 'info';
+        logger[level]({ channel, n, workers: workers.length }, 'no worker for an early task');
         return undefined;
       }
       carried.push({ ...placing, worker, until: deadline });

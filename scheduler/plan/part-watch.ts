@@ -254,16 +254,17 @@ export class PartWatch {
         lost ? work.retryAt <= now : this.#lateAt(n, work) <= now,
       )
       .filter(({ work }) => work.given < MOST_WORKERS)
-      .map((candidate) => ({ ...candidate, isHung: now >= this.#hungAt(candidate) }))
+      .map((candidate) => ({
+        ...candidate,
+        isHung: now >= this.#hungAt(candidate),
+        isOrphan: this.#isOrphan(candidate.work),
+      }))
       .toSorted((a, b) => a.n - b.n);
     this.#again = this.#again.filter((at) => at > now - AGAIN_WHILE_MS);
-    const isOrphan = ({ work }: { readonly work: UnderWay }): boolean => this.#isOrphan(work);
     const twice = candidates
-      .filter((candidate) => !isOrphan(candidate) && (candidate.isLost || !onlyLost))
+      .filter(({ isLost: lost, isOrphan }) => !isOrphan && (lost || !onlyLost))
       .slice(0, MOST_AGAIN - this.#again.length);
-    const again = candidates.filter(
-      (candidate) => isOrphan(candidate) || twice.includes(candidate),
-    );
+    const again = candidates.filter((candidate) => candidate.isOrphan || twice.includes(candidate));
     for (const candidate of candidates) {
       const { work } = candidate;
       const isGiven = again.includes(candidate);
