@@ -13,7 +13,7 @@ export const READING_MS = 500;
  * The least of so many counts: a program that starts, or a page that opens, is over soon; one that streams goes on. With
  * the reading under way they reach two seconds back, which is not more than a broadcast has had of its feed when it begins.
  */
-const READINGS = 3;
+export const READINGS = 3;
 
 /** Cores taken between two readings of the kernel's counters; undefined when no time has passed. */
 export function coresTaken(before: readonly Times[], after: readonly Times[]): number | undefined {

@@ -12,8 +12,7 @@ import { z } from 'zod';
 import { isTooHeavy, type Admission } from '#common/contracts/admission';
 import { storeKeys } from '#common/contracts/names';
 import { broadcastSchema } from '#common/contracts/segment';
-import { workerCapacitySchema } from '#common/contracts/worker-capacity';
-import { gridOf, timeOfSegment } from '#common/grid';
+import { workerCapacitySchema, type WorkerCapacity } from '#common/contracts/worker-capacity';
 import { segmentNumber } from '#common/time';
 import { freeCores } from '../../scheduler/plan/capacity.ts';
 import { startChromium, type Chromium } from '../helpers/chromium.ts';
@@ -42,15 +41,17 @@ const servicesSchema = z.object({
 });
 const pictureSchema = z.object({ mediaTime: z.number(), luma: z.string() });
 
-/** A reading of the product's begins between two of the test's, and the kernel counts in ticks. */
-const READING_ERROR_CORES = 0.2;
-/** The leader decides a little after the segment's end, by readings of up to two seconds before. */
-const DECIDED_LATER_MS = 200;
+/** Both ends of a reading lie up to a sample beside those of the test's, with all cores taken meanwhile or none. */
+const READING_ERROR_CORES = 0.4;
+/** From a worker's reading until the leader has it, and from the decision until the channel tells that it is on air. */
+const OLD_WORD_MS = 1_500;
 
 let pipeline: Pipeline;
 let chromium: Chromium;
-/** What the broadcast began with, and what the test itself saw free meanwhile. */
+/** What the broadcast began with, and what the test itself saw free when that was decided. */
 let begun: { readonly admission: Admission; readonly seenFree: number };
+/** What workers told until it was on air, the oldest first. */
+const words: { readonly at: number; readonly workers: readonly WorkerCapacity[] }[] = [];
 
 beforeAll(async () => {
   const machine = watchMachine();
@@ -76,9 +77,13 @@ afterAll(async () => {
 async function onAir(machine: MachineLoad): Promise<typeof begun | undefined> {
   const { broadcast } = await pipeline.api.status('demo');
   if (typeof broadcast !== 'number') {
+    const { services } = servicesSchema.parse(await pipeline.api.call('GET', '/v1/services', 200));
+    const workers = services
+      .filter(({ service }) => service === 'transcoder')
+      .map(({ detail }) => workerCapacitySchema.parse(detail));
+    words.push({ at: Date.now(), workers });
     return undefined;
   }
-  const now = Date.now();
   const record = path.join(
     pipeline.dataDir,
     'store',
@@ -88,13 +93,18 @@ async function onAir(machine: MachineLoad): Promise<typeof begun | undefined> {
   if (admission === undefined) {
     throw new Error('the workers had not told what they carry');
   }
-  const { services } = servicesSchema.parse(await pipeline.api.call('GET', '/v1/services', 200));
-  const begin = timeOfSegment(gridOf('30'), segmentNumber(broadcast));
-  const otherCores = machine.most(begin - DECIDED_LATER_MS, now) + READING_ERROR_CORES;
-  const workers = services
-    .filter(({ service }) => service === 'transcoder')
-    .map(({ detail }) => ({ ...workerCapacitySchema.parse(detail), otherCores }));
-  return { admission, seenFree: freeCores(workers, 0) ?? 0 };
+  // Decided between the last look that did not find it on air and this one.
+  const from = (words.at(-1)?.at ?? 0) - OLD_WORD_MS;
+  const otherCores = machine.mostTold(from, Date.now()) + READING_ERROR_CORES;
+  const seen = words
+    .filter(({ at }) => at >= from)
+    .map(({ workers }) =>
+      freeCores(
+        workers.map((worker) => ({ ...worker, otherCores })),
+        0,
+      ),
+    );
+  return { admission, seenFree: Math.min(...seen.map((cores) => cores ?? 0)) };
 }
 
 /** Run in the page. */
