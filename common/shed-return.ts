@@ -26,3 +26,7 @@ export function calmBeforeReturn(sheds: readonly Shed[], rendition: string): Mil
   }
   return milliseconds(calm);
 }
+
+/** Whether a rendition was withheld again so soon after it had come back that it is too much for the workers. */
+export const isRelapse = (sheds: readonly Shed[], rendition: string): boolean =>
+  calmBeforeReturn(sheds, rendition) > FIRST_CALM_MS;

@@ -458,11 +458,12 @@ export class ChannelRunner {
     const { lateMs: ownLateMs = 0, speed = 1 } = this.#danger?.danger ?? {};
     const before = air.sheds.at(-1)?.withheld ?? [];
     const lead = leadOf(order, before, { lateMs: ownLateMs, speed });
+    const { given } = this.#early;
     return {
       t: 'shed',
       epoch: lease.epoch,
       broadcast: air.broadcast,
-      from: order.from ?? shedFrom(gridOf(air.fps), now, air.sheds, this.#early.given, lead),
+      from: shedFrom(gridOf(air.fps), now, order, { sheds: air.sheds, given, lead }),
       withheld,
       at: now,
       reason,

@@ -1,13 +1,13 @@
 /**
  * What is withheld next, across all channels, and what is made again. Where deadlines are in danger the dearest picture of the
  * least important channel goes, and with it as many of that channel's, and then of the next, as the workers' pace asks for; more
- * only when that did not help. Never a channel's last picture, never its sound. It is made again when there is room for it and nothing was late for a while, the longer the more often that was
- * wrong before (`common/shed-return.ts`). Pure; times are the clock's.
+ * only when that did not help. Never a channel's last picture, never its sound. It is called off if all was well again before it began. Else it is made again when there is room for it and
+ * nothing was late for a while, the longer the more often that was wrong before (`common/shed-return.ts`). Pure; times are the clock's.
  */
 import type { Rendition } from '#common/contracts/rendition';
 import type { Shed } from '#common/contracts/shed';
 import { segmentOfTime, timeOfSegment, type Grid } from '#common/grid';
-import { calmBeforeReturn } from '#common/shed-return';
+import { calmBeforeReturn, isRelapse } from '#common/shed-return';
 import {
   greatest,
   milliseconds,
@@ -34,6 +34,11 @@ const ROOM_MARGIN = 1.3;
  * a part and a look at the playlist it would be 4 s, the rest of it is given up at once: nobody can play it as it comes, and it takes what others need.
  */
 const GIVEN_UP_MS = 2_500;
+/**
+ * Where all was on time for so long while everything was still made, it was not too much: a page was opened, or something started, and that
+ * is over.
+ */
+const CALLED_OFF_MS = 1_000;
 /** Of what workers have shown to carry, so much is used. */
 const USED_SHARE = 0.85;
 /** Marks of one broadcast: its record and its checkpoint have all of them. Beyond that nothing is made again. */
@@ -65,7 +70,7 @@ export interface LoadedChannel {
 /** What is to be withheld of a channel from now on, and why. */
 export interface ShedOrder extends Pick<Shed, 'withheld' | 'reason' | 'lateMs' | 'lateChannel'> {
   readonly channel: string;
-  /** The segment that it is of first, begun or not; undefined: as soon as viewers can be told before. */
+  /** The segment that it is of first, of what is late also one that has begun; undefined: as soon as viewers can be told before. */
   readonly from?: SegmentNumber;
 }
 
@@ -110,6 +115,10 @@ export function nextShed(
   if (givenUp.length > 0) {
     return givenUp;
   }
+  const calledOff = callOff(channels, now);
+  if (calledOff.length > 0) {
+    return calledOff;
+  }
   const lastCounts = Math.max(...channels.map(countsFrom));
   if (now < lastCounts + SETTLE_MS) {
     return [];
@@ -142,6 +151,35 @@ function giveUp(channel: LoadedChannel): ShedOrder | undefined {
         lateMs,
         lateChannel: last.lateChannel,
       };
+}
+
+/** Since when nothing of any channel was late; infinite while something is. */
+const allCalmSince = (channels: readonly LoadedChannel[]): number =>
+  Math.max(...channels.map(({ calmSince }) => calmSince ?? Number.POSITIVE_INFINITY));
+
+/** What was about to be withheld, and need not be; once, for what comes again and again is too much. */
+function callOff(channels: readonly LoadedChannel[], now: Milliseconds): readonly ShedOrder[] {
+  const provenAt = allCalmSince(channels) + CALLED_OFF_MS;
+  return channels.flatMap(({ channel, grid, sheds }) => {
+    const last = sheds.at(-1);
+    const before = sheds.at(-2)?.withheld ?? [];
+    const going = last?.withheld.filter((id) => !before.includes(id)) ?? [];
+    return last?.reason !== 'late' ||
+      going.length === 0 ||
+      going.some((id) => isRelapse(sheds, id)) ||
+      provenAt > Math.min(now, timeOfSegment(grid, last.from))
+      ? []
+      : [
+          {
+            channel,
+            withheld: before,
+            from: last.from,
+            reason: 'room' as const,
+            lateMs: 0,
+            lateChannel: channel,
+          },
+        ];
+  });
 }
 
 function withhold(channels: readonly LoadedChannel[], late: LoadedChannel): readonly ShedOrder[] {
@@ -214,10 +252,7 @@ function makeAgain(
   const rest = withheld.filter((id) => id !== cheapest.id);
   const more = lacking.coresWithout(rest) - lacking.coresWithout(withheld);
   const calm = calmBeforeReturn(lacking.sheds, cheapest.id);
-  const since = Math.max(
-    countsFrom(lacking),
-    ...channels.map(({ calmSince }) => calmSince ?? Number.POSITIVE_INFINITY),
-  );
+  const since = Math.max(countsFrom(lacking), allCalmSince(channels));
   return now - since < calm || more * ROOM_MARGIN > freeCores
     ? undefined
     : {
@@ -281,20 +316,28 @@ export function leadOf(
   return milliseconds(Math.max(LEAST_LEAD, SHED_LEAD - lateThen));
 }
 
+/** What a decision's first segment depends on beside what is ordered. */
+export interface ShedTiming {
+  readonly sheds: readonly Shed[];
+  /** The last segment that workers were given; undefined before the first. */
+  readonly given: SegmentNumber | undefined;
+  readonly lead: Milliseconds;
+}
+
 /**
- * The segment that a decision is of first: none that begins within the lead, that is given out, or that another
- * decision is of.
+ * The segment that a decision is of first: the one ordered, or none that begins within the lead, or that another decision is of. More is
+ * made of none that is given out.
  */
 export function shedFrom(
   grid: Grid,
   now: Milliseconds,
-  sheds: readonly Shed[],
-  given: SegmentNumber | undefined,
-  lead: Milliseconds = SHED_LEAD,
+  { from, reason }: Pick<ShedOrder, 'from' | 'reason'>,
+  { sheds, given, lead }: ShedTiming,
 ): SegmentNumber {
+  const notGiven = segmentNumber((given ?? -1) + 1);
+  if (from !== undefined) {
+    return reason === 'late' ? from : greatest(from, notGiven);
+  }
   const soonest = segmentNumber(segmentOfTime(grid, milliseconds(now + lead)) + 1);
-  return greatest(
-    soonest,
-    greatest(segmentNumber((sheds.at(-1)?.from ?? -1) + 1), segmentNumber((given ?? -1) + 1)),
-  );
+  return greatest(soonest, greatest(segmentNumber((sheds.at(-1)?.from ?? -1) + 1), notGiven));
 }

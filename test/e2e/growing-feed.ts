@@ -9,7 +9,7 @@ import { milliseconds, segmentNumber, type SegmentNumber } from '#common/time';
 import type { Broadcast, Result } from '#common/contracts/segment';
 import { withheldAt } from '#common/contracts/shed';
 import type { SegmentBytes } from '../../aggregator/verify.ts';
-import { shedFrom } from '../../scheduler/plan/shedding.ts';
+import { SHED_LEAD, shedFrom } from '../../scheduler/plan/shedding.ts';
 import {
   GRID,
   renditionsOf,
@@ -186,7 +186,9 @@ export async function startGrowingFeed(
   return {
     broadcast,
     shed: async (withheld) => {
-      const from = shedFrom(GRID, milliseconds(Date.now()), broadcast.sheds, segmentNumber(n));
+      const order = { reason: 'late' } as const;
+      const timing = { sheds: broadcast.sheds, given: segmentNumber(n), lead: SHED_LEAD };
+      const from = shedFrom(GRID, milliseconds(Date.now()), order, timing);
       await shedAt(from, withheld);
       return from;
     },

@@ -97,7 +97,8 @@ class World {
     const now = milliseconds(this.now);
     for (const order of nextShed(loaded, Math.max(0, this.size - this.taken), now)) {
       const ordered = this.channels.find(({ channel }) => channel === order.channel);
-      const from = shedFrom(GRID, now, ordered?.sheds ?? [], undefined);
+      const { sheds = [] } = ordered ?? {};
+      const from = shedFrom(GRID, now, order, { sheds, given: undefined, lead: SHED_LEAD });
       this.orders.push({ ...order, at: now, from });
       const { withheld, reason, lateMs, lateChannel } = order;
       ordered?.sheds.push({ from, withheld, at: now, reason, lateMs, lateChannel });
@@ -228,10 +229,15 @@ describe('shedding', () => {
         const before = sheds[k - 1];
         expect(withheld.length).toBeLessThan(PICTURES);
         expect(withheld).not.toContain('a128');
-        // The dearest first; back one at a time.
+        // The dearest first; back one at a time, unless it is called off before it began.
         const more = withheld.length - (before?.withheld.length ?? 0);
-        expect(reason === 'late' ? more > 0 : more === -1).toBe(true);
         expect(withheld).toEqual(['v1080', 'v720', 'v480'].slice(0, withheld.length));
+        if (reason === 'room' && from === before?.from) {
+          expect(withheld).toEqual(sheds[k - 2]?.withheld ?? []);
+          expect(at).toBeLessThanOrEqual(timeOfSegment(GRID, from) + 500);
+          return;
+        }
+        expect(reason === 'late' ? more > 0 : more === -1).toBe(true);
         expect(from).toBeGreaterThan(before?.from ?? 0);
         expect(timeOfSegment(GRID, from) - at).toBeGreaterThanOrEqual(SHED_LEAD);
         if (reason === 'room' && before !== undefined) {
@@ -255,10 +261,49 @@ describe('shedding', () => {
       const before = world.orders[k];
       if (at === before?.at) {
         expect(channel).not.toBe(before.channel);
-      } else {
+      } else if (before?.from !== world.orders[k + 1]?.from) {
         expect(at).toBeGreaterThan(timeOfSegment(GRID, segmentNumber(before?.from ?? 0)));
       }
     });
+  });
+
+  test('what was late for a moment loses nothing: it is called off before it begins, once', () => {
+    const world = new World([50, 20]);
+    world.run(20);
+    const burst = (): void => {
+      world.size = 0.2 * 2 * cores([]);
+      world.run(2);
+      world.size = 100;
+    };
+    burst();
+    world.run(60);
+    const [shed, calledOff] = world.orders.filter(({ channel }) => channel === 'c1');
+    expect(shed).toMatchObject({ reason: 'late', withheld: expect.arrayContaining(['v1080']) });
+    expect(calledOff).toMatchObject({ reason: 'room', withheld: [], from: shed?.from });
+    expect(
+      world.orders.every(({ reason }, k) => (k < 2 ? reason === 'late' : reason === 'room')),
+    ).toBe(true);
+    for (const { sheds } of world.channels) {
+      for (let n = 0; n < 200; n += 1) {
+        const segment = segmentNumber(segmentOfTime(GRID, milliseconds(EPOCH)) + n);
+        expect([...withheldAt({ sheds }, segment)]).toEqual([]);
+      }
+    }
+    // Soon again: it waits like any other.
+    burst();
+    world.run(10);
+    expect(world.withheld(1)).toContain('v1080');
+  });
+
+  test('nothing more is made of a segment that workers were given without it', () => {
+    const sheds = [{ ...AWAY, from: segmentNumber(20) }];
+    const timing = { sheds, given: segmentNumber(20), lead: SHED_LEAD };
+    const now = milliseconds(EPOCH);
+    const from = segmentNumber(20);
+    expect(shedFrom(GRID, now, { reason: 'room', from }, timing)).toBe(21);
+    expect(shedFrom(GRID, now, { reason: 'room', from }, { ...timing, given: undefined })).toBe(20);
+    // What is late is given up in the middle of what is being made.
+    expect(shedFrom(GRID, now, { reason: 'late', from: segmentNumber(19) }, timing)).toBe(19);
   });
 });
 
