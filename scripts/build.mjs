@@ -1,15 +1,16 @@
 /**
- * `npm run build`: `tsc` to `dist/`, then the bundles of player and control room. {@link buildIfStale} does it only when a source is
+ * `npm run build`: the services to `dist/`, then the bundles of player and control room. {@link buildIfStale} does it only when a source is
  * not the one that was built last.
  */
 import './node-version.mjs';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { run } from './command.mjs';
 import { ROOT } from './preflight.mjs';
+import { buildServices } from './services-build.mjs';
 
 const SOURCES = [
   'common',
@@ -23,8 +24,8 @@ const SOURCES = [
   'supervisor',
   'demo',
   'scripts/pages-build.mjs',
+  'scripts/services-build.mjs',
   'tsconfig.json',
-  'tsconfig.build.json',
   'package-lock.json',
 ];
 /** Folders with pages for browsers, each with a build of its own. */
@@ -39,8 +40,7 @@ const STAMP = join(ROOT, 'dist', '.built');
  */
 export async function build() {
   const fingerprint = fingerprintSources();
-  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  if ((await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT })) !== 0) {
+  if (!(await buildServices())) {
     return false;
   }
   for (const pages of PAGES) {
@@ -48,10 +48,6 @@ export async function build() {
       return false;
     }
   }
-  mkdirSync(join(ROOT, 'dist'), { recursive: true });
-  // What `#common/*` means to the built files: the nearest package.json decides.
-  const scope = { type: 'module', imports: { '#common/*': './common/*.js' } };
-  writeFileSync(join(ROOT, 'dist', 'package.json'), JSON.stringify(scope));
   writeFileSync(STAMP, fingerprint);
   return true;
 }

@@ -24,10 +24,10 @@ export interface RoomFiles {
   readonly assets: ReadonlyMap<string, BuiltFile>;
 }
 
-/** The folder lies beside this one in the sources, and two levels further up from `dist/control/api`. */
+/** The folder lies beside this one in the sources, and two levels further up from `dist/control`. */
 function findBuild(): string | undefined {
   const here = path.dirname(fileURLToPath(import.meta.url));
-  return ['../room/dist', '../../../control/room/dist']
+  return ['../room/dist', '../../control/room/dist']
     .map((relative) => path.join(here, relative))
     .find((folder) => existsSync(path.join(folder, MANIFEST_FILE)));
 }

@@ -22,7 +22,7 @@ export async function startEdgeProcess(options: {
   readonly redisUrl: string;
   readonly dataDir: string;
 }): Promise<EdgeProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'edge/main.ts'], {
+  const child = spawn(process.execPath, ['dist/edge/main.js'], {
     cwd: ROOT,
     stdio: 'ignore',
     env: {

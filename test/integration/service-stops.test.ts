@@ -45,7 +45,7 @@ interface Service {
 }
 
 function start(service: string, settings: Readonly<Record<string, string>>): Service {
-  const child = spawn(process.execPath, ['--import', 'tsx', `${service}/main.ts`], {
+  const child = spawn(process.execPath, [`dist/${service}/main.js`], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
