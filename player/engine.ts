@@ -29,8 +29,11 @@ export interface EngineEvents {
   readonly onQualities: () => void;
   /** The broadcast is over; what is left of it can still be played. */
   readonly onEnded: () => void;
-  /** It cannot go on by itself; the reason is for diagnosis. */
-  readonly onFailed: (reason: string) => void;
+  /**
+   * It cannot go on by itself; the reason is for diagnosis.
+   * @param isWithoutMedia it got nothing to play: another engine would not either
+   */
+  readonly onFailed: (reason: string, isWithoutMedia?: boolean) => void;
   /** This browser cannot decode what is sent; the reason is for diagnosis. */
   readonly onUnsupported: (reason: string) => void;
 }

@@ -1,4 +1,5 @@
 /** Where the viewer is in what can be watched, and the moves within it. */
+import { Following } from './following.ts';
 import type { Session } from './session.ts';
 import { isAtLive, type Stretch } from './timeline.ts';
 import { Wish } from './wish.ts';
@@ -17,7 +18,9 @@ export interface Position {
   readonly goLive: () => void;
 }
 
-/** Makes the page's view of time. */
+const LOOK_MS = 1_000;
+
+/** Makes the page's view of time, and keeps who is to be live there. */
 export function createPosition(
   video: HTMLVideoElement,
   session: Session,
@@ -33,6 +36,7 @@ export function createPosition(
   };
   const behind = (): number => Math.max(0, (stretch()?.end ?? 0) - video.currentTime);
   const wish = new Wish(now);
+  const following = new Following();
   video.addEventListener('seeked', () => {
     wish.arrived(video.currentTime);
   });
@@ -41,9 +45,24 @@ export function createPosition(
     if (range !== undefined) {
       const within = Math.min(range.end, Math.max(range.start, time));
       wish.ask(within);
+      following.sought(range.end - within);
       session.engine?.seek(within);
     }
   };
+  setInterval(() => {
+    // Our own engine holds its distance by itself.
+    const isHeld = !session.isLive || session.engine?.name === 'engine';
+    const live = isHeld ? undefined : session.engine?.livePosition();
+    const isPlaced = video.readyState >= HTMLMediaElement.HAVE_METADATA;
+    const seen = {
+      behind: live === undefined || !isPlaced ? undefined : live - video.currentTime,
+      isPaused: video.paused,
+      now: now() / 1000,
+    };
+    if (following.isLeftBehind(seen)) {
+      session.engine?.seek(live ?? video.currentTime);
+    }
+  }, LOOK_MS);
   return {
     stretch,
     behind,

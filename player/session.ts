@@ -8,6 +8,7 @@ import type { EdgeRoute } from './edge-route.ts';
 import type { Edges } from './edges.ts';
 import type { Company } from './company.ts';
 import type { Engine, EngineName } from './engine.ts';
+import { rangeAt } from './engine/ranges.ts';
 import { UnsupportedError, automaticEngine, startEngine } from './engines.ts';
 import { isAtLive } from './timeline.ts';
 import { reporting } from './viewer-report.ts';
@@ -38,10 +39,16 @@ const WAITING_POLL_MS = 2_500;
 const OVER_POLL_MS = 4_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
-/** After so many another engine is given the channel. */
+/** After so many that were its own, and not for want of media, another engine is given the channel. */
 const OWN_FAILURES = 3;
 /** Thousands wait for one kick-off: they must not all ask in the same moment. */
 const POLL_SPREAD = 0.25;
+
+/** Seconds of media that an element goes on with, whatever the engine. */
+const IN_HAND = 0.5;
+
+const hasInHand = ({ buffered, currentTime }: HTMLVideoElement): boolean =>
+  (rangeAt(buffered, currentTime)?.end ?? 0) - currentTime > IN_HAND;
 
 /** See the head of this file. */
 export class Session {
@@ -85,7 +92,7 @@ export class Session {
       () => this.#state === 'starting' && this.#engine !== undefined,
       () => {
         if (this.isLive) {
-          this.#onFailed('playback stood still');
+          this.#onFailed('playback stood still', !hasInHand(video));
         }
       },
     );
@@ -278,8 +285,8 @@ export class Session {
             this.#options.onChange();
             this.#lookAgain(OVER_POLL_MS);
           }),
-          onFailed: ifCurrent((reason: string) => {
-            this.#onFailed(reason);
+          onFailed: ifCurrent((reason: string, isWithoutMedia?: boolean) => {
+            this.#onFailed(reason, isWithoutMedia);
           }),
           onUnsupported: ifCurrent((reason: string) => {
             this.#onUnsupported(reason);
@@ -364,9 +371,9 @@ export class Session {
     }
   }
 
-  #onFailed(reason: string): void {
+  #onFailed(reason: string, isWithoutMedia = false): void {
     this.#lastError = reason;
-    this.#ownFailures += this.#engine?.name === 'engine' ? 1 : 0;
+    this.#ownFailures += this.#engine?.name === 'engine' && !isWithoutMedia ? 1 : 0;
     this.#failures += 1;
     this.#giveUpEngine();
     this.#set('trouble');

@@ -213,7 +213,7 @@ class OwnEngine implements Engine {
         if (error instanceof RangeError) {
           events.onUnsupported(reason);
         } else {
-          events.onFailed(reason);
+          events.onFailed(reason, true);
         }
       }
     }
@@ -442,7 +442,7 @@ class OwnEngine implements Engine {
       mayOpen: (n) => this.#mayOpen(playhead, n),
       onTrouble: (waited, reason) => {
         if (waited > PATIENCE) {
-          events.onFailed(reason);
+          events.onFailed(reason, true);
         }
       },
       onFragment: (arrived) => {
