@@ -16,33 +16,54 @@ import type { Encoder } from './transcode.ts';
 const TRIALS = 3;
 const BETWEEN_TRIALS_MS = 2_000;
 
+/**
+ * Where another worker of the machine tells what it found, that is taken, and this one tries later: a worker that starts again does so while
+ * others take over what the one before had, and need every core.
+ */
+const LATER_MS = 20_000;
+
 /** A machine under watch. */
 export interface CapacityWatch extends Closable {
   /** As of now. */
   readonly told: () => WorkerCapacity;
 }
 
+/** What {@link watchCapacity} works with. */
+export interface CapacityDeps {
+  readonly encoder: Encoder;
+  readonly logger: Logger;
+  /** Workers that can be heard of, of this machine and others. */
+  readonly workers: () => Promise<readonly WorkerCapacity[]>;
+  /** What is told has changed. */
+  readonly onChange: () => void;
+}
+
 /**
  * Looks at the machine and goes on watching it. The trials run beside: a worker is ready before its speed is known.
  * @param given cores that workers may take by their owner's word
- * @param onChange what is told has changed
  */
 export async function watchCapacity(
   given: number | undefined,
-  encoder: Encoder,
-  logger: Logger,
-  onChange: () => void,
+  { encoder, logger, workers, onChange }: CapacityDeps,
 ): Promise<CapacityWatch> {
   const found = await findHost();
   const load = new HostLoad(onChange);
   const closing = new AbortController();
   let slowness: number | null = null;
+  const rest = (ms: number): Promise<void> =>
+    delay(ms, undefined, { signal: closing.signal, ref: false });
   const tryMachine = async (): Promise<void> => {
+    const known = (await workers()).filter(({ host }) => host === found.host);
+    const told = known.flatMap((worker) => worker.slowness ?? []);
+    if (told.length > 0) {
+      slowness = Math.min(...told);
+      onChange();
+      await rest(LATER_MS);
+    }
     for (let trial = 0; trial < TRIALS; trial += 1) {
       if (trial > 0) {
         // Workers that start together would try the machine together each time.
-        const pause = BETWEEN_TRIALS_MS * (0.5 + Math.random());
-        await delay(pause, undefined, { signal: closing.signal, ref: false });
+        await rest(BETWEEN_TRIALS_MS * (0.5 + Math.random()));
       }
       const tried = await trySlowness(encoder, closing.signal);
       if (slowness === null || tried < slowness) {

@@ -12,6 +12,7 @@ import type { Closable } from '#common/lifecycle';
 import { linkSignals } from '#common/linked-signal';
 import { closeWorker, openWorker, postpone, URGENT_LOCKS } from '#common/queues';
 import type { ServiceContext } from '#common/service';
+import { readWorkerCapacities } from '#common/worker-capacities';
 import { watchCapacity } from './capacity.ts';
 import type { TranscoderConfig } from './config.ts';
 import { decodeSlate } from './early/slate-picture.ts';
@@ -49,7 +50,7 @@ export async function startWorker(
   tools: WorkerTools,
   results: Results,
 ): Promise<Closable> {
-  const { config, logger, clock, hotRedis, store, metrics } = context;
+  const { config, logger, clock, redis, hotRedis, store, metrics } = context;
   const { encoder, fingerprint, slate, tally } = tools;
   const outcomes = new Counter({
     name: 'touchline_tasks_total',
@@ -114,8 +115,13 @@ export async function startWorker(
   const tellOfUs = (): void => {
     context.setDetail({ ...tally.detail(), ...capacity.told() });
   };
-  const capacity = await watchCapacity(config.TRANSCODE_CORES, encoder, logger, () => {
-    tellOfUs();
+  const capacity = await watchCapacity(config.TRANSCODE_CORES, {
+    encoder,
+    logger,
+    workers: () => readWorkerCapacities(redis, Date.now()),
+    onChange: () => {
+      tellOfUs();
+    },
   });
   tellOfUs();
   tally.onChange(tellOfUs);

@@ -7,7 +7,7 @@ import { redisKeys } from '#common/contracts/names';
 import type { Logger } from '#common/logger';
 import { execute, type Redis } from '#common/redis';
 import { placeEarlyTask, type Carried, type Placing } from '../plan/early.ts';
-import { readWorkers } from './worker-capacities.ts';
+import { readWorkers } from '#common/worker-capacities';
 
 /** Tasks that a worker's stream keeps: it has read them long before. */
 const KEPT = 64;

@@ -19,7 +19,7 @@ import { openEffects } from './effects.ts';
 import { startShedding } from './load-shedder.ts';
 import { startOwedWork } from './owed-work.ts';
 import { openTranscodeQueue } from './transcode-queue.ts';
-import { readWorkerCapacities } from './worker-capacities.ts';
+import { readWorkerCapacities } from '#common/worker-capacities';
 
 const RETRY_MS = 500;
 /** Between one word of the leader's and the next, real milliseconds. */

@@ -2,10 +2,10 @@
 import type { Profile } from '#common/contracts/channel';
 import type { DecodeFrom, EarlyTask, ShownEntry } from '#common/contracts/early-task';
 import { madeAt } from '#common/contracts/shed';
-import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { firstFrame, gridOf, segmentOfTime, timeOfSegment, type Grid } from '#common/grid';
 import { closingWait } from '#common/lateness';
 import { encodedSamplesOf } from '#common/sound-grid';
+import type { KnownWorker } from '#common/worker-capacities';
 import {
   greatest,
   milliseconds,
@@ -158,12 +158,6 @@ function decodeOf(picture: Picture): DecodeFrom | null {
   return earlierStart(null, picture.session, picture.frame);
 }
 
-/** A worker that can be heard of. */
-export interface Worker {
-  readonly id: string;
-  readonly capacity: WorkerCapacity;
-}
-
 /** What placing looks at. */
 export interface Placing {
   readonly channel: string;
@@ -214,7 +208,7 @@ const ANYWHERE = { mustFit: false, onOtherMachine: false };
  */
 export function placeEarlyTask(
   task: Placing,
-  workers: readonly Worker[],
+  workers: readonly KnownWorker[],
   carried: readonly Carried[],
   {
     mustFit,

@@ -6,6 +6,7 @@ import { createLogger } from '#common/logger';
 import { milliseconds } from '#common/time';
 import { watchCapacity } from '../../transcoder/capacity.ts';
 import { trySlowness } from '../../transcoder/cost-trial.ts';
+import { findHost } from '../../transcoder/host.ts';
 import { SimulatedSession } from '../unit/scheduler/simulated-feed.ts';
 import { SchedulerBench, call, eventually, type TestScheduler } from './scheduler-harness.ts';
 import { ENCODER } from './transcoder-harness.ts';
@@ -150,8 +151,13 @@ test('a channel whose owner sets its ladder later insists on it from then on', a
 test('a worker tells its machine, and how fast that is once it has been tried', async () => {
   let changed = (): void => undefined;
   const logger = createLogger('test', 'silent');
-  const watch = await watchCapacity(undefined, ENCODER, logger, () => {
-    changed();
+  const watch = await watchCapacity(undefined, {
+    encoder: ENCODER,
+    logger,
+    workers: () => Promise.resolve([]),
+    onChange: () => {
+      changed();
+    },
   });
   try {
     await new Promise<void>((resolve) => {
@@ -168,6 +174,43 @@ test('a worker tells its machine, and how fast that is once it has been tried', 
     // CPU time: the same within what caches and frequencies do, however busy the machine is.
     expect(again / (told.slowness ?? NaN)).toBeGreaterThan(0.33);
     expect(again / (told.slowness ?? NaN)).toBeLessThan(3);
+  } finally {
+    await watch.close();
+  }
+});
+
+test('a worker that starts beside another of its machine tells what that one found, and tries nothing meanwhile', async () => {
+  const logger = createLogger('test', 'silent');
+  const { host, ...machine } = {
+    host: (await findHost()).host,
+    hostCores: 2,
+    scope: 'vm',
+    scopeCores: 2,
+    isGiven: false,
+    otherCores: null,
+  };
+  const others = [
+    { ...machine, host, slowness: 1.5 },
+    { ...machine, host, slowness: 1.25 },
+    { ...machine, host, slowness: null },
+    { ...machine, host: 'elsewhere', slowness: 0.5 },
+  ];
+  let changed = (): void => undefined;
+  const told = new Promise<void>((resolve) => {
+    changed = resolve;
+  });
+  const watch = await watchCapacity(undefined, {
+    // Were it to try, that would fail.
+    encoder: { ...ENCODER, program: '/nowhere/ffmpeg' },
+    logger,
+    workers: () => Promise.resolve(others),
+    onChange: () => {
+      changed();
+    },
+  });
+  try {
+    await told;
+    expect(watch.told().slowness).toBe(1.25);
   } finally {
     await watch.close();
   }

@@ -3,6 +3,7 @@ import { earlyTaskSchema } from '#common/contracts/early-task';
 import type { WorkerCapacity } from '#common/contracts/worker-capacity';
 import { firstFrame, gridOf, timeOfSegment } from '#common/grid';
 import { milliseconds, segmentNumber } from '#common/time';
+import type { KnownWorker } from '#common/worker-capacities';
 import {
   dueEarlyTasks,
   isOfSegment,
@@ -10,7 +11,6 @@ import {
   placeEarlyTask,
   type Carried,
   type Placing,
-  type Worker,
 } from '../../../scheduler/plan/early.ts';
 import { fold } from '../../../scheduler/plan/fold.ts';
 import { shownBy, shownSoFar } from '../../../scheduler/plan/shown.ts';
@@ -126,7 +126,7 @@ describe('early tasks', () => {
   });
 });
 
-const worker = (id: string, part: Partial<WorkerCapacity> = {}): Worker => ({
+const worker = (id: string, part: Partial<WorkerCapacity> = {}): KnownWorker => ({
   id,
   capacity: {
     host: id,

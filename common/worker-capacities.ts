@@ -1,15 +1,20 @@
-/** What the workers tell of their machines in their heartbeats, read when a broadcast may begin. */
-import { redisKeys } from '#common/contracts/names';
-import { serviceRecordSchema } from '#common/contracts/status';
-import { workerCapacitySchema, type WorkerCapacity } from '#common/contracts/worker-capacity';
-import { readJson } from '#common/json';
-import type { Redis } from '#common/redis';
-import type { Worker } from '../plan/early.ts';
+/** What the workers tell of their machines in their heartbeats. */
+import { redisKeys } from './contracts/names.ts';
+import { serviceRecordSchema } from './contracts/status.ts';
+import { workerCapacitySchema, type WorkerCapacity } from './contracts/worker-capacity.ts';
+import { readJson } from './json.ts';
+import type { Redis } from './redis.ts';
 
 /** A worker not heard of for this long is gone. */
 const FRESH_MS = 10_000;
 
-function parse(id: string, text: string, since: number): Worker | undefined {
+/** A worker that can be heard of. */
+export interface KnownWorker {
+  readonly id: string;
+  readonly capacity: WorkerCapacity;
+}
+
+function parse(id: string, text: string, since: number): KnownWorker | undefined {
   const record = readJson(serviceRecordSchema, text);
   const capacity =
     record?.service === 'transcoder' && record.at >= since
@@ -25,7 +30,7 @@ function parse(id: string, text: string, since: number): Worker | undefined {
 export async function readWorkers(
   redis: Pick<Redis, 'hgetall'>,
   since: number,
-): Promise<readonly Worker[]> {
+): Promise<readonly KnownWorker[]> {
   const records = await redis.hgetall(redisKeys.services);
   return Object.entries(records).flatMap(([id, text]) => parse(id, text, since) ?? []);
 }
