@@ -53,9 +53,10 @@ export function createPosition(
     // Our own engine holds its distance by itself.
     const isHeld = !session.isLive || session.engine?.name === 'engine';
     const live = isHeld ? undefined : session.engine?.livePosition();
-    const isPlaced = video.readyState >= HTMLMediaElement.HAVE_METADATA;
+    // One that stands still has media to wait for, or is started anew: to seek would look like going on.
+    const isGoingOn = video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !video.seeking;
     const seen = {
-      behind: live === undefined || !isPlaced ? undefined : live - video.currentTime,
+      behind: live === undefined || !isGoingOn ? undefined : live - video.currentTime,
       isPaused: video.paused,
       now: now() / 1000,
     };

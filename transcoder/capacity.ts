@@ -53,7 +53,9 @@ export async function watchCapacity(
   const rest = (ms: number): Promise<void> =>
     delay(ms, undefined, { signal: closing.signal, ref: false });
   const tryMachine = async (): Promise<void> => {
-    const known = (await workers()).filter(({ host }) => host === found.host);
+    // Where others cannot be asked it tries by itself.
+    const others = await workers().catch(() => []);
+    const known = others.filter(({ host }) => host === found.host);
     const told = known.flatMap((worker) => worker.slowness ?? []);
     if (told.length > 0) {
       slowness = Math.min(...told);

@@ -138,6 +138,8 @@ export const earlyProgressSchema = z.strictObject({
   worker: z.string(),
   /** It cannot go on. */
   hasFailed: z.literal(true).optional(),
+  /** Its result waits for the origin: there is nothing left to be made. */
+  isHandedIn: z.literal(true).optional(),
 });
 /** See {@link earlyProgressSchema}. */
 export type EarlyProgress = z.infer<typeof earlyProgressSchema>;

@@ -5,6 +5,8 @@ const MEMORY = 20;
 const BUCKET = 1;
 /** So much later than is usual is an outage and not spread: nothing is kept in hand for the next one. */
 const OUTAGE = 0.6;
+/** It is over when fragments come no later than this again: what comes while it is caught up with belongs to it. */
+const OVER = 0.15;
 /** Unless nothing was earlier for so long: then that is how it is now. */
 const LASTING = 3;
 
@@ -25,6 +27,7 @@ const median = (values: readonly number[]): number =>
 export class Lateness {
   readonly #buckets: Bucket[] = [];
   #usual: number | undefined;
+  #isOut = false;
 
   /** The usual lateness; undefined before there is any. */
   get usual(): number | undefined {
@@ -39,9 +42,9 @@ export class Lateness {
     return Math.max(this.#usual, this.#leastOfLate ?? 0, ...this.#buckets.map(({ max }) => max));
   }
 
-  /** Whether all of the last few seconds was so late as an outage: it is reckoned with only while it lasts. */
+  /** Whether all of the last few seconds was of an outage: it is reckoned with only while it lasts. */
   get isOutage(): boolean {
-    return (this.#leastOfLate ?? 0) > (this.#usual ?? 0) + OUTAGE;
+    return (this.#leastOfLate ?? 0) > (this.#usual ?? 0) + (this.#isOut ? OVER : OUTAGE);
   }
 
   /** The least that was seen in the last few seconds; undefined before so many are over. */
@@ -76,7 +79,9 @@ export class Lateness {
     }
     bucket.values.push(late);
     bucket.min = Math.min(bucket.min, late);
-    if (late <= (this.#usual ?? late) + OUTAGE) {
+    const more = late - (this.#usual ?? late);
+    this.#isOut = more > (this.#isOut ? OVER : OUTAGE);
+    if (!this.#isOut) {
       bucket.max = Math.max(bucket.max, late);
     }
   }
@@ -85,5 +90,6 @@ export class Lateness {
   forget(): void {
     this.#buckets.length = 0;
     this.#usual = undefined;
+    this.#isOut = false;
   }
 }

@@ -78,6 +78,9 @@ export interface EarlyEffects {
   progress(channel: string, onProgress: (progress: EarlyProgress) => void): () => void;
 }
 
+/** Segments whose results are remembered: they are handed in about when they are closed. */
+const MOST_HANDED_IN = 64;
+
 /** What it works with. */
 export interface EarlyWorkDeps {
   readonly effects: EarlyEffects;
@@ -121,8 +124,10 @@ export class EarlyWork {
   /** How far whoever led before has told of each kind, in the broadcast that it told of last. */
   #toldBefore: { readonly broadcast: number; pictures: number; sound: number } | undefined;
   #onAir: OnAir | undefined;
-  /** Tasks of closed segments, in order. */
+  /** Tasks of closed segments, in order, as long as there is no result of them. */
   #cold: Cold[] = [];
+  /** The segments whose results were handed in last. */
+  #handedIn: readonly SegmentNumber[] = [];
   /** The last of them that was given away. */
   #overdueTo = segmentNumber(0);
 
@@ -195,6 +200,9 @@ export class EarlyWork {
 
   /** A segment is closed: its task is kept until the segment must be finished. */
   closed(task: Task, { profile }: AirState): void {
+    if (this.#handedIn.includes(task.n)) {
+      return;
+    }
     this.#cold.push({ task, deadline: deadlineOf(profile, gridOf(task.fps), task.n) });
   }
 
@@ -360,7 +368,12 @@ export class EarlyWork {
       if (progress.broadcast !== broadcast) {
         return;
       }
-      const { n, parts, leastParts, worker, hasFailed } = progress;
+      const { n, parts, leastParts, worker, hasFailed, isHandedIn } = progress;
+      if (isHandedIn === true) {
+        // It may wait there for one before it, which is no reason to make it again.
+        this.#handedIn = [...this.#handedIn, n].slice(-MOST_HANDED_IN);
+        this.#cold = this.#cold.filter(({ task }) => task.n !== n);
+      }
       if (hasFailed === true) {
         watch.gaveUp(n, worker);
         onChange();

@@ -179,7 +179,7 @@ export function startEarlyWorker(
 
   const tellProgress = async (
     { channel, broadcast, n }: EarlyTask,
-    how: Pick<EarlyProgress, 'parts' | 'leastParts' | 'hasFailed'>,
+    how: Omit<EarlyProgress, 'broadcast' | 'n' | 'worker'>,
   ): Promise<void> => {
     const progress: EarlyProgress = { broadcast, n, worker: context.id, ...how };
     const key = redisKeys.earlyProgress(channel);
@@ -252,6 +252,8 @@ export function startEarlyWorker(
       };
       await Promise.all(sent);
       await results.add(result, { segments, preview });
+      const { parts } = divisionOf(grid, profile);
+      await tellProgress(task, { parts, leastParts: parts, isHandedIn: true });
       outcomes.inc({ outcome: 'done' });
       tally.madeOnTime();
     } finally {

@@ -105,6 +105,12 @@ class Bench {
     this.#onProgress({ broadcast: N, n, parts, leastParts, worker: 'w1' });
   }
 
+  /** The result of a segment waits for the origin. */
+  handedIn(n = N): void {
+    const parts = { parts: 6, leastParts: 6 };
+    this.#onProgress({ broadcast: N, n, ...parts, worker: 'w1', isHandedIn: true });
+  }
+
   /** Its first worker could not go on. */
   failed(): void {
     this.#onProgress({
@@ -292,6 +298,19 @@ test('what is finished late is on its way to the origin, and not made again at o
   // The origin does not take it.
   bench.now = BEGIN + 8_000;
   expect(bench.work.overdue().map(({ n }) => n)).toEqual([N]);
+});
+
+test('what was handed in is not made again, though the origin waits for one before it', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 6_000);
+  bench.made(6);
+  bench.handedIn(segmentNumber(N + 1));
+  // Before it is known to be closed.
+  bench.handedIn(segmentNumber(N + 2));
+  bench.now = BEGIN + 8_000;
+  expect(bench.work.overdue().map(({ n }) => n)).toEqual([N]);
+  await bench.until(BEGIN + 12_000);
+  expect(bench.work.overdue().map(({ n }) => n)).not.toContain(N + 2);
 });
 
 test('one that is to be made from raw chunks says nothing of those before it', async () => {

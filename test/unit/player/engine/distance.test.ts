@@ -62,6 +62,16 @@ describe('the distance', () => {
     expect(distance.value).toBe(before);
   });
 
+  test('is nearly as before soon after an outage that was caught up with slowly', () => {
+    const distance = new Distance(OPTIONS);
+    feed(distance, [100, 130], () => 0.15);
+    const before = distance.value;
+    feed(distance, [130, 135], (time) => Math.max(0.15, 1.4 - 0.25 * (time - 130)));
+    feed(distance, [135, 141], () => 0.15);
+    // The end of it is spread like any other.
+    expect(distance.value).toBeLessThan(before + 0.2);
+  });
+
   test('stays where lateness stays, though it began as an outage', () => {
     const distance = new Distance(OPTIONS);
     feed(distance, [100, 130], () => 0.15);

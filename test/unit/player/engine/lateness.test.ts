@@ -38,3 +38,23 @@ test('an outage is not reckoned with, what lasts is', () => {
   feed(lateness, 112, 116.1, 2);
   expect(lateness.latest).toBe(2);
 });
+
+test('an outage lasts until fragments come as usual: what is caught up with is none of its spread', () => {
+  const lateness = new Lateness();
+  feed(lateness, 100, 110, 0.2);
+  feed(lateness, 110, 111, 1);
+  feed(lateness, 111, 112, 0.6);
+  expect(lateness.latest).toBe(0.2);
+  feed(lateness, 112, 113, 0.2);
+  feed(lateness, 113, 114, 0.6);
+  expect(lateness.latest).toBe(0.6);
+});
+
+test('a way that has become a little longer since an outage is usual after a while', () => {
+  const lateness = new Lateness();
+  feed(lateness, 100, 110, 0.2);
+  feed(lateness, 110, 111, 1);
+  feed(lateness, 111, 140, 0.5);
+  expect([lateness.usual, lateness.latest]).toEqual([0.5, 0.5]);
+  expect(lateness.isOutage).toBe(false);
+});
