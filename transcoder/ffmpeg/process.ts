@@ -68,9 +68,6 @@ const STDERR_BYTES = 4_096;
 const ON_TIME = 1;
 /** What makes a segment when it is over has seconds: it must never slow the services beside it. */
 const STANDS_BACK = constants.priority.PRIORITY_BELOW_NORMAL;
-/** Between SIGTERM and SIGKILL. */
-const GRACE_MS = 500;
-
 /**
  * All that ffmpeg finds in its environment. It lives for one segment only, and the kernel giving it memory by pages of
  * 4 KiB was a twentieth of its CPU: glibc from 2.35 on asks for 2 MiB at a time, others ignore it.
@@ -237,15 +234,11 @@ function lowerPriority(child: ChildProcess, niceness: number): void {
   }
 }
 
+/** At once: it has nothing to put in order, and one that waits for its input does not hear of SIGTERM before some comes. */
 function terminate(child: ChildProcess): void {
-  if (child.exitCode !== null || child.signalCode !== null) {
-    return;
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGKILL');
   }
-  child.kill('SIGTERM');
-  const kill = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
-  child.once('exit', () => {
-    clearTimeout(kill);
-  });
 }
 
 const closed = (child: ChildProcess): Promise<number | string> =>
