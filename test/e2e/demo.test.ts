@@ -55,7 +55,8 @@ const words: { readonly at: number; readonly workers: readonly WorkerCapacity[] 
 
 beforeAll(async () => {
   const machine = watchMachine();
-  pipeline = await startPipeline({ WORKERS: '2' }, ['--demo']);
+  // As whoever tries it has it: beside other tests it sheds rather than fall behind.
+  pipeline = await startPipeline({ WORKERS: '2', ON_OVERLOAD: 'shed' }, ['--demo']);
   begun = await eventually('the demo to be rendered and on air', () => onAir(machine), {
     timeoutMs: RENDERED_MS,
   });
@@ -189,7 +190,7 @@ test('it begins with what the machine has once it is rendered, and warns of noth
   const { admission, seenFree } = begun;
   expect(admission.freeCores).toBeGreaterThanOrEqual(Math.floor(seenFree * 100) / 100);
   const { warnings } = await pipeline.api.status('demo');
-  const ofLadder = warnings.filter(({ code }) => /LADDER|RENDITIONS/.test(code));
+  const ofLadder = warnings.filter(({ code }) => code.includes('LADDER'));
   expect(ofLadder.map(({ code }) => code)).toEqual(
     isTooHeavy(admission) ? ['LADDER_TOO_HEAVY'] : [],
   );

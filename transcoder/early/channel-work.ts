@@ -364,21 +364,17 @@ export class ChannelWork {
       run.feeds.set(session, usable);
       return;
     }
-    const feed = new SessionFeed(
-      this.#channel,
-      { session, fromSeq, first: picture },
-      {
-        follower: this.#deps.hotFollower,
-        logger: this.#deps.logger,
-        encoder: this.#deps.encoder,
-        size: this.#size,
-        signal: this.#deps.signal,
-        held: (...wanted) => this.#deps.standby.takeDecoder(...wanted),
-        onChange: () => {
-          this.#advance();
-        },
+    const feed = new SessionFeed(this.#channel, session, fromSeq, {
+      follower: this.#deps.hotFollower,
+      logger: this.#deps.logger,
+      encoder: this.#deps.encoder,
+      size: this.#size,
+      signal: this.#deps.signal,
+      held: (...wanted) => this.#deps.standby.takeDecoder(...wanted),
+      onChange: () => {
+        this.#advance();
       },
-    );
+    });
     run.feeds.set(session, feed);
     this.#feeds.set(session, [...known, feed]);
   }

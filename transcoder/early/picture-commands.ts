@@ -45,12 +45,6 @@ export const framePipes = ({ mayHaveFields }: SourcePicture): readonly number[] 
   return mayHaveFields ? [frames, firstFields, secondFields] : [frames];
 };
 
-/**
- * Pictures with timestamps below it are decoded for the sake of others and given to nobody: those between the start point and the first
- * that is wanted cost as much on their way out as in the decoder.
- */
-export const FIRST_WANTED_PTS = 1_200_000;
-
 /** What a picture's line says after its timestamp. */
 export const PICTURE_KINDS = { whole: 'whole', fields: 'fields' } as const;
 
@@ -86,15 +80,14 @@ function fieldFrames(source: SourcePicture, size: FrameSize): string[] {
 /** Decodes pictures of one kind. The decoder says which of them are two fields, by the rules of its kind. */
 export function decodeArguments(source: SourcePicture, size: FrameSize, arch: string): string[] {
   const { input, frames, firstFields, secondFields } = DECODER_PIPES;
-  const wanted = `[0:v:0]select='gte(pts,${FIRST_WANTED_PTS})'`;
   const whole = `${told('whole')},${fit([source], size)}[frames]`;
   const graph = source.mayHaveFields
     ? [
-        `${wanted},select=n=2:e='1+not(eq(interlace_type,PROGRESSIVE))'[whole][fields]`,
+        `[0:v:0]select=n=2:e='1+not(eq(interlace_type,PROGRESSIVE))'[whole][fields]`,
         `[whole]${whole}`,
         ...fieldFrames(source, size),
       ]
-    : [`${wanted},${whole}`];
+    : [`[0:v:0]${whole}`];
   const pads = [
     { pad: '[frames]', pipe: frames },
     { pad: '[firstFields]', pipe: firstFields },

@@ -6,14 +6,13 @@
 import type { VideoFrame } from '#common/contracts/frame';
 import { PipelineError } from '#common/errors';
 import { avcDecoderConfiguration, initSegment, mediaFragment } from '#common/mp4/write';
-import { frameIndex, greatest, least, type FrameIndex } from '#common/time';
+import type { FrameIndex } from '#common/time';
 import { startFfmpeg, type FfmpegProcess, type ProcessLimits } from '../ffmpeg/process.ts';
 import type { SourcePicture } from '../source-picture.ts';
 import { FrameAssembly, type RawFrame } from './raw-frame.ts';
 import {
   DECODER_PIPES,
   decodeArguments,
-  FIRST_WANTED_PTS,
   frameBytes,
   framePipes,
   PICTURE_KINDS,
@@ -42,9 +41,7 @@ export interface DecoderRequest {
 const PLACE_TICKS = 1_000;
 const TIMESCALE = 30_000;
 /** Decode times run so far behind: 20 s at 60 fps, which no reordering reaches. */
-const DECODE_LEAD = FIRST_WANTED_PTS;
-/** Places before the first that is wanted for which there are timestamps. */
-const MOST_UNWANTED = FIRST_WANTED_PTS / PLACE_TICKS - 1;
+const DECODE_LEAD = 1_200 * PLACE_TICKS;
 /** The two lines of `metadata=print`. */
 const TIMESTAMP = /\bpts:(\d+)/;
 const KIND = /^kind=(\w+)$/;
@@ -128,13 +125,9 @@ export class PictureDecoder {
     return this.#ffmpeg.done;
   }
 
-  /**
-   * Gives it the next coded picture, in decode order; the first is a start point.
-   * @param wantedFrom of pictures meant for places before this one none comes, if it is said with the first
-   */
-  feed(frame: VideoFrame, wantedFrom: FrameIndex): void {
-    const last = frameIndex(frame.index + MOST_UNWANTED);
-    this.#first ??= least(greatest(frame.index, wantedFrom), last);
+  /** Gives it the next coded picture, in decode order; the first is a start point. */
+  feed(frame: VideoFrame): void {
+    this.#first ??= frame.index;
     const place = (frame.index - this.#first) * PLACE_TICKS + DECODE_LEAD;
     const pts = frame.index === this.#last.index ? this.#last.pts + 1 : place;
     this.#last = { index: frame.index, pts };

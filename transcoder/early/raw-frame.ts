@@ -21,7 +21,7 @@ export const lastingFrame = (data: Buffer): RawFrame => ({
 });
 
 /** Frames kept for what comes next: more are only in use while a worker waits for what is shown, or catches up. */
-const MOST_FREE = 32;
+const MOST_FREE = 16;
 
 /** Frames of one size. */
 export class FramePool {

@@ -1,5 +1,5 @@
 /** One session as a worker follows it: its pictures decoded as they come, its sound at hand, from its hot stream. */
-import type { AudioFrame, CodedFrame } from '#common/contracts/frame';
+import type { AudioFrame } from '#common/contracts/frame';
 import { redisKeys } from '#common/contracts/names';
 import { toPipelineError } from '#common/errors';
 import { hotFrameOf, hotIdBefore } from '#common/hot-frames';
@@ -29,15 +29,8 @@ export class SessionFeed {
   readonly #fromSeq: number;
   readonly #stopFollowing: () => void;
 
-  /**
-   * @param fromSeq the start point that decoding begins with, or before it
-   * @param first of the first picture that is needed; undefined where only sound is
-   */
-  constructor(
-    channel: string,
-    { session, fromSeq, first }: { session: string; fromSeq: number; first: number | undefined },
-    deps: SessionFeedDeps,
-  ) {
+  /** @param fromSeq the start point that decoding begins with, or before it */
+  constructor(channel: string, session: string, fromSeq: number, deps: SessionFeedDeps) {
     this.#deps = deps;
     this.#fromSeq = fromSeq;
     this.#pictures = new SessionPictures(deps);
@@ -45,13 +38,8 @@ export class SessionFeed {
       redisKeys.hotFrames(channel, session),
       hotIdBefore(Math.max(0, fromSeq - SOUND_BEFORE)),
       (entries) => {
-        const frames = entries.flatMap((entry) => this.#read(entry) ?? []);
-        const needed = frames.find((frame) => frame.kind === 'video' && frame.seq === first);
-        if (needed?.kind === 'video') {
-          this.#pictures.forgetBefore(needed.index);
-        }
-        for (const frame of frames) {
-          this.#take(frame);
+        for (const entry of entries) {
+          this.#take(entry);
         }
         deps.onChange();
       },
@@ -82,32 +70,23 @@ export class SessionFeed {
     await this.#pictures.close();
   }
 
-  #read({ id, fields }: StreamEntry): CodedFrame | undefined {
+  #take({ id, fields }: StreamEntry): void {
     try {
-      return hotFrameOf(id, fields);
-    } catch (error) {
-      this.#leaveOut(id, error);
-      return undefined;
-    }
-  }
-
-  #take(frame: CodedFrame): void {
-    if (frame.kind === 'video') {
-      try {
+      const frame = hotFrameOf(id, fields);
+      if (frame.kind === 'video') {
         this.#pictures.feed(frame);
-      } catch (error) {
-        this.#leaveOut(frame.seq, error);
+        return;
       }
-      return;
+      this.#sound.set(keyOf(frame.origin, frame.k), frame);
+      const oldest = this.#sound.keys().next();
+      if (this.#sound.size > MOST_SOUND && oldest.done !== true) {
+        this.#sound.delete(oldest.value);
+      }
+    } catch (error) {
+      this.#deps.logger.warn(
+        { id, error: toPipelineError(error) },
+        'hot frame unreadable, left out',
+      );
     }
-    this.#sound.set(keyOf(frame.origin, frame.k), frame);
-    const oldest = this.#sound.keys().next();
-    if (this.#sound.size > MOST_SOUND && oldest.done !== true) {
-      this.#sound.delete(oldest.value);
-    }
-  }
-
-  #leaveOut(id: string | number, error: unknown): void {
-    this.#deps.logger.warn({ id, error: toPipelineError(error) }, 'hot frame unreadable, left out');
   }
 }

@@ -2,7 +2,7 @@
 import type { VideoFrame } from '#common/contracts/frame';
 import { FRAME_FLAGS } from '#common/contracts/log';
 import { PipelineError, toPipelineError } from '#common/errors';
-import { frameIndex, greatest, type FrameIndex } from '#common/time';
+import { frameIndex, type FrameIndex } from '#common/time';
 import { parameterSets } from '../picture-input.ts';
 import { readSourcePicture } from '../source-picture.ts';
 import type { Encoder } from '../transcode.ts';
@@ -42,11 +42,6 @@ interface Fed {
  * since its place, and is to hold up no other, as far as so many bytes go: until it is given up (`scheduler/plan/shedding.ts`).
  */
 const KEPT = { least: 90, most: 240, bytes: 160e6 } as const;
-/**
- * Of these so many that nobody has asked for yet. One that catches up would decode all that there is at once, into memory that is new to the
- * process, and take the cores from the encoders that viewers wait for.
- */
-const MOST_AHEAD = 24;
 /** Places that a picture may come after its own, for it to be kept while something else is on show. */
 const MOST_LATE = 30;
 
@@ -58,10 +53,6 @@ export class SessionPictures {
   #parameters: ParameterSets | undefined;
   #kept = 0;
   readonly #mostKept: number;
-  /** How far pictures were asked for, and how many are here beyond. */
-  #askedTo = frameIndex(0);
-  #fedTo = frameIndex(0);
-  #ahead = 0;
   /** Pictures that were meant for places before this one are not kept. */
   #floor = frameIndex(0);
   #lastSeq = -1;
@@ -92,24 +83,18 @@ export class SessionPictures {
     if (this.#decoder === undefined) {
       return;
     }
-    this.#fedTo = greatest(this.#fedTo, frame.index);
-    // Of what nobody wants the decoder gives nothing out, or it is let go.
-    if (frame.index >= this.#floor) {
-      this.#fed.set(frame.seq, {
-        index: frame.index,
-        decoder: this.#decoder,
-        picture: undefined,
-        isSettled: false,
-      });
-    }
-    this.#decoder.feed(frame, this.#floor);
+    this.#fed.set(frame.seq, {
+      index: frame.index,
+      decoder: this.#decoder,
+      picture: undefined,
+      isSettled: false,
+    });
+    this.#decoder.feed(frame);
   }
 
   /** What has become of a frame's picture. */
   find(seq: number): Decoded<RawFrame> {
     const fed = this.#fed.get(seq);
-    // Of one that was not fed yet all that were are before it.
-    this.#asked(fed?.index ?? this.#fedTo);
     if (fed?.picture !== undefined) {
       const { frame, second } = fed.picture;
       return second === undefined
@@ -155,8 +140,6 @@ export class SessionPictures {
         this.#fed.delete(seq);
       }
     }
-    // What was let go unasked is not asked for any more.
-    this.#countAhead();
     this.#flow();
   }
 
@@ -181,8 +164,6 @@ export class SessionPictures {
     if (known !== undefined && isSame(known.sps, sps) && isSame(known.pps, pps)) {
       return;
     }
-    // What it still holds has come soon; nobody looks after it any more.
-    this.#decoder?.setFlowing(true);
     this.#decoder?.end();
     const parameters = { sps: Uint8Array.from(sps), pps: Uint8Array.from(pps) };
     const { program, arch, limits, isOnTime = false } = this.#deps.encoder;
@@ -232,7 +213,6 @@ export class SessionPictures {
     if (fed.index >= this.#floor) {
       fed.picture = picture;
       this.#kept += framesOf(picture);
-      this.#ahead += fed.index > this.#askedTo ? 1 : 0;
     } else {
       // Nobody asks for it: whoever does all the same must not take it for one that cannot be decoded.
       releasePicture(picture);
@@ -255,22 +235,8 @@ export class SessionPictures {
     this.#deps.onChange();
   }
 
-  #asked(index: FrameIndex): void {
-    if (index > this.#askedTo) {
-      this.#askedTo = index;
-      this.#countAhead();
-      this.#flow();
-    }
-  }
-
-  #countAhead(): void {
-    this.#ahead = [...this.#fed.values()].filter(
-      ({ picture, index }) => picture !== undefined && index > this.#askedTo,
-    ).length;
-  }
-
   #flow(): void {
-    this.#decoder?.setFlowing(this.#kept < this.#mostKept && this.#ahead < MOST_AHEAD);
+    this.#decoder?.setFlowing(this.#kept < this.#mostKept);
   }
 }
 

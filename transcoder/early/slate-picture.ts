@@ -40,7 +40,7 @@ export async function decodeSlate(
     flags: FRAME_FLAGS.start | FRAME_FLAGS.idr,
     data,
   };
-  decoder.feed(frame, frame.index);
+  decoder.feed(frame);
   decoder.end();
   await decoder.done;
   if (slate === undefined) {
