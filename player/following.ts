@@ -3,11 +3,10 @@
  * behind as it lasted, and they catch up by a twentieth at most, or not at all. Whoever paused or went back stays where he is. Pure;
  * seconds.
  */
+import { LIVE_TOLERANCE_SECONDS } from './timeline.ts';
 
 /** No stall that playback makes good by itself leaves anybody so far behind. */
 const LEFT_BEHIND = 8;
-/** Whoever is nearer is live. */
-const AT_LIVE = 4;
 /** A jump needs its time: until there is another. */
 const AGAIN = 5;
 
@@ -26,7 +25,7 @@ export class Following {
 
   /** The viewer went somewhere. */
   sought(behind: number): void {
-    this.#follows = behind < AT_LIVE;
+    this.#follows = behind < LIVE_TOLERANCE_SECONDS;
   }
 
   /** Whether he is to be taken to live now. */
@@ -34,7 +33,7 @@ export class Following {
     if (behind === undefined) {
       return false;
     }
-    if (behind < AT_LIVE) {
+    if (behind < LIVE_TOLERANCE_SECONDS) {
       this.#follows = true;
     } else if (isPaused) {
       this.#follows = false;

@@ -7,7 +7,7 @@ export interface Stretch {
 }
 
 /** Nearer than this to the live position counts as live: a segment and the wobble of catching up. */
-const LIVE_TOLERANCE_SECONDS = 4;
+export const LIVE_TOLERANCE_SECONDS = 4;
 
 /** `3:07` or `1:02:03`. */
 export function formatDuration(seconds: number): string {

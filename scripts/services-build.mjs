@@ -2,7 +2,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { build } from 'esbuild';
 import { ROOT } from './preflight.mjs';
 
 /** What can be run, by its path below `dist/`. */
@@ -35,6 +34,8 @@ const OLDER_FORM = [
  * @returns {Promise<boolean>} whether it succeeded; if not, esbuild has said why
  */
 export async function buildServices() {
+  // Whoever imports this may be about to install what it needs.
+  const { build } = await import('esbuild');
   const dist = join(ROOT, 'dist');
   const folder = `${dist}.${process.pid}`;
   await rm(folder, { recursive: true, force: true });

@@ -253,7 +253,12 @@ export function startEarlyWorker(
       await Promise.all(sent);
       await results.add(result, { segments, preview });
       const { parts } = divisionOf(grid, profile);
-      await tellProgress(task, { parts, leastParts: parts, isHandedIn: true });
+      await tellProgress(task, { parts, leastParts: parts, isHandedIn: true }).catch(
+        (error: unknown) => {
+          // It is made all the same: at worst it is made again.
+          logger.warn({ channel, n, error }, 'not told that it is handed in');
+        },
+      );
       outcomes.inc({ outcome: 'done' });
       tally.madeOnTime();
     } finally {

@@ -68,6 +68,7 @@ const STDERR_BYTES = 4_096;
 const ON_TIME = 1;
 /** What makes a segment when it is over has seconds: it must never slow the services beside it. */
 const STANDS_BACK = constants.priority.PRIORITY_BELOW_NORMAL;
+
 /**
  * All that ffmpeg finds in its environment. It lives for one segment only, and the kernel giving it memory by pages of
  * 4 KiB was a twentieth of its CPU: glibc from 2.35 on asks for 2 MiB at a time, others ignore it.
