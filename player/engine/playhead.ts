@@ -2,6 +2,7 @@
  * Where playback stands, and where it should: it joins, holds its distance from the clock, is woken when it stands with
  * something to play, goes back, and returns to live.
  */
+import type { Company } from '../company.ts';
 import { paceOf } from './pace.ts';
 import { rangeAt, startAfter, type Ranges } from './ranges.ts';
 
@@ -31,8 +32,8 @@ export interface PlayheadOptions {
   readonly live: () => number;
   /** Media in hand that the browser wants to go on with. */
   readonly margin: number;
-  /** Others are to show the same frame. */
-  readonly isInCompany?: boolean;
+  /** What it plays where others are to show the same frame; undefined: it plays alone. */
+  readonly inCompany?: Company['track'] | undefined;
 }
 
 /** HTML §4.8.11.7. */
@@ -161,7 +162,7 @@ export class Playhead {
   }
 
   #keepPace(): void {
-    const { video, live, isInCompany = false } = this.#options;
+    const { video, live, inCompany } = this.#options;
     if (!this.#isLive || this.#wanted !== undefined || video.paused || video.seeking) {
       return;
     }
@@ -172,7 +173,7 @@ export class Playhead {
       rate: video.playbackRate,
       ahead,
       isStarving,
-      isInCompany,
+      inCompany,
     });
     if (pace.kind === 'jump') {
       this.#go(target);

@@ -349,7 +349,7 @@ class OwnEngine implements Engine {
         now: () => this.#now(),
         live: () => this.#live(distance),
         margin: MARGIN,
-        isInCompany: this.#options.company !== undefined,
+        inCompany: this.#options.company?.track,
       },
       signal,
     );

@@ -103,7 +103,7 @@ describe('several channels at once', () => {
     expect(begun).toMatchObject({ chosen: 0, isSoundOn: false });
 
     await until('one distance', ({ tiles, distance }) =>
-      tiles.every(({ latency = 9 }) => Math.abs(latency - distance) < 0.02),
+      tiles.every(({ latency = 9 }) => Math.abs(latency - distance) < 0.01),
     );
     const readShown = await watchTogether(page);
     const { frames = 0 } = (await look()).tiles[0] ?? {};

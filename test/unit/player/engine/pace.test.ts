@@ -7,6 +7,7 @@ const STEADY = { rate: 1, ahead: 0.1, isStarving: false };
 function play(
   behind: number,
   seconds: number,
+  inCompany?: 'picture' | 'sound',
 ): { behind: number; changes: number; jumps: number; rates: number[] } {
   let rate = 1;
   let changes = 0;
@@ -14,7 +15,7 @@ function play(
   let at = behind;
   const rates: number[] = [];
   for (let i = 0; i < seconds * 20; i += 1) {
-    const pace = paceOf(at, { rate, ahead: 0.1, isStarving: false });
+    const pace = paceOf(at, { rate, ahead: 0.1, isStarving: false, inCompany });
     if (pace.kind === 'jump') {
       at = 0;
       rate = 1;
@@ -44,6 +45,18 @@ describe('the pace', () => {
 
   test('does nothing about what nobody sees', () => {
     expect(play(0.015, 10).changes).toBe(0);
+  });
+
+  test('in company a picture is where the others are within a second, the sound as gently as alone', () => {
+    for (const behind of [-0.15, -0.05, 0.05, 0.15]) {
+      const picture = play(behind, 1, 'picture');
+      expect(Math.abs(picture.behind)).toBeLessThan(1 / 30);
+      expect(picture.jumps).toBe(0);
+      expect(Math.abs(play(behind, 4, 'picture').behind)).toBeLessThan(0.004);
+      const sound = play(behind, 25, 'sound');
+      expect(Math.abs(sound.behind)).toBeLessThan(0.004);
+      expect(Math.max(...sound.rates.map((rate) => Math.abs(rate - 1)))).toBeLessThanOrEqual(0.051);
+    }
   });
 
   test('jumps sooner where there is no picture to lose', () => {

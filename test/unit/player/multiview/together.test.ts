@@ -27,8 +27,8 @@ describe('the pace in company', () => {
   test('puts right what would show another frame, and alone leaves it', () => {
     const steady = { rate: 1, ahead: 0.1, isStarving: false };
     expect(paceOf(0.015, steady)).toEqual({ kind: 'rate', rate: 1 });
-    expect(paceOf(0.015, { ...steady, isInCompany: true })).toEqual({ kind: 'rate', rate: 1.01 });
-    expect(paceOf(-0.003, { ...steady, isInCompany: true })).toEqual({ kind: 'rate', rate: 1 });
+    expect(paceOf(0.015, { ...steady, inCompany: 'sound' })).toEqual({ kind: 'rate', rate: 1.01 });
+    expect(paceOf(-0.003, { ...steady, inCompany: 'sound' })).toEqual({ kind: 'rate', rate: 1 });
   });
 });
 
