@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '#common/clock';
 import { toPipelineError } from '#common/errors';
-import { readHotFragments, type FragmentStream, type HotFragment } from '#common/hot-fragments';
+import { readHotFragments, type FragmentStream, type HotEntry } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
 import { milliseconds } from '#common/time';
@@ -24,7 +24,7 @@ export interface FragmentReaderDeps {
   readonly logger: Logger;
   /** The streams to follow, asked for at each read. */
   readonly streams: () => readonly FragmentStream[];
-  readonly take: (stream: FragmentStream, fragment: HotFragment) => void;
+  readonly take: (stream: FragmentStream, entry: HotEntry) => void;
 }
 
 const nameOf = ({ channel, rendition }: FragmentStream): string => `${channel}/${rendition}`;
@@ -115,10 +115,10 @@ export class FragmentReader {
         }
         this.#isReading = true;
         const news = await readHotFragments(blocking, after, { blockMs: BLOCK_MS, count: COUNT });
-        for (const { stream, id, fragments } of news) {
+        for (const { stream, id, entries } of news) {
           this.#ids.set(nameOf(stream), id);
-          for (const fragment of fragments) {
-            take(stream, fragment);
+          for (const entry of entries) {
+            take(stream, entry);
           }
         }
       } catch (error) {

@@ -8,7 +8,7 @@ import type { PublishedFragment, Result } from '#common/contracts/segment';
 import { madeAt, type Shed } from '#common/contracts/shed';
 import { divisionOf, type Division } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
-import type { HotFragment } from '#common/hot-fragments';
+import { CountedFragments, isFragment, type HotEntry } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import { appendPublishedFragment } from '#common/published-fragments';
 import { execute, type Redis } from '#common/redis';
@@ -56,6 +56,8 @@ export class GrowingBroadcast {
   readonly #broadcast: SegmentNumber;
   readonly #ladder: readonly Rendition[];
   readonly #renditions: ReadonlyMap<string, GrowingRendition>;
+  /** By rendition. */
+  readonly #counted = new Map<string, CountedFragments>();
   readonly #noting = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
   readonly #waiters = new Set<() => void>();
@@ -157,15 +159,26 @@ export class GrowingBroadcast {
     }
   }
 
-  /** Takes a fragment from a hot stream. */
-  offer(rendition: string, fragment: HotFragment): void {
+  /** Takes an entry of a hot stream. */
+  offer(rendition: string, entry: HotEntry): void {
     const growing = this.#renditions.get(rendition);
     if (growing === undefined) {
       return;
     }
+    const { logger, metrics } = this.#deps;
+    const counted = this.#counted.get(rendition) ?? new CountedFragments();
+    this.#counted.set(rendition, counted);
+    if (!isFragment(entry)) {
+      counted.restart(entry);
+      return;
+    }
+    const fragment = entry;
     const { n, k, worker, fingerprint } = fragment;
     const about = { channel: this.#channel, rendition, n, k, worker, fingerprint };
-    const { logger, metrics } = this.#deps;
+    if (!counted.has(fragment)) {
+      logger.info(about, 'fragment does not count: another worker went on before it');
+      return;
+    }
     try {
       switch (this.#offerTo(growing, fragment)) {
         case 'differs':

@@ -9,7 +9,7 @@ import { withheldAt } from '#common/contracts/shed';
 import type { OriginStatus } from '#common/contracts/status';
 import { PipelineError, toPipelineError, type ErrorCode } from '#common/errors';
 import { timeOfSegment } from '#common/grid';
-import type { HotFragment } from '#common/hot-fragments';
+import type { HotEntry } from '#common/hot-fragments';
 import type { Logger } from '#common/logger';
 import { appendPublished, REMEMBERED_SECONDS } from '#common/published-stream';
 import { execute, type Redis } from '#common/redis';
@@ -98,9 +98,9 @@ export class LiveBroadcast {
     return this.#growing;
   }
 
-  /** Takes a fragment from a hot stream. */
-  offerFragment(rendition: string, fragment: HotFragment): void {
-    this.#growing?.offer(rendition, fragment);
+  /** Takes an entry of a hot stream. */
+  offerFragment(rendition: string, entry: HotEntry): void {
+    this.#growing?.offer(rendition, entry);
   }
 
   /** What manifests are made from. */

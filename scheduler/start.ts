@@ -18,6 +18,7 @@ export type SchedulerContext = Pick<
   | 'logger'
   | 'clock'
   | 'redis'
+  | 'hotRedis'
   | 'connect'
   | 'store'
   | 'metrics'
@@ -28,7 +29,7 @@ export type SchedulerContext = Pick<
 
 /** Starts the service: ready as soon as it can lead, whether it does or stands by. */
 export async function startScheduler(context: SchedulerContext): Promise<void> {
-  const { config, connect, logger, clock, redis, store, lifecycle } = context;
+  const { config, connect, logger, clock, redis, hotRedis, store, lifecycle } = context;
   const subscriber = connect('channels');
   const channels = lifecycle.own(
     'channels',
@@ -54,6 +55,7 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
       const started = startLeader(
         {
           redis,
+          hotRedis,
           follower,
           streams,
           store,

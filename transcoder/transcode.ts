@@ -89,7 +89,7 @@ export interface FragmentsOptions {
  * @throws PipelineError as {@link transcode} does
  */
 export async function transcodeFragments(
-  task: Pick<Task, 'n' | 'fps' | 'profile' | 'renditions' | 'decoded'>,
+  task: Pick<Task, 'n' | 'fps' | 'profile' | 'renditions' | 'decoded' | 'restarts'>,
   input: TaskInput,
   encoder: Encoder,
   { slate, signal }: FragmentsOptions,
@@ -112,14 +112,18 @@ export async function transcodeFragments(
   const size = frameSizeOf(task);
   const fragments: RenditionFragment[] = [];
   const [preview, sound] = await Promise.all([
-    makeWholePictures({ grid, profile: task.profile, n, renditions, size }, input.pictures, {
-      encoder,
-      signal,
-      slate: () => slate(size),
-      onFragment: (fragment) => {
-        fragments.push(fragment);
+    makeWholePictures(
+      { grid, profile: task.profile, n, renditions, size, restarts: task.restarts },
+      input.pictures,
+      {
+        encoder,
+        signal,
+        slate: () => slate(size),
+        onFragment: (fragment) => {
+          fragments.push(fragment);
+        },
       },
-    }),
+    ),
     parts.length > 0 ? runParts(parts, encoder, signal) : undefined,
   ]);
   const pictures = renditions.map((rendition) => segmentOf(grid, n, rendition, fragments));

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
 import { pictureSizeSchema, renditionSchema } from './rendition.ts';
+import { restartsSchema } from './restart.ts';
 import {
   frameIndexSchema,
   samplePositionSchema,
@@ -111,6 +112,8 @@ export const earlyTaskSchema = z.strictObject({
   renditions: z.array(renditionSchema).min(1),
   /** As in `taskSchema`. */
   decoded: pictureSizeSchema.optional(),
+  /** As in `taskSchema`: of its pictures only what comes after the last is made here. */
+  restarts: restartsSchema.optional(),
   /** What decoding may begin with now; null when nothing of a session is known to be shown. */
   decode: decodeFromSchema.nullable(),
   /** What is shown when the segment begins, if no entry says otherwise. */

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { admissionSchema } from './admission.ts';
 import { fpsSchema, profileSchema } from './channel.ts';
 import { renditionSchema } from './rendition.ts';
+import { restartSchema } from './restart.ts';
 import { shedSchema } from './shed.ts';
 import { frameIndexSchema, samplePositionSchema, segmentNumberSchema } from './units.ts';
 
@@ -133,6 +134,14 @@ export const shedMarkSchema = shedSchema.extend({
   broadcast: segmentNumberSchema,
 });
 
+/** Mark: the encoders of segment `n` begin anew; it stands before anything that they make. */
+export const restartMarkSchema = restartSchema.extend({
+  t: z.literal('restart'),
+  ...mark,
+  broadcast: segmentNumberSchema,
+  n: segmentNumberSchema,
+});
+
 /** Mark: the broadcast's last segment is `last`. */
 export const offAirMarkSchema = z.strictObject({
   t: z.literal('off-air'),
@@ -152,6 +161,7 @@ export const logEntrySchema = z.discriminatedUnion('t', [
   pictureClosedMarkSchema,
   soundClosedMarkSchema,
   shedMarkSchema,
+  restartMarkSchema,
   offAirMarkSchema,
 ]);
 /** See {@link logEntrySchema}. */

@@ -20,6 +20,9 @@ export const redisKeys = {
   /** Stream: fragments of one rendition on their way from workers to the origin. */
   hotFragments: (channel: string, rendition: string): string =>
     `hot:{${channel}}:fragments:${rendition}`,
+  /** Hash: by segment number, the generation and first fragment of its last restart; JSON. */
+  hotRestarts: (channel: string, rendition: string): string =>
+    `hot:{${channel}}:restarts:${rendition}`,
   /** Stream: what is shown and heard where, as it is decided; field `e`: a JSON {@link ShownEntry}. */
   shown: (channel: string): string => `shown:{${channel}}`,
   /** Stream: early tasks placed with one worker; field `e`: a JSON {@link EarlyTask}. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { channelIdSchema, fpsSchema, profileSchema } from './channel.ts';
 import { pictureSizeSchema, renditionSchema } from './rendition.ts';
+import { restartsSchema } from './restart.ts';
 import {
   frameIndexSchema,
   samplePositionSchema,
@@ -68,9 +69,11 @@ export const taskSchema = z.strictObject({
   renditions: z.array(renditionSchema).min(1),
   /** What pictures are decoded to where that is larger than all renditions, as it is for a while after a larger one was made. Decides bytes. */
   decoded: pictureSizeSchema.optional(),
+  /** Where encoders of its pictures began anew. Decide bytes. */
+  restarts: restartsSchema.optional(),
   video: z.array(videoSpanSchema).min(1),
   sound: z.array(soundSpanSchema),
-  /** SHA-256 of the canonical JSON of fps, n, profile, renditions, decoded, video and sound: what decides the bytes. */
+  /** SHA-256 of the canonical JSON of fps, n, profile, renditions, decoded, restarts, video and sound: what decides the bytes. */
   hash: z.string(),
   /** Published later than this, players notice. */
   deadline: wallClockSchema,

@@ -140,6 +140,10 @@ export class ChannelRunner {
     this.#early = new EarlyWork(channel.id, {
       ...this.#deps,
       coresOf: (air, n) => coresAt(this.#state, air, n),
+      mark: async (mark) => {
+        const { redis, lease } = this.#deps;
+        this.#need(await appendMarks(redis, this.#id, lease, [{ ...mark, epoch: lease.epoch }]));
+      },
       onChange: deps.onEffects,
     });
   }
@@ -350,6 +354,13 @@ export class ChannelRunner {
             });
           }
           break;
+        case 'restart':
+          if (this.#state.air !== null) {
+            const { n: restarted, generation, from } = entry;
+            this.#deps.logger.warn({ n: restarted, generation, from }, 'encoders begin anew');
+            this.#early.restarted(this.#state.air, restarted);
+          }
+          break;
         case 'off-air':
           this.#ended = entry;
           if (before !== null) {
@@ -473,7 +484,10 @@ export class ChannelRunner {
   }
 
   #need(id: string): void {
-    this.#needed = { id, since: performance.now() };
+    // A mark about what workers do may come back after one that was decided later.
+    if (!isBefore(id, this.#needed.id)) {
+      this.#needed = { id, since: performance.now() };
+    }
   }
 
   #untilLost(): Milliseconds {

@@ -34,9 +34,15 @@ export interface EarlyTasks {
   /**
    * Places a task.
    * @param cores what its renditions take, in cores of `common/transcode-cost.ts`
+   * @param prepared what the worker is told, asked for once there is one
    * @returns the worker that has it; undefined when there is none for it
    */
-  place(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
+  place(
+    task: EarlyTask,
+    cores: number,
+    wishes: PlacingWishes,
+    prepared: () => Promise<EarlyTask>,
+  ): Promise<string | undefined>;
 }
 
 /**
@@ -50,7 +56,8 @@ export function openEarlyTasks(
 ): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
-    place: async (task, cores, { avoided, failed, mustFit, onOtherMachine, withStandby }) => {
+    place: async (task, cores, wishes, prepared) => {
+      const { avoided, failed, mustFit, onOtherMachine, withStandby } = wishes;
       const { channel, broadcast, n, deadline } = task;
       const renditions = task.renditions.map(({ id }) => id);
       const placing: Placing = { channel, broadcast, n, renditions, cores };
@@ -79,14 +86,19 @@ export function openEarlyTasks(
         logger[level]({ channel, n, workers: workers.length }, 'no worker for an early task');
         return undefined;
       }
-      carried.push({ ...placing, worker, until: deadline });
+      const given = { ...placing, worker, until: deadline };
+      carried.push(given);
+      const told = await prepared().catch((error: unknown) => {
+        carried = carried.filter((has) => has !== given);
+        throw error;
+      });
       const pipeline = redis.pipeline();
       const tell = (to: string, what: EarlyTask): void => {
         const key = redisKeys.earlyTasks(to);
         pipeline.xadd(key, 'MAXLEN', '~', KEPT, '*', 'e', JSON.stringify(what));
         pipeline.expire(key, EXPIRY_SECONDS);
       };
-      tell(worker, task);
+      tell(worker, told);
       const next = withStandby
         ? placeEarlyTask(
             placing,

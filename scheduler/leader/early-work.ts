@@ -9,7 +9,11 @@ import {
   type EarlyTask,
   type ShownEntry,
 } from '#common/contracts/early-task';
+import type { MarkEntry } from '#common/contracts/log';
+import { generationOf, type Restart } from '#common/contracts/restart';
 import type { Task } from '#common/contracts/task';
+import { divisionOf } from '#common/division';
+import { PipelineError } from '#common/errors';
 import { gridOf } from '#common/grid';
 import type { Logger } from '#common/logger';
 import {
@@ -29,7 +33,7 @@ import {
 } from '../plan/early.ts';
 import { dangerLimit, type Lateness } from '../plan/danger.ts';
 import { PartWatch, type WorkerLives } from '../plan/part-watch.ts';
-import { splitTask } from '../plan/plan.ts';
+import { restartedTask, splitTask } from '../plan/plan.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
 import type { PlacingWishes } from './early-tasks.ts';
 
@@ -59,9 +63,24 @@ export interface EarlyEffects {
   /**
    * Places an early task with a worker.
    * @param cores what its renditions take
+   * @param prepared what the worker is told, asked for once there is one
    * @returns the worker; undefined when there is none
    */
-  early(task: EarlyTask, cores: number, wishes: PlacingWishes): Promise<string | undefined>;
+  early(
+    task: EarlyTask,
+    cores: number,
+    wishes: PlacingWishes,
+    prepared: () => Promise<EarlyTask>,
+  ): Promise<string | undefined>;
+  /**
+   * Of fragments of a segment that are appended from now on only those of this generation count, or of a later one.
+   * @returns how many fragments of each rendition, in their order, are out
+   */
+  restart(
+    channel: string,
+    renditions: readonly string[],
+    segment: { readonly n: SegmentNumber; readonly generation: number; readonly fragments: number },
+  ): Promise<readonly number[]>;
   /** When a worker last gave a sign of life, by the clock. */
   lastHeard(worker: string): number | undefined;
   /** Whether a worker's process has ended, or stands still. */
@@ -90,9 +109,13 @@ export interface EarlyWorkDeps {
   readonly lateAfterParts: number;
   /** Cores that the segment's renditions take, as far as that is known. */
   readonly coresOf: (air: AirState, n: SegmentNumber) => number;
+  /** Writes a mark; resolves once the log has it. */
+  readonly mark: (mark: Omit<RestartMark, 'epoch'>) => Promise<void>;
   /** Something may be due earlier than it was. */
   readonly onChange: () => void;
 }
+
+type RestartMark = Extract<MarkEntry, { t: 'restart' }>;
 
 /** The broadcast on air. */
 interface OnAir {
@@ -126,6 +149,8 @@ export class EarlyWork {
   #onAir: OnAir | undefined;
   /** Tasks of closed segments, in order, as long as there is no result of them. */
   #cold: Cold[] = [];
+  /** Segments whose encoders begin anew: what that leads to is not in the log yet. */
+  readonly #restarting = new Set<SegmentNumber>();
   /** The segments whose results were handed in last. */
   #handedIn: readonly SegmentNumber[] = [];
   /** The last of them that was given away. */
@@ -206,6 +231,14 @@ export class EarlyWork {
     this.#cold.push({ task, deadline: deadlineOf(profile, gridOf(task.fps), task.n) });
   }
 
+  /** Encoders of a segment began anew: so does whoever makes it from raw chunks. */
+  restarted(air: AirState, n: SegmentNumber): void {
+    this.#cold = this.#cold.map((cold) =>
+      cold.task.n === n ? { ...cold, task: restartedTask(cold.task, air) } : cold,
+    );
+    this.#restarting.delete(n);
+  }
+
   /** What is withheld was decided anew: of closed segments that are not made yet the tasks of what is owed. */
   withhold(air: AirState): readonly Task[] {
     const owed: Task[] = [];
@@ -281,6 +314,9 @@ export class EarlyWork {
   /** When a closed segment is to be made from raw chunks, as things stand. */
   #dueAt({ task: { n }, deadline }: Cold): number {
     const watch = this.#onAir?.watch;
+    if (this.#restarting.has(n)) {
+      return Number.POSITIVE_INFINITY;
+    }
     if (watch === undefined) {
       return deadline;
     }
@@ -330,7 +366,9 @@ export class EarlyWork {
         onChange();
       }
     };
-    effects.early(placed, cores, wishes).then(
+    const prepared = async (): Promise<EarlyTask> =>
+      placed.isTakenOver === true ? this.#restart(placed) : placed;
+    effects.early(placed, cores, wishes, prepared).then(
       (worker) => {
         if (worker !== undefined) {
           if (why !== 'due') {
@@ -350,6 +388,40 @@ export class EarlyWork {
         findsNobody();
       },
     );
+  }
+
+  /**
+   * Has a segment's encoders begin anew behind what is out of it.
+   * @throws PipelineError `ABORTED` where it is made from raw chunks by now
+   */
+  async #restart(task: EarlyTask): Promise<EarlyTask> {
+    const { effects, mark } = this.#deps;
+    const { broadcast, n } = task;
+    const pictures = task.renditions.flatMap(({ id, kind }) => (kind === 'video' ? [id] : []));
+    if (n <= this.#overdueTo) {
+      throw new PipelineError('ABORTED', 'it is made from raw chunks');
+    }
+    this.#restarting.add(n);
+    try {
+      const { fragments } = divisionOf(gridOf(task.fps), task.profile);
+      const generation = generationOf(task.restarts) + 1;
+      const segment = { n, generation, fragments };
+      const made = await effects.restart(this.#channel, pictures, segment);
+      const from = Object.fromEntries(
+        pictures.map((id, i) => [id, made[i] ?? 0] as const).filter(([, count]) => count > 0),
+      );
+      const before = task.restarts?.at(-1)?.from ?? {};
+      if (pictures.every((id) => (from[id] ?? 0) === (before[id] ?? 0))) {
+        this.#restarting.delete(n);
+        return task;
+      }
+      const restart: Restart = { generation, from };
+      await mark({ t: 'restart', broadcast, n, ...restart });
+      return { ...task, restarts: [...(task.restarts ?? []), restart] };
+    } catch (error) {
+      this.#restarting.delete(n);
+      throw error;
+    }
   }
 
   #follow({ broadcast, fps, profile }: AirState): OnAir {

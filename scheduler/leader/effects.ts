@@ -6,6 +6,7 @@ import { earlyProgressSchema, shownEntrySchema } from '#common/contracts/early-t
 import { QUEUES, redisKeys } from '#common/contracts/names';
 import type { Broadcast, SegmentJob } from '#common/contracts/segment';
 import type { Task } from '#common/contracts/task';
+import { restartHotFragments } from '#common/hot-fragments';
 import { forgetEndAsked } from '#common/end-requests';
 import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
@@ -37,6 +38,8 @@ const NOTED_AGAIN = { looks: 10, apartMs: 200 } as const;
 /** What effects act upon. */
 export interface EffectsDeps {
   readonly redis: Redis;
+  /** The Redis that has the hot streams. */
+  readonly hotRedis: Redis;
   readonly store: ObjectStore;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -49,7 +52,7 @@ export interface EffectsDeps {
 
 /** Opens the effects of one leadership. */
 export function openEffects(deps: EffectsDeps): Effects & Closable {
-  const { redis, store, logger, clock, transcode, streams } = deps;
+  const { redis, hotRedis, store, logger, clock, transcode, streams } = deps;
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
   const pulses = followWorkerPulses({ streams, redis, clock, logger });
@@ -116,7 +119,13 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
         .toReversed()
         .flatMap(([, fields]) => readJson(shownEntrySchema, fields[1] ?? '') ?? []);
     },
-    early: (task, cores, wishes) => early.place(task, cores, wishes),
+    early: (task, cores, wishes, prepared) => early.place(task, cores, wishes, prepared),
+    restart: (channel, renditions, { fragments, ...restart }) =>
+      Promise.all(
+        renditions.map((rendition) =>
+          restartHotFragments(hotRedis, { channel, rendition }, restart, fragments),
+        ),
+      ),
     lastHeard: (worker) => pulses.lastHeard(worker),
     isAway: (worker) => pulses.isAway(worker),
     onWorkerAway: (listener) => pulses.onAway(listener),

@@ -28,6 +28,8 @@ const TELL_MS = 1_000;
 /** What a leader works with. */
 export interface LeaderDeps {
   readonly redis: Redis;
+  /** The Redis that has the hot streams. */
+  readonly hotRedis: Redis;
   /** Outlives leaderships. */
   readonly follower: Pick<LogFollower, 'follow'>;
   /** Of the Redis that has the log; outlives leaderships. */

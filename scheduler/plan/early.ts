@@ -21,6 +21,7 @@ import { EARLY_LEAD } from './early-lead.ts';
 import { earlierStart, pictureAt, pictureUp, shownPicture, type Picture } from './shown.ts';
 import { currentPicture } from './sources.ts';
 import { firstShowable, lastShowable } from './start-points.ts';
+import { restartsOf } from './plan.ts';
 import { nextSegment, sessionOf, type AirState, type ChannelState } from './state.ts';
 
 /** How long after its last place is closed a segment must be finished, before it is made elsewhere. */
@@ -98,6 +99,7 @@ export function earlyTaskOf(
   const { picture, decode } = openingOf(state, air, n);
   const renditions = [...madeAt(air, n)];
   const decoded = decodedSize(air, n, renditions);
+  const restarts = restartsOf(air, n, renditions);
   return {
     channel,
     broadcast,
@@ -106,6 +108,7 @@ export function earlyTaskOf(
     profile,
     renditions,
     ...(decoded === undefined ? {} : { decoded }),
+    ...(restarts === undefined ? {} : { restarts }),
     decode,
     opening: shownPicture(picture, openingPlace(picture, firstFrame(grid, n))),
     deadline: deadlineOf(profile, grid, n),

@@ -30,6 +30,8 @@ import {
   type SessionState,
 } from './state.ts';
 
+/** Restarts remembered: more than the segments that can be under way have. */
+const MOST_RESTARTS = 64;
 /** Sessions that never came on air are remembered up to this many. */
 const MOST_WAITING_SESSIONS = 8;
 /** Frames a session may gather before it comes on air; half are dropped beyond. About ten minutes at 60 fps. */
@@ -65,6 +67,7 @@ export function fold(state: ChannelState, entry: LogEntry): void {
         renditions: entry.renditions,
         ...(entry.admission === undefined ? {} : { admission: entry.admission }),
         sheds: [],
+        restarts: [],
         pictures: [],
         sounds: [],
         next: { picture: entry.broadcast, sound: entry.broadcast },
@@ -94,6 +97,11 @@ export function fold(state: ChannelState, entry: LogEntry): void {
     case 'shed':
       if (state.air?.broadcast === entry.broadcast) {
         foldShed(state.air, entry);
+      }
+      return;
+    case 'restart':
+      if (state.air?.broadcast === entry.broadcast) {
+        foldRestart(state.air, entry);
       }
       return;
     case 'off-air':
@@ -280,6 +288,14 @@ function foldShed(
   const last = air.sheds.at(-1);
   if (last === undefined || from > last.from || at > last.at) {
     air.sheds.push({ from, withheld, at, reason, lateMs, lateChannel });
+  }
+}
+
+/** Of a segment the generations only rise. */
+function foldRestart(air: AirState, { n, generation, from }: EntryOf<'restart'>): void {
+  const known = air.restarts.filter((restart) => restart.n === n);
+  if (known.every((restart) => restart.generation < generation)) {
+    air.restarts = [...air.restarts, { n, generation, from }].slice(-MOST_RESTARTS);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
 import type { PictureSize } from '#common/contracts/rendition';
+import { restartsFor, type Restart } from '#common/contracts/restart';
 import { madeAt, withheldAt } from '#common/contracts/shed';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
@@ -22,8 +23,13 @@ export function planSegment(channel: string, state: ChannelState, n: SegmentNumb
     throw new RangeError(`segment ${n} of ${channel} belongs to no broadcast`);
   }
   const renditions = [...madeAt(air, n)];
-  const made = { ...air, renditions, decoded: decodedSize(air, n, renditions) };
-  return taskOf(channel, made, n, planVideo(state, air, n), planSound(state, air, n));
+  return taskOf(
+    channel,
+    madeFor(air, n, renditions),
+    n,
+    planVideo(state, air, n),
+    planSound(state, air, n),
+  );
 }
 
 /**
@@ -42,7 +48,7 @@ export function planOwed(channel: string, state: ChannelState, n: SegmentNumber)
     ? undefined
     : taskOf(
         channel,
-        { ...air, renditions, decoded: decodedSize(air, n, renditions) },
+        madeFor(air, n, renditions),
         n,
         planVideo(state, air, n),
         planSound(state, air, n),
@@ -65,11 +71,15 @@ export function splitTask(task: Task, air: AirState): SplitTask | undefined {
     return undefined;
   }
   const { channel, n, video, sound } = task;
-  const taskWith = (renditions: Task['renditions']): Task => {
-    const decoded = decodedSize(air, n, renditions);
-    return taskOf(channel, { ...task, renditions, decoded }, n, video, sound);
-  };
+  const taskWith = (renditions: Task['renditions']): Task =>
+    taskOf(channel, { ...task, ...madeFor(air, n, renditions) }, n, video, sound);
   return { made: taskWith(left), owed: taskWith(gone) };
+}
+
+/** A closed segment's task, its encoders having begun anew since. */
+export function restartedTask(task: Task, air: AirState): Task {
+  const { channel, n, renditions, video, sound } = task;
+  return taskOf(channel, { ...task, ...madeFor(air, n, renditions) }, n, video, sound);
 }
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */
@@ -80,18 +90,39 @@ export function planFiller(task: Task): Task {
 
 interface MadeFor extends Pick<Task, 'broadcast' | 'fps' | 'profile' | 'renditions'> {
   readonly decoded?: PictureSize | undefined;
+  readonly restarts?: readonly Restart[] | undefined;
+}
+
+/** What a task of these renditions of segment `n` is made for. */
+function madeFor(air: AirState, n: SegmentNumber, renditions: Task['renditions']): MadeFor {
+  const { broadcast, fps, profile } = air;
+  const decoded = decodedSize(air, n, renditions);
+  return { broadcast, fps, profile, renditions, decoded, restarts: restartsOf(air, n, renditions) };
+}
+
+/** Where encoders of these renditions of segment `n` began anew. */
+export function restartsOf(
+  { restarts }: Pick<AirState, 'restarts'>,
+  n: SegmentNumber,
+  renditions: Task['renditions'],
+): Restart[] | undefined {
+  const own = restarts.filter((restart) => restart.n === n);
+  return restartsFor(
+    own.map(({ generation, from }) => ({ generation, from })),
+    renditions,
+  );
 }
 
 function taskOf(
   channel: string,
-  { broadcast, fps, profile, renditions, decoded }: MadeFor,
+  { broadcast, fps, profile, renditions, decoded, restarts }: MadeFor,
   n: SegmentNumber,
   video: VideoSpan[],
   sound: SoundSpan[],
 ): Task {
   const grid = gridOf(fps);
   const hash = createHash('sha256')
-    .update(canonicalJson({ fps, n, profile, renditions, decoded, video, sound }))
+    .update(canonicalJson({ fps, n, profile, renditions, decoded, restarts, video, sound }))
     .digest('hex');
   const end = timeOfSegment(grid, segmentNumber(n + 1));
   const behind = fromSeconds(PLAYERS_BEHIND_SEGMENTS * segmentSeconds(grid));
@@ -104,6 +135,7 @@ function taskOf(
     profile,
     renditions,
     ...(decoded === undefined ? {} : { decoded }),
+    ...(restarts === undefined ? {} : { restarts: [...restarts] }),
     video,
     sound,
     hash,

@@ -7,6 +7,7 @@ import { admissionSchema } from '#common/contracts/admission';
 import { fpsSchema, profileSchema } from '#common/contracts/channel';
 import { sourceSchema } from '#common/contracts/log';
 import { renditionSchema } from '#common/contracts/rendition';
+import { restartSchema } from '#common/contracts/restart';
 import { shedSchema } from '#common/contracts/shed';
 import {
   frameIndexSchema,
@@ -79,6 +80,8 @@ const airStateSchema = z.strictObject({
   admission: admissionSchema.optional(),
   /** What was decided to be withheld, in the order of its numbers. A checkpoint of a moment ago may be from before this. */
   sheds: z.array(shedSchema).default([]),
+  /** Where encoders began anew, of the last segments in which any did, in order. */
+  restarts: z.array(restartSchema.extend({ n: segmentNumberSchema })).default([]),
   /** Marks of what is shown, from which frame on, in order; what went before is dropped. */
   pictures: z.array(z.strictObject({ from: frameIndexSchema, source: sourceSchema })),
   /** Marks of what is heard, from which 48 kHz position on, likewise. */

@@ -145,7 +145,15 @@ export async function startGrowingFeed(
           : appendHotFragment(
               origin.redis,
               { channel, rendition: id },
-              { n: segmentNumber(n), k, bytes, init, fingerprint: 'test', worker: 'w1' },
+              {
+                n: segmentNumber(n),
+                k,
+                bytes,
+                init,
+                fingerprint: 'test',
+                worker: 'w1',
+                generation: 0,
+              },
               KEPT,
             );
       }),

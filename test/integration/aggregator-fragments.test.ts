@@ -4,7 +4,12 @@ import { redisKeys } from '#common/contracts/names';
 import type { Broadcast } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
 import { gridOf } from '#common/grid';
-import { appendHotFragment } from '#common/hot-fragments';
+import {
+  appendHotFragment,
+  newestGeneration,
+  readFirstFragments,
+  restartHotFragments,
+} from '#common/hot-fragments';
 import { readPublishedFragments } from '#common/published-fragments';
 import { readPublished } from '#common/published-stream';
 import { segmentNumber } from '#common/time';
@@ -28,7 +33,7 @@ async function append(
   id: string,
   n: number,
   [from, to]: readonly [number, number],
-  { salt = 0, worker = 'w1' } = {},
+  { salt = 0, worker = 'w1', generation = 0 } = {},
 ): Promise<void> {
   const rendition = broadcast.renditions.find((known) => known.id === id);
   if (rendition === undefined) {
@@ -36,16 +41,22 @@ async function append(
   }
   const { init, fragments } = fragmentsOf(broadcast, rendition, n, salt);
   await Promise.all(
-    fragments
-      .slice(from, to)
-      .map((bytes, i) =>
-        appendHotFragment(
-          harness.redis,
-          { channel: broadcast.channel, rendition: id },
-          { n: segmentNumber(n), k: from + i, bytes, init, fingerprint: 'test', worker },
-          500,
-        ),
+    fragments.slice(from, to).map((bytes, i) =>
+      appendHotFragment(
+        harness.redis,
+        { channel: broadcast.channel, rendition: id },
+        {
+          n: segmentNumber(n),
+          k: from + i,
+          bytes,
+          init,
+          fingerprint: 'test',
+          worker,
+          generation,
+        },
+        500,
       ),
+    ),
   );
 }
 
@@ -249,6 +260,47 @@ describe.each(['low', 'instant'] as const)('the origin in %s', (profile) => {
     await eventually('the next segment', async () =>
       (await playlistOf(url, broadcast, 'v360')).includes(`\n${n}.m4s\n`) ? true : undefined,
     );
+  });
+
+  test('goes on with what a successor makes behind what is out, whatever the one before it appends later', async () => {
+    const url = await harness.start();
+    const broadcast = harness.newBroadcast({ profile });
+    const n = broadcast.broadcast;
+    await harness.begin(broadcast);
+    await known(url, broadcast);
+    const { fragments } = division;
+    const stream = { channel: broadcast.channel, rendition: 'v360' };
+    const restart = (generation: number): Promise<number> =>
+      restartHotFragments(harness.redis, stream, { n: segmentNumber(n), generation }, fragments);
+    expect(await restart(1)).toBe(0);
+    await append(broadcast, 'v360', n, [0, 2]);
+    expect(await restart(1)).toBe(2);
+    // Nothing has come since: who takes over now makes what the one before would have.
+    expect(await restart(2)).toBe(2);
+    await append(broadcast, 'v360', n, [2, 4]);
+    expect(await restart(2)).toBe(2);
+    await append(broadcast, 'v360', n, [2, 3], { worker: 'w2', generation: 1, salt: 1 });
+    expect(await restart(2)).toBe(3);
+    await append(broadcast, 'v360', n, [3, 5], { worker: 'w2', generation: 1, salt: 1 });
+    await append(broadcast, 'v360', n, [3, fragments], { worker: 'w3', generation: 2, salt: 2 });
+    expect(await restart(3)).toBe(fragments);
+    const reader = await open(`${url}/live/${broadcast.channel}/v360/${n}.m4s`);
+    const rendition = broadcast.renditions.find(({ id }) => id === 'v360');
+    if (rendition === undefined) {
+      throw new Error('no rendition v360');
+    }
+    const made = [0, 1, 2].map((salt) => fragmentsOf(broadcast, rendition, n, salt).fragments);
+    const wanted = Array.from(
+      { length: fragments },
+      (_, k) => made[k < 2 ? 0 : k < 3 ? 1 : 2]?.[k],
+    );
+    const whole = await reader.whole;
+    expect(whole.equals(Buffer.concat(wanted.flatMap((bytes) => bytes ?? [])))).toBe(true);
+    const first = await readFirstFragments(harness.redis, stream, segmentNumber(n), 3);
+    expect(first.map(({ bytes }) => [...bytes])).toEqual(
+      wanted.slice(0, 3).map((bytes) => [...(bytes ?? [])]),
+    );
+    expect(await newestGeneration(harness.redis, stream, segmentNumber(n))).toBe(2);
   });
 
   test('notes again what an emptied Redis has lost, and goes on', async () => {

@@ -42,7 +42,7 @@ async function grow(broadcast: Broadcast, n: number, from: number, to: number): 
       await appendHotFragment(
         harness.redis,
         stream,
-        { ...told, fingerprint: 'test', worker: 'w1' },
+        { ...told, fingerprint: 'test', worker: 'w1', generation: 0 },
         500,
       );
     }

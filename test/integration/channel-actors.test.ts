@@ -87,6 +87,7 @@ const quietEffects = (): Effects => ({
   shown: () => Promise.resolve('0-0'),
   lastShown: () => Promise.resolve([]),
   early: () => Promise.resolve(undefined),
+  restart: () => Promise.resolve([]),
   lastHeard: () => undefined,
   isAway: () => false,
   onWorkerAway: () => () => undefined,

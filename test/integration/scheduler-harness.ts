@@ -106,12 +106,14 @@ export class SchedulerBench {
   ): Promise<Closable> {
     const surroundings = this.#surroundings('scheduler', settings);
     const { clock } = this;
+    const redis = surroundings.connect('commands');
     this.#started += 1;
     await startScheduler({
       ...surroundings,
       config: parseConfig(schedulerSettings, this.#environment(settings)),
       clock,
-      redis: surroundings.connect('commands'),
+      redis,
+      hotRedis: redis,
       store,
       id: `scheduler-${this.#started}`,
       setReady: () => undefined,

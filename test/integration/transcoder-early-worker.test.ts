@@ -8,12 +8,18 @@ import { createClock } from '#common/clock';
 import { parseConfig } from '#common/config';
 import type { EarlyTask, ShownEntry } from '#common/contracts/early-task';
 import type { CodedFrame } from '#common/contracts/frame';
+import type { Restart } from '#common/contracts/restart';
 import { QUEUES, redisKeys, storeKeys } from '#common/contracts/names';
 import { segmentJobSchema, type Result } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
 import { firstFrame, gridOf } from '#common/grid';
 import { createHealthAnswer } from '#common/health';
-import { readHotFragments, type HotFragment } from '#common/hot-fragments';
+import {
+  isFragment,
+  readHotFragments,
+  restartHotFragments,
+  type HotFragment,
+} from '#common/hot-fragments';
 import { Lifecycle } from '#common/lifecycle';
 import { createLogger } from '#common/logger';
 import { openQueue, type Queue } from '#common/queues';
@@ -175,7 +181,7 @@ async function fragments(
       blockMs: 5_000,
       count: 100,
     });
-    found.push(...(news?.fragments ?? []));
+    found.push(...(news?.entries.filter(isFragment) ?? []));
     id = news?.id ?? id;
   }
   return found;
@@ -275,6 +281,96 @@ describe('an early task', () => {
     const early = await resultOf('on-time');
     expect(late.made).toEqual(early.made);
     expect(await held(OF_DECODERS, 0)).toEqual([]);
+  });
+
+  test('is gone on with behind what is out, by a worker that it is given to; the log leads to the same bytes', async () => {
+    const [channel, again, cold] = ['gone-on', 'gone-on-again', 'gone-on-cold'];
+    const { fragments: count } = divisionOf(GRID, PROFILE);
+    const pictureIds = ['v180', 'v120'];
+    const restart = async (on: string, generation: number): Promise<Restart> => {
+      const made = await Promise.all(
+        pictureIds.map(async (rendition) => {
+          const segment = { n: N, generation };
+          const stream = { channel: on, rendition };
+          return [rendition, await restartHotFragments(redis, stream, segment, count)] as const;
+        }),
+      );
+      return { generation, from: Object.fromEntries(made) };
+    };
+    for (const name of [channel, again, cold]) {
+      await putHot(redis, name, frames);
+      await tell(name, sound(name));
+    }
+    // The first is stopped in its middle; another makes some more, and a third one the rest.
+    const restarts: Restart[] = [];
+    for (const [worker, told] of [
+      ['w-first', 20],
+      ['w-second', 33],
+    ] as const) {
+      await withWorker(worker, async () => {
+        const known = restarts.length === 0 ? {} : { restarts: [...restarts] };
+        await place(worker, { ...taskOf(channel), ...known });
+        await tell(channel, pictures(told === 20 ? FIRST : FIRST + 20, FIRST + told));
+        await Promise.all(pictureIds.map((id) => fragments(channel, id, told)));
+        restarts.push(await restart(channel, restarts.length + 1));
+      });
+    }
+    expect(restarts.map(({ from }) => from)).toEqual([
+      { v180: 20, v120: 20 },
+      { v180: 33, v120: 33 },
+    ]);
+    await tell(channel, pictures(FIRST + 33, FIRST + GRID.segmentFrames));
+    const made = await withWorker('w-third', async () => {
+      await place('w-third', { ...taskOf(channel), restarts, isTakenOver: true });
+      return resultOf(channel);
+    });
+    for (const rendition of pictureIds) {
+      const parts = await fragments(channel, rendition, count);
+      expect(parts.map(({ k }) => k)).toEqual(numbers(0, count));
+      const bytes = Buffer.concat(parts.map((part) => part.bytes));
+      expect(made.made.find((one) => one.rendition === rendition)?.sha256).toBe(sha256(bytes));
+      expect(placesOf(GRID, bytes)).toEqual(numbers(FIRST, GRID.segmentFrames));
+    }
+    const tasks = openQueue(QUEUES.transcode, redis, logger);
+    await tasks.add('task', { ...codedTask(cold, frames), profile: PROFILE, restarts });
+    const afterwards = await withWorker('w-gone-on-cold', () => resultOf(cold));
+    // Renditions whose encoders began anew in different places are made by one ffmpeg all the same.
+    const apart: Restart[] = [{ generation: 1, from: { v180: 21, v120: 20 } }];
+    await tasks.add('task', { ...codedTask(again, frames), profile: PROFILE, restarts: apart });
+    const unequal = await withWorker('w-apart', () => resultOf(again));
+    await tasks.close();
+    const hashesOf = (result: Result): unknown =>
+      result.made.map(({ rendition, sha256: hash }) => ({ rendition, hash }));
+    expect(hashesOf(afterwards)).toEqual(hashesOf(made));
+    expect(unequal.made.map(({ frames: told }) => told)).toEqual(
+      made.made.map((one) => one.frames),
+    );
+  });
+
+  test('is not handed in by a worker whose fragments do not count any more', async () => {
+    const channel = 'fenced';
+    await putHot(redis, channel, frames);
+    await tell(channel, sound(channel));
+    await withWorker('w-fenced', async () => {
+      await place('w-fenced', taskOf(channel));
+      await tell(channel, pictures(FIRST - 10, FIRST + 20));
+      await fragments(channel, 'v180', 20);
+      const { fragments: count } = divisionOf(GRID, PROFILE);
+      const stream = { channel, rendition: 'v180' };
+      await restartHotFragments(redis, stream, { n: N, generation: 1 }, count);
+      await tell(channel, pictures(FIRST + 20, FIRST + GRID.segmentFrames));
+      await fragments(channel, 'v180', count);
+      // A second one, of which all is told, ends after it.
+      const other = 'fenced-too';
+      await putHot(redis, other, frames);
+      await tell(other, sound(other));
+      await tell(other, pictures(FIRST - 10, FIRST + GRID.segmentFrames));
+      await place('w-fenced', taskOf(other));
+      await resultOf(other);
+    });
+    const jobs = await results.getJobs(['waiting']);
+    const told = jobs.map((job) => segmentJobSchema.parse(job.data));
+    expect(told.some((job) => job.type === 'done' && job.result.channel === channel)).toBe(false);
   });
 
   test('is the same bytes made from its frames alone, by the task that the log leads to', async () => {

@@ -11,7 +11,9 @@ import {
   type ShownEntry,
 } from '#common/contracts/early-task';
 import { redisKeys } from '#common/contracts/names';
+import { stretchesOf } from '#common/contracts/restart';
 import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
+import { divisionOf, fragmentStart } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { firstFrame, gridOf } from '#common/grid';
 import { readJson } from '#common/json';
@@ -64,7 +66,7 @@ interface Kept {
 
 interface Run {
   readonly n: SegmentNumber;
-  /** Its first place. */
+  /** The first place that is made here. */
   readonly first: FrameIndex;
   /** Where each session's frames come from for it. */
   readonly feeds: Map<string, SessionFeed>;
@@ -186,7 +188,13 @@ export class ChannelWork {
   #begin(task: EarlyTask, given: AbortSignal, { onFragment, onLeftOff }: MakingTold): Begun {
     const grid = gridOf(task.fps);
     const { profile, n } = task;
-    const first = firstFrame(grid, n);
+    const division = divisionOf(grid, profile);
+    const stretch = stretchesOf(task.restarts, division.fragments).at(-1);
+    const renditions = task.renditions.filter(isVideo);
+    const begins = renditions
+      .map(({ id }) => stretch?.from(id) ?? 0)
+      .filter((k) => k < division.fragments);
+    const first = fragmentStart(grid, division, n, begins.length === 0 ? 0 : Math.min(...begins));
     if (isBefore(task.after, this.#knownAfter)) {
       // It takes over a segment from another worker: what is told of that came before anything that is known here.
       this.#stopFollowing();
@@ -203,13 +211,12 @@ export class ChannelWork {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, given, this.#deps.signal]);
     const { encoder, turns } = this.#deps;
-    const renditions = task.renditions.filter(isVideo);
     const feeds = new Map<string, SessionFeed>();
     const pictures =
-      renditions.length === 0
+      begins.length === 0
         ? undefined
         : new SegmentPicturesRun(
-            { grid, profile, n, renditions, size: this.#size },
+            { grid, profile, n, renditions, size: this.#size, stretch },
             opening.picture,
             {
               encoder,

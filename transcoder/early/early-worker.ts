@@ -6,11 +6,12 @@ import { createHash } from 'node:crypto';
 import { Counter } from 'prom-client';
 import { earlyTaskSchema, type EarlyProgress, type EarlyTask } from '#common/contracts/early-task';
 import { redisKeys } from '#common/contracts/names';
+import { generationOf, stretchesOf } from '#common/contracts/restart';
 import type { Made, Result } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
 import { gridOf } from '#common/grid';
-import { appendHotFragment } from '#common/hot-fragments';
+import { appendHotFragment, newestGeneration, readFirstFragments } from '#common/hot-fragments';
 import { readHotFrames } from '#common/hot-frames';
 import { readJson } from '#common/json';
 import type { Closable } from '#common/lifecycle';
@@ -189,14 +190,35 @@ export function startEarlyWorker(
     await execute(pipeline);
   };
 
+  /** @throws PipelineError `ABORTED` where another went on with a segment behind fragments of ours that do not count */
+  const checkNewest = async ({ channel, n, renditions, restarts }: EarlyTask): Promise<void> => {
+    const own = generationOf(restarts);
+    const newest = await Promise.all(
+      renditions.map(({ id }) => newestGeneration(hotRedis, { channel, rendition: id }, n)),
+    );
+    if (newest.some((generation) => generation > own)) {
+      throw new PipelineError('ABORTED', 'another worker went on with it');
+    }
+  };
+
   const make = async (task: EarlyTask): Promise<void> => {
     const { channel, broadcast, n, profile } = task;
     const grid = gridOf(task.fps);
+    const generation = generationOf(task.restarts);
+    const stretch = stretchesOf(task.restarts, divisionOf(grid, profile).fragments).at(-1);
     const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
     const made: RenditionFragment[] = [];
     const sent: Promise<unknown>[] = [];
     const withheld: string[] = [];
     const handedOut = new HandedOut(task.renditions, divisionOf(grid, profile));
+    const before = task.renditions
+      .map(({ id }) => ({ rendition: id, count: stretch?.from(id) ?? 0 }))
+      .filter(({ count }) => count > 0);
+    for (const { rendition, count } of before) {
+      for (let k = 0; k < count; k += 1) {
+        handedOut.add(rendition, k);
+      }
+    }
     const tellIfFurther = async (progress: Progress | undefined): Promise<void> => {
       if (progress !== undefined) {
         await tellProgress(task, progress);
@@ -217,7 +239,7 @@ export function startEarlyWorker(
         onFragment: (fragment) => {
           made.push(fragment);
           const { k, bytes, init, rendition } = fragment;
-          const hot = { n, k, bytes, init, fingerprint, worker: context.id };
+          const hot = { n, k, bytes, init, fingerprint, worker: context.id, generation };
           sent.push(
             appendHotFragment(hotRedis, { channel, rendition }, hot, kept)
               .then(() => tellIfFurther(handedOut.add(rendition, k)))
@@ -236,6 +258,18 @@ export function startEarlyWorker(
           );
         },
       });
+      await Promise.all(sent);
+      await checkNewest(task);
+      for (const { rendition, count } of before.filter(
+        (one) => !withheld.includes(one.rendition),
+      )) {
+        const first = await readFirstFragments(hotRedis, { channel, rendition }, n, count);
+        made.unshift(
+          ...first.map(({ k, bytes, init }) => {
+            return { rendition, k, bytes: Buffer.from(bytes), init: Buffer.from(init) };
+          }),
+        );
+      }
       const segments = task.renditions
         .filter(({ id }) => !withheld.includes(id))
         .map((rendition) => segmentOf(grid, n, rendition, made));
@@ -250,7 +284,6 @@ export function startEarlyWorker(
         worker: context.id,
         made: segments.map(madeOf),
       };
-      await Promise.all(sent);
       await results.add(result, { segments, preview });
       const { parts } = divisionOf(grid, profile);
       await tellProgress(task, { parts, leastParts: parts, isHandedIn: true }).catch(
@@ -284,7 +317,8 @@ export function startEarlyWorker(
     }
     const { channel, broadcast, n, renditions } = task;
     // A new leader does not know what the one before has placed.
-    const key = JSON.stringify([channel, broadcast, n, renditions.map(({ id }) => id)]);
+    const generation = generationOf(task.restarts);
+    const key = JSON.stringify([channel, broadcast, n, generation, renditions.map(({ id }) => id)]);
     if (running.has(key)) {
       return;
     }

@@ -12,24 +12,26 @@ export interface MadeFragment {
 export class FragmentWriter {
   readonly #sizes: readonly number[];
   #decodeTime: number;
-  #k = 0;
+  #k: number;
   #samples: Sample[] = [];
 
   /**
-   * @param decodeTime of the segment's first sample, in the track's timescale
-   * @param sizes samples in each of its fragments
+   * @param decodeTime of the first sample that comes, in the track's timescale
+   * @param sizes samples in each of the segment's fragments, up to the last that is written
+   * @param first the first fragment that is written
    */
-  constructor(decodeTime: number, sizes: readonly number[]) {
+  constructor(decodeTime: number, sizes: readonly number[], first = 0) {
     this.#decodeTime = decodeTime;
     this.#sizes = sizes;
+    this.#k = first;
   }
 
-  /** Whether the segment has all its fragments. */
+  /** Whether all fragments are out. */
   get isWhole(): boolean {
     return this.#k === this.#sizes.length;
   }
 
-  /** Adds a sample; what comes after the segment's last is left out. */
+  /** Adds a sample; what comes after the last fragment is left out. */
   push(sample: Sample): MadeFragment | undefined {
     const size = this.#sizes[this.#k];
     if (size === undefined) {

@@ -196,16 +196,29 @@ function renditionOptions(grid: Grid, rendition: VideoRendition): string[] {
   ];
 }
 
+/** Lets through the pictures ahead of a segment's, and those after the first so many of it. */
+const givenFrom = (skipped: number): string =>
+  skipped === 0 ? '' : `,select='lt(n,${WARM_UP_PICTURES})+gte(n,${WARM_UP_PICTURES + skipped})'`;
+
 /**
  * Encodes the raw frames of one segment, and {@link WARM_UP_PICTURES} before them.
  * @param sorted the largest first
  * @param hasPreview whether a JPEG of the segment's first frame is made too
+ * @param skipped frames, by rendition, that its encoder is not given: those that come first
  */
 export function encodeCommand(
   grid: Grid,
   size: FrameSize,
   sorted: readonly VideoRendition[],
-  { arch, hasPreview }: { readonly arch: string; readonly hasPreview: boolean },
+  {
+    arch,
+    hasPreview,
+    skipped = new Map(),
+  }: {
+    readonly arch: string;
+    readonly hasPreview: boolean;
+    readonly skipped?: ReadonlyMap<string, number>;
+  },
 ): EncodeCommand {
   const outputs = new Map(sorted.map(({ id }, i) => [id, FIRST_OUTPUT + i]));
   const preview = hasPreview ? FIRST_OUTPUT + sorted.length : undefined;
@@ -216,11 +229,16 @@ export function encodeCommand(
     const isAsGiven = width === size.width && height === size.height;
     const scaled = isAsGiven ? 'null' : `scale=w=${width}:h=${height}:${SCALER_FLAGS}`;
     const isLast = i === sorted.length - 1;
-    const pads = `${videoPad(rendition)}${isLast ? '[small]' : `[next${i}]`}`;
     const taken = i === 0 ? '[0:v:0]' : `[next${i - 1}]`;
-    return isLast && !hasPreview
-      ? `${taken}${scaled},${labels}${videoPad(rendition)}`
-      : `${taken}${scaled},${labels},split=2${pads}`;
+    const given = givenFrom(skipped.get(rendition.id) ?? 0);
+    const pad = videoPad(rendition);
+    if (isLast && !hasPreview) {
+      return `${taken}${scaled},${labels}${given}${pad}`;
+    }
+    const other = isLast ? '[small]' : `[next${i}]`;
+    return given === ''
+      ? `${taken}${scaled},${labels},split=2${pad}${other}`
+      : `${taken}${scaled},${labels},split=2[all${i}]${other};[all${i}]null${given}${pad}`;
   });
   const small = `[small]trim=start_frame=${WARM_UP_PICTURES}:end_frame=${WARM_UP_PICTURES + 1},scale=w=${PREVIEW_WIDTH}:h=-2:out_range=pc,format=yuvj420p${PREVIEW_PAD}`;
   const args = composeArguments({

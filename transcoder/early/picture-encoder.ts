@@ -5,10 +5,11 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { VideoRendition } from '#common/contracts/rendition';
-import { divisionOf } from '#common/division';
+import { divisionOf, fragmentStart } from '#common/division';
 import type { Profile } from '#common/contracts/channel';
+import { stretchesOf, type Stretch } from '#common/contracts/restart';
 import { PipelineError } from '#common/errors';
-import { firstFrame, type Grid } from '#common/grid';
+import type { Grid } from '#common/grid';
 import { initSegment } from '#common/mp4/write';
 import type { SegmentNumber } from '#common/time';
 import { FlvPackets, type FlvPacket } from '../ffmpeg/flv-packets.ts';
@@ -37,10 +38,12 @@ export interface SegmentPictures {
   readonly n: SegmentNumber;
   readonly renditions: readonly VideoRendition[];
   readonly size: FrameSize;
+  /** Undefined: all of it. */
+  readonly stretch?: Stretch | undefined;
 }
 
 /** What is encoded, whatever segment it is of. */
-export type PictureKind = Omit<SegmentPictures, 'n'>;
+export type PictureKind = Omit<SegmentPictures, 'n' | 'stretch'>;
 
 /** What an encoder works for. */
 export interface PictureEncoderDeps {
@@ -52,6 +55,9 @@ export interface PictureEncoderDeps {
 export interface EncoderStart {
   /** Ids of those that it makes. */
   readonly renditions: readonly string[];
+  /** The fragments that it makes of any of them: `[from, to)`. */
+  readonly from: number;
+  readonly to: number;
   /** It was held ready: nothing is to be started. */
   readonly isStarted: boolean;
   readonly start: () => PictureEncoder;
@@ -65,23 +71,54 @@ export class PictureEncoder {
   readonly #preview: Buffer[] = [];
   readonly #wallMs: number | undefined;
 
-  /** As many as a segment's renditions need, the one with the largest first, which makes the preview: what starts each. */
-  static all(kind: PictureKind, encoder: Encoder): readonly EncoderStart[] {
-    const groups = encoderGroups(kind.grid, kind.renditions);
-    return groups.map((renditions, i) => ({
-      renditions: renditions.map(({ id }) => id),
-      isStarted: false,
-      start: () => new PictureEncoder({ ...kind, renditions }, i === 0, encoder),
-    }));
+  /**
+   * As many as what is encoded needs, the one with the largest pictures first, which makes the preview: what starts each.
+   * @param held encoders of that kind that were started already
+   */
+  static all(
+    { stretch, ...kind }: PictureKind & Pick<SegmentPictures, 'stretch'>,
+    encoder: Encoder,
+    held: readonly PictureEncoder[] = [],
+  ): readonly EncoderStart[] {
+    const { fragments, fragmentFrames } = divisionOf(kind.grid, kind.profile);
+    const { from, to } = stretch ?? stretchesOf(undefined, fragments)[0];
+    return encoderGroups(kind.grid, kind.renditions).flatMap((renditions, i) => {
+      const ids = renditions.map(({ id }) => id);
+      const lacking = ids.filter((id) => from(id) < to(id));
+      const first = Math.min(...lacking.map(from));
+      const skipped = new Map(
+        ids.map((id) => {
+          const begin = lacking.includes(id) ? from(id) : fragments;
+          return [id, (begin - first) * fragmentFrames] as const;
+        }),
+      );
+      // One that was started already is given all frames.
+      const known = [...skipped.values()].every((frames) => frames === 0) ? held[i] : undefined;
+      if (known === undefined) {
+        held[i]?.stop();
+      }
+      const hasPreview = i === 0 && first === 0;
+      return lacking.length === 0
+        ? []
+        : {
+            renditions: ids,
+            from: first,
+            to: Math.max(...lacking.map(to)),
+            isStarted: known !== undefined,
+            start: () =>
+              known ??
+              new PictureEncoder({ ...kind, renditions }, { hasPreview, skipped }, encoder),
+          };
+    });
   }
 
   private constructor(
     kind: PictureKind,
-    hasPreview: boolean,
+    { hasPreview, skipped }: { hasPreview: boolean; skipped: ReadonlyMap<string, number> },
     { program, arch, limits, isOnTime = false }: Encoder,
   ) {
     const { grid, size, renditions } = kind;
-    const command = encodeCommand(grid, size, renditions, { arch, hasPreview });
+    const command = encodeCommand(grid, size, renditions, { arch, hasPreview, skipped });
     this.#ffmpeg = startFfmpeg({
       isOnTime,
       program,
@@ -115,8 +152,11 @@ export class PictureEncoder {
     }
   }
 
-  /** From now on it encodes that segment, until it is told to stop. */
-  begin({ profile, n }: SegmentPictures, { signal, onFragment }: PictureEncoderDeps): void {
+  /** From now on it encodes that segment, or its stretch of it, until it is told to stop. */
+  begin(
+    { profile, n, stretch }: SegmentPictures,
+    { signal, onFragment }: PictureEncoderDeps,
+  ): void {
     const stop = (): void => {
       this.stop();
     };
@@ -125,7 +165,7 @@ export class PictureEncoder {
       this.#ffmpeg.limitTime(this.#wallMs);
     }
     for (const output of this.#outputs) {
-      output.begin(profile, n, onFragment);
+      output.begin(profile, n, stretch, onFragment);
     }
   }
 
@@ -202,14 +242,18 @@ class RenditionOutput {
   begin(
     profile: Profile,
     n: SegmentNumber,
+    stretch: Stretch | undefined,
     onFragment: (fragment: RenditionFragment) => void,
   ): void {
     const grid = this.#grid;
-    const { fragmentFrames, fragments } = divisionOf(grid, profile);
+    const division = divisionOf(grid, profile);
+    const { from, to } = stretch ?? stretchesOf(undefined, division.fragments)[0];
+    const { id } = this.#rendition;
     this.#onFragment = onFragment;
     this.#fragments = new FragmentWriter(
-      firstFrame(grid, n) * grid.frameTicks,
-      Array.from({ length: fragments }, () => fragmentFrames),
+      fragmentStart(grid, division, n, from(id)) * grid.frameTicks,
+      Array.from({ length: to(id) }, () => division.fragmentFrames),
+      from(id),
     );
   }
 

@@ -1,8 +1,7 @@
 /** The pictures of one segment made on time: frames go from what is shown and decoded into the encoder, in order, as they come. */
 import type { ShownEntry } from '#common/contracts/early-task';
-import { divisionOf } from '#common/division';
+import { divisionOf, fragmentStart } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
-import { firstFrame } from '#common/grid';
 import { frameIndex, type FrameIndex } from '#common/time';
 import type { Encoder } from '../transcode.ts';
 import {
@@ -47,6 +46,7 @@ export class SegmentPicturesRun {
   /** Those that were left off, until they have ended. */
   readonly #left = new Set<EncoderWay>();
   readonly #onTaken: () => void;
+  readonly #hasPreview: boolean;
 
   /**
    * Starts it: its encoders wait for the first frame, or are started once that of an earlier segment does.
@@ -59,10 +59,14 @@ export class SegmentPicturesRun {
     }
     const encoders = startsOf(segment, deps);
     this.#onTaken = deps.onTaken;
-    const mostBehind = divisionOf(grid, segment.profile).fragmentFrames + SLACK_PLACES;
+    const division = divisionOf(grid, segment.profile);
+    const mostBehind = division.fragmentFrames + SLACK_PLACES;
+    this.#hasPreview = encoders[0]?.from === 0;
     const holdsUpFrom = HOLDS_UP * grid.segmentFrames;
     this.#ways = encoders.map((encoder, i) => {
-      const line = new PictureLine(firstFrame(grid, n), grid.segmentFrames, opening, deps.find);
+      const first = fragmentStart(grid, division, n, encoder.from);
+      const places = fragmentStart(grid, division, n, encoder.to) - first;
+      const line = new PictureLine(first, places, opening, deps.find);
       const isFirst = i === encoders.length - 1;
       return new EncoderWay(line, encoder, { ...deps, isFirst, mostBehind, holdsUpFrom });
     });
@@ -111,12 +115,12 @@ export class SegmentPicturesRun {
 
   /**
    * Resolves when all fragments are out, but for what was left off.
-   * @returns JPEG of the first picture; undefined where what makes it was left off
+   * @returns JPEG of the first picture; undefined where that is not made here, or what makes it was left off
    * @throws PipelineError as an encoder that failed does
    */
   async finished(): Promise<Buffer | undefined> {
     const previews = await Promise.all(this.#ways.map((way) => way.finished()));
-    return this.#left.size > 0
+    return this.#left.size > 0 || !this.#hasPreview
       ? undefined
       : Buffer.concat(previews.flatMap((preview) => preview ?? []));
   }
@@ -129,15 +133,13 @@ export class SegmentPicturesRun {
 
 /** What brings each of a segment's encoders: those that were held ready, or what starts them. */
 function startsOf(segment: SegmentPictures, deps: SegmentPicturesDeps): readonly EncoderStart[] {
-  const held = deps.held?.(segment);
-  return PictureEncoder.all(segment, deps.encoder).map(({ renditions, start }, i) => ({
-    renditions,
-    isStarted: held?.[i] !== undefined,
+  return PictureEncoder.all(segment, deps.encoder, deps.held?.(segment)).map((made) => ({
+    ...made,
     start: () => {
       if (deps.signal.aborted) {
         throw new PipelineError('ABORTED', 'pictures were not begun');
       }
-      const encoder = held?.[i] ?? start();
+      const encoder = made.start();
       encoder.begin(segment, deps);
       return encoder;
     },

@@ -4,6 +4,8 @@
  */
 import type { ShownEntry } from '#common/contracts/early-task';
 import type { VideoFrame } from '#common/contracts/frame';
+import { stretchesOf, type Restart } from '#common/contracts/restart';
+import { divisionOf } from '#common/division';
 import { firstFrame } from '#common/grid';
 import { frameIndex, greatest } from '#common/time';
 import { FIRST_PLACE, planPictures, type PictureSource } from '../picture-plan.ts';
@@ -77,10 +79,29 @@ export function shownOf(
 }
 
 /**
- * Makes them; resolves with a JPEG of the first picture when all fragments are out.
+ * Makes them, one stretch after another where encoders began anew; resolves with a JPEG of the first picture when all fragments are out.
  * @throws PipelineError as ffmpeg's failures do; `INPUT_MISSING`, `BAD_MEDIA` when the input does not suffice
  */
 export async function makeWholePictures(
+  {
+    restarts,
+    ...segment
+  }: Omit<SegmentPictures, 'stretch'> & { readonly restarts?: readonly Restart[] | undefined },
+  sources: readonly PictureSource[],
+  deps: WholePicturesDeps,
+): Promise<Buffer | undefined> {
+  let preview: Buffer | undefined;
+  const { fragments } = divisionOf(segment.grid, segment.profile);
+  for (const stretch of stretchesOf(restarts, fragments)) {
+    if (segment.renditions.some(({ id }) => stretch.from(id) < stretch.to(id))) {
+      const made = await makeStretch({ ...segment, stretch }, sources, deps);
+      preview ??= made;
+    }
+  }
+  return preview;
+}
+
+async function makeStretch(
   segment: SegmentPictures,
   sources: readonly PictureSource[],
   { encoder, signal, slate, onFragment }: WholePicturesDeps,

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { Clock } from '#common/clock';
 import type { EarlyProgress, EarlyTask, ShownEntry } from '#common/contracts/early-task';
@@ -5,7 +6,7 @@ import { gridOf } from '#common/grid';
 import type { Profile } from '#common/contracts/channel';
 import { createLogger } from '#common/logger';
 import { milliseconds, segmentNumber } from '#common/time';
-import { EarlyWork } from '../../../scheduler/leader/early-work.ts';
+import { EarlyWork, type EarlyWorkDeps } from '../../../scheduler/leader/early-work.ts';
 import type { PlacingWishes } from '../../../scheduler/leader/early-tasks.ts';
 import { isOfSegment } from '../../../scheduler/plan/early.ts';
 import type { DecideSettings } from '../../../scheduler/plan/decide.ts';
@@ -22,6 +23,12 @@ const BEGIN = N * 2000;
 class Bench {
   readonly told: ShownEntry[] = [];
   readonly ids: { readonly id: number; readonly entry: ShownEntry }[] = [];
+  /** What was decided about encoders that begin anew. */
+  readonly marks: Parameters<EarlyWorkDeps['mark']>[0][] = [];
+  /** Fragments of each picture that are out when a segment is taken over. */
+  out: readonly number[] = [];
+  /** Tasks as workers were told them. */
+  readonly given: EarlyTask[] = [];
   readonly placed: { readonly task: EarlyTask; readonly wishes: PlacingWishes }[] = [];
   readonly state = emptyChannel();
   readonly work: EarlyWork;
@@ -60,6 +67,11 @@ class Bench {
       lateAfterParts: 0.5,
       coresOf: () => 0,
       onChange: () => undefined,
+      mark: (mark) => {
+        this.marks.push(mark);
+        this.#log.append({ ...mark, epoch: 1 });
+        return Promise.resolve();
+      },
       effects: {
         shown: (_channel, entries) => {
           for (const entry of entries) {
@@ -69,13 +81,17 @@ class Bench {
           return Promise.resolve(`${this.told.length}-0`);
         },
         lastShown: () => Promise.resolve(before),
-        early: (task, _cores, wishes) => {
+        restart: (_channel, renditions) =>
+          Promise.resolve(renditions.map((_, i) => this.out[i] ?? 0)),
+        early: async (task, _cores, wishes, prepared) => {
           this.placed.push({ task, wishes });
           if (this.isDeserted || (this.isAlone && wishes.onOtherMachine)) {
-            return Promise.resolve(undefined);
+            return undefined;
           }
           this.#worker += 1;
-          return Promise.resolve(`w${this.#worker}`);
+          const worker = `w${this.#worker}`;
+          this.given.push(await prepared());
+          return worker;
         },
         lastHeard: (worker) => (this.dead.has(worker) ? 0 : this.now),
         isAway: () => false,
@@ -96,7 +112,8 @@ class Bench {
       this.#log.lead(this.now, this.#settings);
       this.#fold();
       this.work.place(this.state);
-      await Promise.resolve();
+      // What is placed is known by then.
+      await setImmediate();
     }
   }
 
@@ -129,6 +146,9 @@ class Bench {
       const n = before === null ? undefined : nextSegment(before);
       const soFar = shownSoFar(this.state);
       fold(this.state, entry);
+      if (entry.t === 'restart' && this.state.air !== null) {
+        this.work.restarted(this.state.air, entry.n);
+      }
       if ('epoch' in entry) {
         this.work.tell(shownBy(soFar, entry, this.state));
       }
@@ -177,6 +197,31 @@ test('a segment whose worker is silent is given to another at once, and to no si
   expect(bench.placed.slice(length).find(({ task }) => task.n === N)?.task).toMatchObject({
     isTakenOver: true,
   });
+});
+
+test('a segment that is taken over is gone on with behind what is out; from raw chunks it is made likewise', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 900);
+  bench.out = [2, 1, 0];
+  bench.dead.add('w1');
+  await bench.until(BEGIN + 1_700);
+  const { air } = bench.state;
+  const [first, second] = air?.renditions ?? [];
+  const from = { [first?.id ?? '']: 2, [second?.id ?? '']: 1 };
+  expect(bench.marks).toEqual([{ t: 'restart', broadcast: N, n: N, generation: 1, from }]);
+  expect(bench.given.filter(({ n }) => n === N).map(({ restarts }) => restarts)).toEqual([
+    undefined,
+    [{ generation: 1, from }],
+  ]);
+  await bench.until(BEGIN + 3_000);
+  for (let i = 1; i < 20; i += 1) {
+    bench.dead.add(`w${i}`);
+  }
+  // Nothing more came out: who takes over next makes what the one before would have.
+  await bench.until(BEGIN + 9_000);
+  expect(bench.marks.filter(({ n }) => n === N)).toHaveLength(1);
+  const tasks = bench.work.overdue();
+  expect(tasks.find(({ n }) => n === N)?.restarts).toEqual([{ generation: 1, from }]);
 });
 
 test('nobody helps with what is late while all work is', async () => {
