@@ -10,6 +10,8 @@ import type { Redis } from './redis.ts';
 import { segmentNumber, type SegmentNumber } from './time.ts';
 
 const EXPIRY_SECONDS = 120;
+/** Restarts remembered: more than the segments that a stream keeps can have. */
+const MOST_RESTARTS = 64;
 
 /** A fragment of one rendition: one `moof` and `mdat`. */
 export interface HotFragment {
@@ -84,6 +86,7 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
 end
 if made > last[2] and made < fragments then
   redis.call('XADD', KEYS[1], '*', 'r', cjson.encode({ n, generation, made }))
+  if redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[5]) then redis.call('DEL', KEYS[2]) end
   redis.call('HSET', KEYS[2], ARGV[1], cjson.encode({ generation, made }))
   redis.call('EXPIRE', KEYS[2], ARGV[4])
 end
@@ -109,6 +112,7 @@ export async function restartHotFragments(
     generation,
     fragments,
     EXPIRY_SECONDS,
+    MOST_RESTARTS,
   );
   return Number(made);
 }
@@ -123,9 +127,6 @@ export async function newestGeneration(
   const [generation] = known === null ? [] : (JSON.parse(known) as unknown[]);
   return typeof generation === 'number' ? generation : FIRST_GENERATION;
 }
-
-/** Restarts remembered: those of the segments that a stream keeps. */
-const MOST_RESTARTS = 64;
 
 /** Tells of a stream's fragments, read in order, which count. */
 export class CountedFragments {

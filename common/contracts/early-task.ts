@@ -139,6 +139,8 @@ export const earlyProgressSchema = z.strictObject({
   /** Those of its smallest picture and its sound, which are never withheld. */
   leastParts: int,
   worker: z.string(),
+  /** Of its encoders: what one tells of an earlier generation than that which counts says nothing. */
+  generation: z.int().min(0),
   /** It cannot go on. */
   hasFailed: z.literal(true).optional(),
   /** Its result waits for the origin: there is nothing left to be made. */

@@ -99,6 +99,8 @@ export interface EarlyEffects {
 
 /** Segments whose results are remembered: they are handed in about when they are closed. */
 const MOST_HANDED_IN = 64;
+/** Segments that were taken over and are remembered. */
+const MOST_RESTARTED = 64;
 
 /** What it works with. */
 export interface EarlyWorkDeps {
@@ -151,6 +153,8 @@ export class EarlyWork {
   #cold: Cold[] = [];
   /** Segments whose encoders begin anew: what that leads to is not in the log yet. */
   readonly #restarting = new Set<SegmentNumber>();
+  /** The generations that make segments whose encoders began anew. */
+  readonly #generations = new Map<SegmentNumber, number>();
   /** The segments whose results were handed in last. */
   #handedIn: readonly SegmentNumber[] = [];
   /** The last of them that was given away. */
@@ -417,10 +421,19 @@ export class EarlyWork {
       }
       const restart: Restart = { generation, from };
       await mark({ t: 'restart', broadcast, n, ...restart });
+      this.#count(n, generation);
       return { ...task, restarts: [...(task.restarts ?? []), restart] };
     } catch (error) {
       this.#restarting.delete(n);
       throw error;
+    }
+  }
+
+  /** From now on what is told of a segment counts if it is of that generation. */
+  #count(n: SegmentNumber, generation: number): void {
+    this.#generations.set(n, generation);
+    for (const oldest of [...this.#generations.keys()].slice(0, -MOST_RESTARTED)) {
+      this.#generations.delete(oldest);
     }
   }
 
@@ -437,10 +450,11 @@ export class EarlyWork {
     const watch = new PartWatch(gridOf(fps), profile, lives, lateAfterParts);
     const stopListening = effects.onWorkerAway(onChange);
     const stopProgress = effects.progress(this.#channel, (progress) => {
-      if (progress.broadcast !== broadcast) {
+      const { n, parts, leastParts, worker, generation, hasFailed, isHandedIn } = progress;
+      // One that only stood still goes on telling of what does not count any more.
+      if (progress.broadcast !== broadcast || generation < (this.#generations.get(n) ?? 0)) {
         return;
       }
-      const { n, parts, leastParts, worker, hasFailed, isHandedIn } = progress;
       if (isHandedIn === true) {
         // It may wait there for one before it, which is no reason to make it again.
         this.#handedIn = [...this.#handedIn, n].slice(-MOST_HANDED_IN);

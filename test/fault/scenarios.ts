@@ -77,6 +77,20 @@ export function scenarios(seed: number): readonly FaultPlan[] {
     { name: 'edge killed', channel: 'edge', inflict: killed('edge') },
     { name: 'first worker killed', channel: 'worker-1', inflict: killed('transcoder', 0) },
     { name: 'second worker killed', channel: 'worker-2', inflict: killed('transcoder', 1) },
+    {
+      name: 'worker and scheduler killed at once, three times',
+      channel: 'worker-leader',
+      allowed: { lateMs: WORKER_LATE_MS },
+      inflict: async ({ pipeline, struck, numbers }) => {
+        for (let time = 0; time < 3; time += 1) {
+          const entry = await busyTranscoder(pipeline);
+          struck();
+          strike(entry, 'SIGKILL');
+          await kill(pipeline, 'scheduler');
+          await numbers(4);
+        }
+      },
+    },
     { name: 'redis-server killed', channel: 'redis', inflict: killed('redis-server') },
     {
       name: 'Redis emptied (FLUSHALL)',

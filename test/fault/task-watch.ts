@@ -10,7 +10,7 @@ import { createLogger } from '#common/logger';
 import { openQueue, type Queue } from '#common/queues';
 import { connectRedis, type Redis } from '#common/redis';
 import { fold } from '../../scheduler/plan/fold.ts';
-import { planSegment } from '../../scheduler/plan/plan.ts';
+import { planSegment, restartedTask } from '../../scheduler/plan/plan.ts';
 import { emptyChannel, nextSegment, type ChannelState } from '../../scheduler/plan/state.ts';
 
 /** Finished jobs are kept for some minutes, unless Redis is emptied. */
@@ -82,6 +82,13 @@ export class TaskWatch {
       const n = state.air === null ? undefined : nextSegment(state.air);
       if (entry !== null) {
         fold(state, entry);
+      }
+      if (entry?.t === 'restart' && state.air !== null) {
+        // It may be of a segment that is closed already.
+        const known = this.#tasks.get(`${channel}-${entry.n}`);
+        if (known !== undefined) {
+          this.#tasks.set(`${channel}-${entry.n}`, restartedTask(known, state.air));
+        }
       }
       if (n !== undefined && state.air !== null && nextSegment(state.air) > n) {
         this.#tasks.set(`${channel}-${n}`, planSegment(channel, state, n));

@@ -179,10 +179,11 @@ export function startEarlyWorker(
   };
 
   const tellProgress = async (
-    { channel, broadcast, n }: EarlyTask,
-    how: Omit<EarlyProgress, 'broadcast' | 'n' | 'worker'>,
+    { channel, broadcast, n, restarts }: EarlyTask,
+    how: Omit<EarlyProgress, 'broadcast' | 'n' | 'worker' | 'generation'>,
   ): Promise<void> => {
-    const progress: EarlyProgress = { broadcast, n, worker: context.id, ...how };
+    const generation = generationOf(restarts);
+    const progress: EarlyProgress = { broadcast, n, worker: context.id, generation, ...how };
     const key = redisKeys.earlyProgress(channel);
     const pipeline = redis.pipeline();
     pipeline.xadd(key, 'MAXLEN', '~', KEPT_PROGRESS, '*', 'e', JSON.stringify(progress));

@@ -118,14 +118,14 @@ class Bench {
   }
 
   /** Its first worker has made so many parts of a segment, and maybe more of its smallest picture and its sound. */
-  made(parts: number, n = N, leastParts = parts): void {
-    this.#onProgress({ broadcast: N, n, parts, leastParts, worker: 'w1' });
+  made(parts: number, n = N, leastParts = parts, generation = 0): void {
+    this.#onProgress({ broadcast: N, n, parts, leastParts, worker: 'w1', generation });
   }
 
   /** The result of a segment waits for the origin. */
   handedIn(n = N): void {
     const parts = { parts: 6, leastParts: 6 };
-    this.#onProgress({ broadcast: N, n, ...parts, worker: 'w1', isHandedIn: true });
+    this.#onProgress({ broadcast: N, n, ...parts, worker: 'w1', generation: 0, isHandedIn: true });
   }
 
   /** Its first worker could not go on. */
@@ -136,6 +136,7 @@ class Bench {
       parts: 0,
       leastParts: 0,
       worker: 'w1',
+      generation: 0,
       hasFailed: true,
     });
   }
@@ -209,6 +210,9 @@ test('a segment that is taken over is gone on with behind what is out; from raw 
   const [first, second] = air?.renditions ?? [];
   const from = { [first?.id ?? '']: 2, [second?.id ?? '']: 1 };
   expect(bench.marks).toEqual([{ t: 'restart', broadcast: N, n: N, generation: 1, from }]);
+  // The one that was silent goes on all the same: what it tells says nothing of what counts.
+  bench.made(6);
+  expect(bench.work.unfinished).toBe(N);
   expect(bench.given.filter(({ n }) => n === N).map(({ restarts }) => restarts)).toEqual([
     undefined,
     [{ generation: 1, from }],
