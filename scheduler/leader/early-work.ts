@@ -221,9 +221,11 @@ export class EarlyWork {
     const areAllLate =
       onAir.watch.isGoingOn(now) && lateMs > dangerLimit(gridOf(air.fps), air.profile);
     const isShort = (air.sheds.at(-1)?.withheld.length ?? 0) > 0;
-    for (const { n, isLost, isHung } of onAir.watch.late(now, areAllLate || isShort)) {
+    for (const late of onAir.watch.late(now, areAllLate || isShort)) {
+      const { n, isLost, isAbandoned, isHung } = late;
       const task = earlyTaskOf(this.#channel, state, air, n);
-      this.#give(task, air, onAir, isLost ? 'lost' : isHung ? 'hung' : 'late');
+      const why = isAbandoned ? 'abandoned' : isLost ? 'lost' : isHung ? 'hung' : 'late';
+      this.#give(task, air, onAir, why);
     }
   }
 
@@ -339,7 +341,7 @@ export class EarlyWork {
     task: DueEarlyTask,
     air: AirState,
     { watch }: OnAir,
-    why: 'due' | 'late' | 'hung' | 'lost',
+    why: 'due' | 'late' | 'hung' | 'lost' | 'abandoned',
   ): void {
     const { clock, coresOf, effects, logger, onChange } = this.#deps;
     const grid = gridOf(air.fps);
@@ -353,7 +355,7 @@ export class EarlyWork {
     const placed: EarlyTask = {
       ...task,
       after: before?.id ?? BEFORE_ALL_ENTRIES,
-      ...(why === 'lost' || why === 'hung' ? { isTakenOver: true } : {}),
+      ...(why === 'due' || why === 'late' ? {} : { isTakenOver: true }),
     };
     const cores = coresOf(air, task.n);
     const wishes = {
@@ -371,7 +373,8 @@ export class EarlyWork {
       }
     };
     const prepared = async (): Promise<EarlyTask> =>
-      placed.isTakenOver === true ? this.#restart(placed) : placed;
+      // What comes of one that may still live counts, whatever it takes: it is not to begin anew.
+      why === 'abandoned' ? this.#restart(placed) : placed;
     effects.early(placed, cores, wishes, prepared).then(
       (worker) => {
         if (worker !== undefined) {

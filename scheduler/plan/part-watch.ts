@@ -78,6 +78,8 @@ export interface LateSegment {
   readonly n: SegmentNumber;
   /** Nobody goes on with it: another takes it over. Else another is to help, where there is room. */
   readonly isLost: boolean;
+  /** Whoever had it is away or has failed: nothing of theirs will come any more. One that is only silent, or slow, may go on. */
+  readonly isAbandoned: boolean;
   /** Nothing of it came for so long that it hangs. Else it is slow, and so is the machine that it is made on. */
   readonly isHung: boolean;
 }
@@ -258,6 +260,7 @@ export class PartWatch {
         ...candidate,
         isHung: now >= this.#hungAt(candidate),
         isOrphan: this.#isOrphan(candidate.work),
+        isAbandoned: this.#isAbandoned(candidate.work),
       }))
       .toSorted((a, b) => a.n - b.n);
     this.#again = this.#again.filter((at) => at > now - AGAIN_WHILE_MS);
@@ -280,7 +283,9 @@ export class PartWatch {
     if (again.some(({ isLost: lost }) => lost)) {
       this.#takenOverAt = now;
     }
-    return again.map(({ n, isLost: lost, isHung }) => ({ n, isLost: lost, isHung }));
+    return again.map(({ n, isLost: lost, isAbandoned, isHung }) => {
+      return { n, isLost: lost, isAbandoned, isHung };
+    });
   }
 
   /** Whether a worker that lives, and has not failed, has a segment. */
@@ -369,6 +374,10 @@ export class PartWatch {
   /** Whether all its workers are away, or it has none. */
   #isOrphan({ workers }: UnderWay): boolean {
     return [...workers.keys()].every((id) => this.#lives.isAway(id));
+  }
+
+  #isAbandoned({ workers, failed }: UnderWay): boolean {
+    return [...workers.keys()].every((id) => this.#lives.isAway(id) || failed.has(id));
   }
 
   #hungAt({ n, work }: { readonly n: SegmentNumber; readonly work: UnderWay }): number {

@@ -103,6 +103,11 @@ export function startEarlyWorker(
   const channels = new Map<string, Worked>();
   const running = new Map<string, Promise<void>>();
   const droppers = new Set<AbortController>();
+  /** What makes a segment, by channel and number, and of which generation. */
+  const makers = new Map<
+    string,
+    { readonly generation: number; readonly abort: AbortController }
+  >();
   const turns = new Turns();
   const standby = new Standby({
     encoder,
@@ -229,6 +234,13 @@ export function startEarlyWorker(
     tally.begins(task);
     const late = new AbortController();
     droppers.add(late);
+    const maker = { generation, abort: late };
+    const segment = `${channel}/${n}`;
+    const former = makers.get(segment);
+    if (former !== undefined && former.generation < generation) {
+      former.abort.abort(new PipelineError('ABORTED', 'it begins anew here'));
+    }
+    makers.set(segment, maker);
     const timer = setTimeout(
       () => {
         late.abort(new PipelineError('TIMEOUT', 'not finished long after its deadline'));
@@ -299,6 +311,9 @@ export function startEarlyWorker(
       tally.ends(task);
       clearTimeout(timer);
       droppers.delete(late);
+      if (makers.get(segment) === maker) {
+        makers.delete(segment);
+      }
       restWhenIdle(worked);
     }
   };

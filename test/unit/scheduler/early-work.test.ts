@@ -39,6 +39,8 @@ class Bench {
   isDeserted = false;
   /** Workers that give no sign of life. */
   readonly dead = new Set<string>();
+  /** Workers whose process has ended. */
+  readonly away = new Set<string>();
   #worker = 0;
   #onProgress: (progress: EarlyProgress) => void = () => undefined;
   readonly #log = new SimulatedLog();
@@ -94,7 +96,7 @@ class Bench {
           return worker;
         },
         lastHeard: (worker) => (this.dead.has(worker) ? 0 : this.now),
-        isAway: () => false,
+        isAway: (worker) => this.away.has(worker),
         onWorkerAway: () => () => undefined,
         progress: (_channel, onProgress) => {
           this.#onProgress = onProgress;
@@ -204,7 +206,7 @@ test('a segment that is taken over is gone on with behind what is out; from raw 
   const bench = new Bench();
   await bench.until(BEGIN + 900);
   bench.out = [2, 1, 0];
-  bench.dead.add('w1');
+  bench.away.add('w1');
   await bench.until(BEGIN + 1_700);
   const { air } = bench.state;
   const [first, second] = air?.renditions ?? [];
@@ -219,13 +221,26 @@ test('a segment that is taken over is gone on with behind what is out; from raw 
   ]);
   await bench.until(BEGIN + 3_000);
   for (let i = 1; i < 20; i += 1) {
-    bench.dead.add(`w${i}`);
+    bench.away.add(`w${i}`);
   }
   // Nothing more came out: who takes over next makes what the one before would have.
   await bench.until(BEGIN + 9_000);
   expect(bench.marks.filter(({ n }) => n === N)).toHaveLength(1);
   const tasks = bench.work.overdue();
   expect(tasks.find(({ n }) => n === N)?.restarts).toEqual([{ generation: 1, from }]);
+});
+
+test('a segment whose worker may still live is made again whole: what that makes counts', async () => {
+  const bench = new Bench();
+  await bench.until(BEGIN + 900);
+  bench.out = [2, 1, 0];
+  bench.dead.add('w1');
+  await bench.until(BEGIN + 1_700);
+  const again = bench.given.filter(({ n }) => n === N);
+  expect(again).toHaveLength(2);
+  expect(again[1]).toMatchObject({ isTakenOver: true });
+  expect(again[1]?.restarts).toBeUndefined();
+  expect(bench.marks).toEqual([]);
 });
 
 test('nobody helps with what is late while all work is', async () => {

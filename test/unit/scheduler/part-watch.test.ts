@@ -47,13 +47,19 @@ describe('parts on their way through workers', () => {
     watch.placed(N, 'a', at(-1_000));
     tell(watch, 2, 1_000);
     watch.made(N, 1, at(1_100));
-    expect(watch.late(at(1_300))).toEqual([{ n: N, isLost: false, isHung: false }]);
+    expect(watch.late(at(1_300))).toEqual([
+      { n: N, isLost: false, isAbandoned: false, isHung: false },
+    ]);
     expect(watch.dueAt).toBe(3_100);
     // The smallest picture goes on.
     watch.made(N, 1, at(1_800), 2);
-    expect(watch.late(at(3_100))).toEqual([{ n: N, isLost: false, isHung: false }]);
+    expect(watch.late(at(3_100))).toEqual([
+      { n: N, isLost: false, isAbandoned: false, isHung: false },
+    ]);
     expect(watch.dueAt).toBe(3_800);
-    expect(watch.late(at(3_800))).toEqual([{ n: N, isLost: false, isHung: true }]);
+    expect(watch.late(at(3_800))).toEqual([
+      { n: N, isLost: false, isAbandoned: false, isHung: true },
+    ]);
   });
 
   test('are not late while what they are made from has not come', () => {
