@@ -1,6 +1,7 @@
 /**
  * Services, workers and Redis killed one after another under two broadcasts, and what their viewers get.
  *
+ * @needs-whole-machine
  * @takes-seconds 90
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
