@@ -176,7 +176,7 @@ export class GrowingBroadcast {
     const { n, k, worker, fingerprint } = fragment;
     const about = { channel: this.#channel, rendition, n, k, worker, fingerprint };
     if (!counted.has(fragment)) {
-      logger.info(about, 'fragment does not count: another worker went on before it');
+      logger.debug(about, 'fragment does not count: another worker went on before it');
       return;
     }
     try {

@@ -31,21 +31,26 @@ export interface Stretch {
 }
 
 /**
- * The stretches of a segment, one after another; the last one is that of its newest generation.
+ * What the newest generation makes of a segment.
  * @param fragments of the whole segment
  */
-export function stretchesOf(
+export const lastStretch = (
   restarts: readonly Restart[] | undefined,
   fragments: number,
-): readonly [...Stretch[], Stretch] {
-  const begins = [{}, ...(restarts ?? []).map(({ from }) => from)].map(
-    (from: Restart['from']) => (rendition: string) => from[rendition] ?? 0,
+): Stretch => ({
+  from: (rendition) => restarts?.at(-1)?.from[rendition] ?? 0,
+  to: () => fragments,
+});
+
+/** The stretches of a segment, one after another; the last is {@link lastStretch}. */
+export function stretchesOf(
+  restarts: readonly Restart[] = [],
+  fragments: number,
+): readonly Stretch[] {
+  const stretches = [...restarts, undefined].map((_, i) =>
+    lastStretch(restarts.slice(0, i), fragments),
   );
-  const stretches = begins.map((from, i): Stretch => ({
-    from,
-    to: begins[i + 1] ?? (() => fragments),
-  }));
-  return stretches as [...Stretch[], Stretch];
+  return stretches.map(({ from, to }, i) => ({ from, to: stretches[i + 1]?.from ?? to }));
 }
 
 /** What is left of restarts for some of a segment's renditions: undefined where they know of none. */

@@ -355,11 +355,11 @@ export class ChannelRunner {
           }
           break;
         case 'restart':
-          if (this.#state.air !== null) {
-            const { n: restarted, generation, from } = entry;
-            this.#deps.logger.warn({ n: restarted, generation, from }, 'encoders begin anew');
-            this.#early.restarted(this.#state.air, restarted);
-          }
+          this.#deps.logger.warn(
+            { n: entry.n, generation: entry.generation, from: entry.from },
+            'encoders begin anew',
+          );
+          this.#early.restarted(entry);
           break;
         case 'off-air':
           this.#ended = entry;

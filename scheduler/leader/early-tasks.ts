@@ -37,12 +37,12 @@ export interface EarlyTasks {
    * @param prepared what the worker is told, asked for once there is one
    * @returns the worker that has it; undefined when there is none for it
    */
-  place(
+  readonly place: (
     task: EarlyTask,
     cores: number,
     wishes: PlacingWishes,
     prepared: () => Promise<EarlyTask>,
-  ): Promise<string | undefined>;
+  ) => Promise<string | undefined>;
 }
 
 /**

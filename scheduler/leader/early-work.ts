@@ -35,7 +35,7 @@ import { dangerLimit, type Lateness } from '../plan/danger.ts';
 import { PartWatch, type WorkerLives } from '../plan/part-watch.ts';
 import { restartedTask, splitTask } from '../plan/plan.ts';
 import type { AirState, ChannelState } from '../plan/state.ts';
-import type { PlacingWishes } from './early-tasks.ts';
+import type { EarlyTasks } from './early-tasks.ts';
 
 /** Entries whose ids are remembered: those of some segments, for early tasks to begin at. */
 const MOST_TOLD = 512;
@@ -60,18 +60,8 @@ export interface EarlyEffects {
   shown(channel: string, entries: readonly ShownEntry[]): Promise<string>;
   /** The last entries that workers were told, by whoever led, oldest first. */
   lastShown(channel: string): Promise<readonly ShownEntry[]>;
-  /**
-   * Places an early task with a worker.
-   * @param cores what its renditions take
-   * @param prepared what the worker is told, asked for once there is one
-   * @returns the worker; undefined when there is none
-   */
-  early(
-    task: EarlyTask,
-    cores: number,
-    wishes: PlacingWishes,
-    prepared: () => Promise<EarlyTask>,
-  ): Promise<string | undefined>;
+  /** Places an early task with a worker. */
+  readonly early: EarlyTasks['place'];
   /**
    * Of fragments of a segment that are appended from now on only those of this generation count, or of a later one.
    * @returns how many fragments of each rendition, in their order, are out
@@ -237,10 +227,10 @@ export class EarlyWork {
     this.#cold.push({ task, deadline: deadlineOf(profile, gridOf(task.fps), task.n) });
   }
 
-  /** Encoders of a segment began anew: so does whoever makes it from raw chunks. */
-  restarted(air: AirState, n: SegmentNumber): void {
+  /** Encoders of a segment began anew: so do those of whoever makes it from raw chunks. Its broadcast may be over by then. */
+  restarted({ n, generation, from }: Pick<RestartMark, 'n' | 'generation' | 'from'>): void {
     this.#cold = this.#cold.map((cold) =>
-      cold.task.n === n ? { ...cold, task: restartedTask(cold.task, air) } : cold,
+      cold.task.n === n ? { ...cold, task: restartedTask(cold.task, { generation, from }) } : cold,
     );
     this.#restarting.delete(n);
   }

@@ -119,7 +119,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
         .toReversed()
         .flatMap(([, fields]) => readJson(shownEntrySchema, fields[1] ?? '') ?? []);
     },
-    early: (task, cores, wishes, prepared) => early.place(task, cores, wishes, prepared),
+    early: early.place,
     restart: (channel, renditions, { fragments, ...restart }) =>
       Promise.all(
         renditions.map((rendition) =>

@@ -1,7 +1,7 @@
 /** Tasks: a segment is a pure function of the log up to its closed mark, the raw frames and the settings. */
 import { createHash } from 'node:crypto';
 import type { PictureSize } from '#common/contracts/rendition';
-import { restartsFor, type Restart } from '#common/contracts/restart';
+import { generationOf, restartsFor, type Restart } from '#common/contracts/restart';
 import { madeAt, withheldAt } from '#common/contracts/shed';
 import type { SoundSpan, Task, VideoSpan } from '#common/contracts/task';
 import { firstFrame, gridOf, segmentSeconds, timeOfSegment } from '#common/grid';
@@ -77,9 +77,13 @@ export function splitTask(task: Task, air: AirState): SplitTask | undefined {
 }
 
 /** A closed segment's task, its encoders having begun anew since. */
-export function restartedTask(task: Task, air: AirState): Task {
-  const { channel, n, renditions, video, sound } = task;
-  return taskOf(channel, { ...task, ...madeFor(air, n, renditions) }, n, video, sound);
+export function restartedTask(task: Task, restart: Restart): Task {
+  const { channel, n, renditions, restarts = [], video, sound } = task;
+  if (restart.generation <= generationOf(restarts)) {
+    return task;
+  }
+  const all = restartsFor([...restarts, restart], renditions);
+  return taskOf(channel, { ...task, restarts: all }, n, video, sound);
 }
 
 /** The task that resolves a number when nothing else can: the slate, and silence. */

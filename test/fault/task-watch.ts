@@ -83,11 +83,12 @@ export class TaskWatch {
       if (entry !== null) {
         fold(state, entry);
       }
-      if (entry?.t === 'restart' && state.air !== null) {
+      if (entry?.t === 'restart') {
         // It may be of a segment that is closed already.
         const known = this.#tasks.get(`${channel}-${entry.n}`);
         if (known !== undefined) {
-          this.#tasks.set(`${channel}-${entry.n}`, restartedTask(known, state.air));
+          const { generation, from } = entry;
+          this.#tasks.set(`${channel}-${entry.n}`, restartedTask(known, { generation, from }));
         }
       }
       if (n !== undefined && state.air !== null && nextSegment(state.air) > n) {

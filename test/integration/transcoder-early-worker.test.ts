@@ -338,13 +338,20 @@ describe('an early task', () => {
     const apart: Restart[] = [{ generation: 1, from: { v180: 21, v120: 20 } }];
     await tasks.add('task', { ...codedTask(again, frames), profile: PROFILE, restarts: apart });
     const unequal = await withWorker('w-apart', () => resultOf(again));
+    const whole = 'gone-on-together';
+    await putHot(redis, whole, frames);
+    const together: Restart[] = [{ generation: 1, from: { v180: 21, v120: 21 } }];
+    const task = codedTask(whole, frames);
+    await tasks.add('task', { ...task, profile: PROFILE, restarts: together });
+    const equal = await withWorker('w-together', () => resultOf(whole));
     await tasks.close();
     const hashesOf = (result: Result): unknown =>
       result.made.map(({ rendition, sha256: hash }) => ({ rendition, hash }));
     expect(hashesOf(afterwards)).toEqual(hashesOf(made));
-    expect(unequal.made.map(({ frames: told }) => told)).toEqual(
-      made.made.map((one) => one.frames),
-    );
+    const hashOf = (result: Result, id: string): string | undefined =>
+      result.made.find(({ rendition }) => rendition === id)?.sha256;
+    expect(hashOf(unequal, 'v180')).toBe(hashOf(equal, 'v180'));
+    expect(hashOf(unequal, 'v120')).not.toBe(hashOf(equal, 'v120'));
   });
 
   test('is not handed in by a worker whose fragments do not count any more', async () => {

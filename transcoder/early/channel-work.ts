@@ -11,7 +11,7 @@ import {
   type ShownEntry,
 } from '#common/contracts/early-task';
 import { redisKeys } from '#common/contracts/names';
-import { stretchesOf } from '#common/contracts/restart';
+import { lastStretch } from '#common/contracts/restart';
 import type { AudioRendition, VideoRendition } from '#common/contracts/rendition';
 import { divisionOf, fragmentStart } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
@@ -189,10 +189,10 @@ export class ChannelWork {
     const grid = gridOf(task.fps);
     const { profile, n } = task;
     const division = divisionOf(grid, profile);
-    const stretch = stretchesOf(task.restarts, division.fragments).at(-1);
+    const stretch = lastStretch(task.restarts, division.fragments);
     const renditions = task.renditions.filter(isVideo);
     const begins = renditions
-      .map(({ id }) => stretch?.from(id) ?? 0)
+      .map(({ id }) => stretch.from(id))
       .filter((k) => k < division.fragments);
     const first = fragmentStart(grid, division, n, begins.length === 0 ? 0 : Math.min(...begins));
     if (isBefore(task.after, this.#knownAfter)) {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { Counter } from 'prom-client';
 import { earlyTaskSchema, type EarlyProgress, type EarlyTask } from '#common/contracts/early-task';
 import { redisKeys } from '#common/contracts/names';
-import { generationOf, stretchesOf } from '#common/contracts/restart';
+import { generationOf, lastStretch } from '#common/contracts/restart';
 import type { Made, Result } from '#common/contracts/segment';
 import { divisionOf } from '#common/division';
 import { PipelineError, toPipelineError } from '#common/errors';
@@ -211,14 +211,14 @@ export function startEarlyWorker(
     const { channel, broadcast, n, profile } = task;
     const grid = gridOf(task.fps);
     const generation = generationOf(task.restarts);
-    const stretch = stretchesOf(task.restarts, divisionOf(grid, profile).fragments).at(-1);
+    const stretch = lastStretch(task.restarts, divisionOf(grid, profile).fragments);
     const kept = KEPT_SEGMENTS * divisionOf(grid, profile).fragments;
     const made: RenditionFragment[] = [];
     const sent: Promise<unknown>[] = [];
     const withheld: string[] = [];
     const handedOut = new HandedOut(task.renditions, divisionOf(grid, profile));
     const before = task.renditions
-      .map(({ id }) => ({ rendition: id, count: stretch?.from(id) ?? 0 }))
+      .map(({ id }) => ({ rendition: id, count: stretch.from(id) }))
       .filter(({ count }) => count > 0);
     for (const { rendition, count } of before) {
       for (let k = 0; k < count; k += 1) {

@@ -7,7 +7,7 @@ import type { Writable } from 'node:stream';
 import type { VideoRendition } from '#common/contracts/rendition';
 import { divisionOf, fragmentStart } from '#common/division';
 import type { Profile } from '#common/contracts/channel';
-import { stretchesOf, type Stretch } from '#common/contracts/restart';
+import { lastStretch, type Stretch } from '#common/contracts/restart';
 import { PipelineError } from '#common/errors';
 import type { Grid } from '#common/grid';
 import { initSegment } from '#common/mp4/write';
@@ -58,6 +58,8 @@ export interface EncoderStart {
   /** The fragments that it makes of any of them: `[from, to)`. */
   readonly from: number;
   readonly to: number;
+  /** It makes a JPEG of the segment's first picture. */
+  readonly hasPreview: boolean;
   /** It was held ready: nothing is to be started. */
   readonly isStarted: boolean;
   readonly start: () => PictureEncoder;
@@ -81,7 +83,7 @@ export class PictureEncoder {
     held: readonly PictureEncoder[] = [],
   ): readonly EncoderStart[] {
     const { fragments, fragmentFrames } = divisionOf(kind.grid, kind.profile);
-    const { from, to } = stretch ?? stretchesOf(undefined, fragments)[0];
+    const { from, to } = stretch ?? lastStretch(undefined, fragments);
     return encoderGroups(kind.grid, kind.renditions).flatMap((renditions, i) => {
       const ids = renditions.map(({ id }) => id);
       const lacking = ids.filter((id) => from(id) < to(id));
@@ -104,6 +106,7 @@ export class PictureEncoder {
             renditions: ids,
             from: first,
             to: Math.max(...lacking.map(to)),
+            hasPreview,
             isStarted: known !== undefined,
             start: () =>
               known ??
@@ -247,7 +250,7 @@ class RenditionOutput {
   ): void {
     const grid = this.#grid;
     const division = divisionOf(grid, profile);
-    const { from, to } = stretch ?? stretchesOf(undefined, division.fragments)[0];
+    const { from, to } = stretch ?? lastStretch(undefined, division.fragments);
     const { id } = this.#rendition;
     this.#onFragment = onFragment;
     this.#fragments = new FragmentWriter(

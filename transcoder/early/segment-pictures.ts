@@ -61,7 +61,7 @@ export class SegmentPicturesRun {
     this.#onTaken = deps.onTaken;
     const division = divisionOf(grid, segment.profile);
     const mostBehind = division.fragmentFrames + SLACK_PLACES;
-    this.#hasPreview = encoders[0]?.from === 0;
+    this.#hasPreview = encoders.some(({ hasPreview }) => hasPreview);
     const holdsUpFrom = HOLDS_UP * grid.segmentFrames;
     this.#ways = encoders.map((encoder, i) => {
       const first = fragmentStart(grid, division, n, encoder.from);

@@ -149,8 +149,8 @@ class Bench {
       const n = before === null ? undefined : nextSegment(before);
       const soFar = shownSoFar(this.state);
       fold(this.state, entry);
-      if (entry.t === 'restart' && this.state.air !== null) {
-        this.work.restarted(this.state.air, entry.n);
+      if (entry.t === 'restart') {
+        this.work.restarted(entry);
       }
       if ('epoch' in entry) {
         this.work.tell(shownBy(soFar, entry, this.state));
