@@ -16,6 +16,10 @@ const UNKNOWN = { looks: 20, apart: milliseconds(500) } as const;
 /** Newest broadcasts of each channel that a start takes up again. */
 const RESTORED = 2;
 
+/** Names one restoration: of a record that was given, or one to be found in the store. */
+const nameOf = (channel: string, number: SegmentNumber, from: 'given' | 'found'): string =>
+  `${channel}/${number}/${from}`;
+
 /** What taking jobs needs. */
 export interface IntakeDeps {
   readonly rebuild: RebuildDeps;
@@ -99,9 +103,11 @@ export class Intake {
   async #broadcastOf({ channel, broadcast }: Result): Promise<LiveBroadcast> {
     const { channels, rebuild } = this.#deps;
     for (let look = 1; look <= UNKNOWN.looks; look += 1) {
+      // One that begins just now needs no store, which may hang.
+      const beginning = this.#restoring.get(nameOf(channel, broadcast, 'given'));
       const live =
         channels.find(channel, broadcast) ??
-        (await this.#restore(channel, broadcast).catch((error: unknown) => {
+        (await (beginning ?? this.#restore(channel, broadcast)).catch((error: unknown) => {
           rebuild.logger.warn(
             { channel, broadcast, error: toPipelineError(error) },
             'not restored',
@@ -122,7 +128,7 @@ export class Intake {
     number: SegmentNumber,
     given?: Broadcast,
   ): Promise<LiveBroadcast | undefined> {
-    const key = `${channel}/${number}/${given === undefined ? 'found' : 'given'}`;
+    const key = nameOf(channel, number, given === undefined ? 'found' : 'given');
     const restoring =
       this.#restoring.get(key) ??
       this.#restoreOne(channel, number, given).finally(() => {

@@ -46,6 +46,8 @@ export interface OriginHarness {
   /** What is withheld of it is others from now on; gives the broadcast as it is then. */
   shed(broadcast: Broadcast, sheds: Broadcast['sheds']): Promise<Broadcast>;
   end(broadcast: Broadcast, last: number): Promise<void>;
+  /** Broadcasts begin of which the first number is made already: all of it is told at once. */
+  beginMade(broadcasts: readonly Broadcast[]): Promise<void>;
   /** What a worker does: bytes into the hot streams, the result into out_MQ. */
   make(
     broadcast: Broadcast,
@@ -114,6 +116,27 @@ export async function openHarness(isRealTime = false): Promise<OriginHarness> {
   const record = async (broadcast: Broadcast): Promise<void> => {
     const key = storeKeys.broadcast(broadcast.channel, broadcast.broadcast);
     await store.put(key, Buffer.from(JSON.stringify(broadcast)));
+  };
+  /** A worker's bytes of a segment, and what it tells of them. */
+  const handOut = async (
+    broadcast: Broadcast,
+    n: number,
+    objects: ReadonlyMap<string, SegmentBytes>,
+  ): Promise<Result> => {
+    const result = resultOf(broadcast, n, objects);
+    const made = await Promise.all(
+      result.made.map(async (item) => {
+        const bytes = objects.get(item.rendition);
+        const hotId =
+          bytes &&
+          (await appendHotSegment(redis, broadcast.channel, item.rendition, {
+            n: result.n,
+            ...bytes,
+          }));
+        return { ...item, hotId: hotId ?? '0-1' };
+      }),
+    );
+    return { ...result, made };
   };
   const stop = async (): Promise<void> => {
     await running?.close();
@@ -203,21 +226,22 @@ export async function openHarness(isRealTime = false): Promise<OriginHarness> {
       await send({ type: 'end', broadcast: ended });
     },
     make: async (broadcast, n, objects = objectsOf(broadcast, n)) => {
-      const result = resultOf(broadcast, n, objects);
-      const made = await Promise.all(
-        result.made.map(async (item) => {
-          const bytes = objects.get(item.rendition);
-          const hotId =
-            bytes &&
-            (await appendHotSegment(redis, broadcast.channel, item.rendition, {
-              n: result.n,
-              ...bytes,
-            }));
-          return { ...item, hotId: hotId ?? '0-1' };
+      const result = await handOut(broadcast, n, objects);
+      await send({ type: 'done', result });
+      return result;
+    },
+    beginMade: async (broadcasts) => {
+      const jobs = await Promise.all(
+        broadcasts.map(async (broadcast): Promise<readonly SegmentJob[]> => {
+          const n = broadcast.broadcast;
+          const result = await handOut(broadcast, n, objectsOf(broadcast, n));
+          return [
+            { type: 'start', broadcast },
+            { type: 'done', result },
+          ];
         }),
       );
-      await send({ type: 'done', result: { ...result, made } });
-      return { ...result, made };
+      await queue.addBulk(jobs.flat().map((data) => ({ name: data.type, data })));
     },
     keep: async (broadcast, result) => {
       const objects = objectsOf(broadcast, result.n);

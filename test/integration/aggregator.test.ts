@@ -71,6 +71,24 @@ describe('the origin', () => {
     harness.hangReads(false);
   });
 
+  test('takes results that come while their broadcast begins, while the store hangs', async () => {
+    const url = await harness.start();
+    harness.hangReads(true);
+    const broadcasts = Array.from({ length: 8 }, () => {
+      const broadcast = harness.newBroadcast();
+      return { ...broadcast, broadcast: segmentNumber(broadcast.broadcast + 60) };
+    });
+    await harness.beginMade(broadcasts);
+    for (const broadcast of broadcasts) {
+      // Whoever asks for a broadcast that is not known yet has the store looked through.
+      await eventually('its first number to be published', async () =>
+        (await readPublished(harness.redis, broadcast.channel)).length === 1 ? true : undefined,
+      );
+      await listed(url, broadcast, broadcast.broadcast);
+    }
+    harness.hangReads(false);
+  });
+
   test('does not publish a segment that is off the grid, and takes a good one after it', async () => {
     const url = await harness.start();
     const broadcast = harness.newBroadcast();
