@@ -201,10 +201,12 @@ function judge(plan: FaultPlan, evidence: Evidence): Verdict {
   const allowed = { ...STRICT, ...plan.allowed };
   const missing = kept.flatMap((one) => missingNumbers(one));
   const ended = kept.filter(({ record }) => record.last !== null);
-  const lags = kept.flatMap((one) => one.commits.map((published) => lagOf(one, published)));
-  const sorted = lags.toSorted((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const worst = sorted.at(-1) ?? 0;
+  const lags = kept.flatMap((one) =>
+    one.commits.map((published) => ({ n: published.n, lag: lagOf(one, published) })),
+  );
+  const sorted = lags.toSorted((a, b) => a.lag - b.lag);
+  const median = sorted[Math.floor(sorted.length / 2)]?.lag ?? 0;
+  const { n: latest = 0, lag: worst = 0 } = sorted.at(-1) ?? {};
   const listed = [...seen.listedAt.values()];
   const stall = Math.max(0, ...listed.slice(1).map((at, i) => at - (listed[i] ?? at) - SEGMENT_MS));
   const recoveries = blows.map((blow) => (listed.find((at) => at > blow) ?? Infinity) - blow);
@@ -228,7 +230,10 @@ function judge(plan: FaultPlan, evidence: Evidence): Verdict {
       repeated.inputGone.length > allowed.inputGone,
       `raw frames gone for ${repeated.inputGone.join(' ')}`,
     ),
-    ...say(worst - median > allowed.lateMs, `published ${ms(worst - median)} after the median`),
+    ...say(
+      worst - median > allowed.lateMs,
+      `${latest} published ${ms(worst - median)} after the median`,
+    ),
     ...say(stall > allowed.stallMs, `stalled for ${ms(stall)}`),
   ];
   const statuses = [...seen.answers].filter(([name]) => !name.endsWith(' 200'));

@@ -93,6 +93,17 @@ export function scenarios(seed: number): readonly FaultPlan[] {
     },
     { name: 'redis-server killed', channel: 'redis', inflict: killed('redis-server') },
     {
+      name: 'redis killed eight times in a row',
+      channel: 'redis-row',
+      inflict: async ({ pipeline, struck, numbers }) => {
+        for (let time = 0; time < 8; time += 1) {
+          struck();
+          await kill(pipeline, 'redis-server');
+          await numbers(2);
+        }
+      },
+    },
+    {
       name: 'Redis emptied (FLUSHALL)',
       channel: 'emptied',
       inflict: async ({ watch, struck, numbers }) => {
