@@ -29,6 +29,9 @@ export interface LogRecord {
 /** The lease's value in Redis. */
 export const leaseValue = (lease: Lease): string => `${lease.epoch}:${lease.holder}`;
 
+/** The holder of a lease's value. */
+export const holderOf = (value: string): string => value.slice(value.indexOf(':') + 1);
+
 /** Queues an entry of ingest's onto a pipeline. */
 export function appendToLog(
   pipeline: ChainableCommander,

@@ -10,6 +10,7 @@ import type { SchedulerConfig } from './config.ts';
 import { ChannelMemory } from './leader/channel-memory.ts';
 import { startLeader, type Leader } from './leader/leader.ts';
 import { keepLease } from './leader/lease.ts';
+import { holderName } from './leader/lease-holder.ts';
 
 /** What the service uses of its context. */
 export type SchedulerContext = Pick<
@@ -48,7 +49,7 @@ export async function startScheduler(context: SchedulerContext): Promise<void> {
   const memory = new ChannelMemory();
   const lease = keepLease({
     redis,
-    holder: context.id,
+    holder: holderName(context.id),
     logger,
     lead: (held) => {
       const { closeAfter, LATE_AFTER_PARTS: lateAfterParts, ON_OVERLOAD: onOverload } = config;

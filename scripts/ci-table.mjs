@@ -1,5 +1,5 @@
 /**
- * `npm run ci-table -- --runs 10 --burnt 5 [--page docs/ci.md] [--minutes 30]`: `.ci/run` of clean clones of the current
+ * `npm run ci-table -- --runs 10 --burnt 5 [--page docs/ci.md] [--minutes 45]`: `.ci/run` of clean clones of the current
  * commit, some of them beside a process that burns one whole core. Each run adds its row to the page as it ends, and rows
  * that are there already count: what was interrupted goes on later. A run that takes too long is ended and is a failure.
  */
@@ -30,7 +30,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '10' },
     burnt: { type: 'string', default: '5' },
     page: { type: 'string', default: join('docs', 'ci.md') },
-    minutes: { type: 'string', default: '30' },
+    minutes: { type: 'string', default: '45' },
   },
 });
 const wanted = { runs: Number(values.runs), burnt: Number(values.burnt) };

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { PipelineError, systemCodeOf } from '#common/errors';
 import type { Closable } from '#common/lifecycle';
-import { identify, isRunning, type ProcessIdentity } from './process-identity.ts';
+import { identify, isRunning, type ProcessIdentity } from '#common/process-identity';
 
 const POLL_MS = 50;
 const PATIENCE_MS = 10_000;

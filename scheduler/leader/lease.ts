@@ -1,13 +1,15 @@
 /**
  * Leadership: a key in Redis that lives three seconds and is renewed each second. Its epoch fences every mark, so a
- * leader that was suspended and wakes up cannot decide anything. Times are real, because Redis's are.
+ * leader that was suspended and wakes up cannot decide anything. One whose process is known to have ended is not waited for:
+ * whatever of its commands is still on the way is fenced like a suspended one's. Times are real, because Redis's are.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { leaseValue, type Lease } from '#common/channel-log';
+import { holderOf, leaseValue, type Lease } from '#common/channel-log';
 import { redisKeys } from '#common/contracts/names';
 import { withDeadline, type Closable } from '#common/lifecycle';
 import type { Logger } from '#common/logger';
 import type { Redis } from '#common/redis';
+import { hasEnded } from './lease-holder.ts';
 
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
@@ -48,6 +50,10 @@ export function keepLease(options: LeaseOptions): Closable {
 
   /** Returns after how many milliseconds to look again. */
   const take = async (): Promise<number> => {
+    const value = await redis.get(redisKeys.lease);
+    if (value !== null && hasEnded(holderOf(value))) {
+      await redis.eval(RELEASE, 1, redisKeys.lease, value);
+    }
     const left = await redis.pttl(redisKeys.lease);
     if (left > 0) {
       // The moment another's lease runs out is worth meeting: until somebody leads, nothing is made.

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { spawnGuarded } from '../../../supervisor/guardian.ts';
-import { identify } from '../../../supervisor/process-identity.ts';
+import { identify } from '#common/process-identity';
 
 const env = { PATH: process.env['PATH'] ?? '' };
 const SHELL_WITH_ID = 'echo $$; exec sleep 600';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { takeLock } from '../../../supervisor/lock.ts';
-import { identify } from '../../../supervisor/process-identity.ts';
+import { identify } from '#common/process-identity';
 
 let folder: string;
 let children: ChildProcess[];

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { identify, isRunning, parseProcStat } from '../../../supervisor/process-identity.ts';
+import { identify, isRunning, parseProcStat } from '#common/process-identity';
 
 describe('the identity of a process', () => {
   test('is read behind a program name that holds spaces and parentheses', () => {
