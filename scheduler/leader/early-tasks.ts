@@ -8,6 +8,7 @@ import type { Logger } from '#common/logger';
 import { execute, type Redis } from '#common/redis';
 import { placeEarlyTask, type Carried, type Placing } from '../plan/early.ts';
 import { readWorkers } from '#common/worker-capacities';
+import type { WorkerPulses } from './worker-pulses.ts';
 
 /** Tasks that a worker's stream keeps: it has read them long before. */
 const KEPT = 64;
@@ -47,12 +48,12 @@ export interface EarlyTasks {
 
 /**
  * Opens the way to the workers.
- * @param isAway whether a worker that told of its machine just now has ended since, or stands still: it gets nothing
+ * @param pulses a worker that told of its machine just now may have ended since, or stand still: it gets nothing
  */
 export function openEarlyTasks(
   redis: Redis,
   logger: Logger,
-  isAway: (worker: string) => boolean,
+  pulses: Pick<WorkerPulses, 'isAway' | 'absent'>,
 ): EarlyTasks {
   let carried: (Carried & { readonly until: number })[] = [];
   return {
@@ -63,7 +64,11 @@ export function openEarlyTasks(
       const placing: Placing = { channel, broadcast, n, renditions, cores };
       const now = Date.now();
       const heard = await readWorkers(redis, now - FRESH_MS);
-      const workers = heard.filter(({ id }) => !isAway(id));
+      const living = heard.filter(({ id }) => !pulses.isAway(id));
+      const absent = await pulses.absent(living.map(({ id }) => id));
+      const there = living.filter(({ id }) => !absent.has(id));
+      // Where nobody is there yet, as when Redis was away, whoever told just now is the best guess.
+      const workers = there.length > 0 ? there : living;
       carried = carried.filter(({ until }) => until > now);
       const isUsable = (id: string): boolean => !avoided.has(id);
       const unfailed = (): Carried[] =>

@@ -56,7 +56,7 @@ export function openEffects(deps: EffectsDeps): Effects & Closable {
   const segments = openQueue(QUEUES.segments, redis, logger);
   const writer = openBroadcastWriter(store, logger);
   const pulses = followWorkerPulses({ streams, redis, clock, logger });
-  const early = openEarlyTasks(redis, logger, (worker) => pulses.isAway(worker));
+  const early = openEarlyTasks(redis, logger, pulses);
 
   const tell = async (type: 'start' | 'end', broadcast: Broadcast): Promise<void> => {
     writer.write(broadcast);

@@ -40,6 +40,11 @@ export interface WorkerPulses extends Closable {
   /** Whether it has gone or has stopped. */
   isAway(worker: string): boolean;
   /**
+   * Of workers whose processes were not seen yet, as by a new leader, those that Redis has no connection of: they have ended, or
+   * are not ready. Redis is asked at once.
+   */
+  absent(workers: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
    * Calls when a worker has gone, or has stopped.
    * @returns stops calling
    */
@@ -118,22 +123,28 @@ export function followWorkerPulses({
     }
     life.unbeaten = 0;
   });
-  // Where Redis was away, workers find it again when they do.
+  // Where Redis was away, workers find it again when they do: not to be there yet is not to have gone.
   beats.on('close', () => {
     for (const life of lives.values()) {
       life.unbeaten = undefined;
+      life.connection = undefined;
     }
   });
   beats.subscribe(redisKeys.workerBeats).catch((error: unknown) => {
     logger.debug({ error }, 'beats not subscribed to');
   });
 
-  const lookForConnections = async (lately: readonly (readonly [string, Life])[]) => {
-    const names = lately.map(([worker]) => redisKeys.workerPresence(worker));
+  const connected = async (workers: readonly string[]): Promise<readonly boolean[]> => {
+    const names = workers.map((worker) => redisKeys.workerPresence(worker));
     const answer = await redis.pubsub('NUMSUB', ...names);
+    return workers.map((_worker, i) => Number(answer[2 * i + 1] ?? 0) > 0);
+  };
+
+  const lookForConnections = async (lately: readonly (readonly [string, Life])[]) => {
+    const areConnected = await connected(lately.map(([worker]) => worker));
     for (const [i, [, life]] of lately.entries()) {
       // Of one that was never there only its first signs of life may have come.
-      if (Number(answer[2 * i + 1] ?? 0) > 0) {
+      if (areConnected[i] === true) {
         life.connection = 'there';
       } else if (life.connection !== undefined) {
         life.connection = 'gone';
@@ -194,6 +205,17 @@ export function followWorkerPulses({
     isAway: (worker) => {
       const life = lives.get(worker);
       return life !== undefined && isAway(life);
+    },
+    absent: async (workers) => {
+      const unseen = workers.filter((worker) => lives.get(worker)?.connection === undefined);
+      if (unseen.length === 0) {
+        return new Set();
+      }
+      const areConnected = await connected(unseen);
+      for (const worker of unseen.filter((_worker, i) => areConnected[i])) {
+        heard(worker).connection = 'there';
+      }
+      return new Set(unseen.filter((_worker, i) => areConnected[i] !== true));
     },
     onAway: (listener) => {
       listeners.add(listener);

@@ -1,5 +1,5 @@
 /** A real redis-server of a test's own: free port, own folder, gone with `close`. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -10,6 +10,8 @@ import { createInterface } from 'node:readline';
 /** A running server. */
 export interface TestRedis {
   readonly url: string;
+  /** Kills it, and starts an empty one in its place. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,6 +30,27 @@ export async function freePort(): Promise<number> {
 export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'touchline-redis-'));
   const port = await freePort();
+  let server = await launch(dir, port, args);
+  const kill = async (): Promise<void> => {
+    if (server.exitCode === null && server.signalCode === null) {
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+    }
+  };
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    restart: async () => {
+      await kill();
+      server = await launch(dir, port, args);
+    },
+    close: async () => {
+      await kill();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function launch(dir: string, port: number, args: readonly string[]): Promise<ChildProcess> {
   const child = spawn(
     'redis-server',
     [
@@ -45,19 +68,11 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const exited = once(child, 'exit');
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.includes('Ready to accept connections')) {
       break;
     }
   }
   child.stdout.resume();
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    close: async () => {
-      child.kill('SIGKILL');
-      await exited;
-      await rm(dir, { recursive: true, force: true });
-    },
-  };
+  return child;
 }

@@ -175,3 +175,35 @@ test('nobody stands still while Redis does, nor while the way to it is gone', as
   expect(pulses.presence('waiting')).toBe('there');
   stop();
 });
+
+test('to a leader that has seen nobody yet, those without a connection are absent', async () => {
+  const there = await present('new-there');
+  expect(await pulses.absent(['new-there', 'new-dead'])).toEqual(new Set(['new-dead']));
+  expect(pulses.presence('new-there')).toBe('there');
+  // One that was seen is looked for as all are, and not asked for again.
+  there.disconnect();
+  await found('new-there', 'gone');
+  expect(await pulses.absent(['new-there'])).toEqual(new Set());
+});
+
+test('nobody has gone when it was Redis that went', async () => {
+  const worker = await present('stays');
+  // It finds Redis again later than whoever looks for it.
+  worker.options.retryStrategy = () => null;
+  await pulse('stays');
+  await found('stays', 'there');
+  const seen: Presence[] = [];
+  const stop = pulses.onAway(() => {
+    seen.push(pulses.presence('stays'));
+  });
+  await server.restart();
+  await pulse('other');
+  await eventually('Redis to be asked again', async () =>
+    (await pulses.absent(['stays'])).has('stays') ? true : undefined,
+  );
+  await worker.connect();
+  await found('stays', 'there');
+  expect(seen).toEqual([]);
+  worker.disconnect();
+  stop();
+});
