@@ -65,11 +65,13 @@ test.each(['engine', 'hls', 'dash'] as const)(
     await until(page, 'it to play', ({ engine, state }) => engine === player && state === 'live');
     // While it catches up, what was told a moment ago is not what it is now.
     const near = await eventually('the edge to be told', async () => {
-      const { latency = Number.NaN } = await look(page);
+      const seen = await look(page);
       const viewers = told.get(player);
-      return viewers !== undefined && Math.abs(viewers.p50Ms / 1000 - latency) < 0.3
-        ? viewers
-        : undefined;
+      const { latency = Number.NaN } = seen;
+      if (viewers === undefined || !(Math.abs(viewers.p50Ms / 1000 - latency) < 0.3)) {
+        throw new Error(JSON.stringify({ told: viewers, reports: reports.slice(-2), seen }));
+      }
+      return viewers;
     });
     expect(near.count).toBe(1);
     expect(reports.every((url) => /\.(?:mpd|m3u8)\?/.test(url))).toBe(true);

@@ -28,7 +28,8 @@ export async function eventually<T>(
       last = error;
     }
     if (Date.now() > deadline) {
-      throw new Error(`waited ${patienceMs} ms in vain for ${what}`, { cause: last });
+      const seen = last instanceof Error ? `: ${last.message}` : '';
+      throw new Error(`waited ${patienceMs} ms in vain for ${what}${seen}`, { cause: last });
     }
     await delay(everyMs);
   }
